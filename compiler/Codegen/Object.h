@@ -1,0 +1,24 @@
+// LLVM IR to machine code in memory.
+#pragma once
+
+#include "ein/Error.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <string>
+
+namespace ein {
+
+/// Gives every function the machine's CPU and features, hides all but `entry`, and runs early-cse: the
+/// only LLVM pass that pays for itself on these nests (docs/rationale.md).
+void prepareModule(llvm::Module &module, llvm::TargetMachine &machine, llvm::StringRef entry);
+
+/// Bytes of an object file, or assembly text.
+Expected<std::string> emitCode(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type);
+
+/// Links an object to a shared object, in process and without touching a disk. Not re-entrant.
+Expected<std::string> linkSharedObject(llvm::StringRef object);
+
+} // namespace ein

@@ -1,0 +1,184 @@
+// Every stage of a compilation, in order.
+#include "compiler/Compile.h"
+
+#include "compiler/Codegen/HostTarget.h"
+#include "compiler/Codegen/Object.h"
+#include "compiler/IndexNotation/Program.h"
+#include "compiler/Lowering/LowerToLinalg.h"
+#include "compiler/Paths/Flatten.h"
+#include "compiler/Pipelines/CpuPipeline.h"
+#include "compiler/Transforms/Passes.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+
+#include "llvm/Transforms/Utils/Cloning.h"
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+
+namespace ein {
+
+namespace {
+
+/// Collects the stages somebody asked for and how long each took.
+class Recorder {
+public:
+  Recorder(const CompileRequest &request, CompileResult &result) : request(request), result(result) {}
+
+  bool wants(std::string_view stage) const {
+    return std::find(request.dumpStages.begin(), request.dumpStages.end(), stage) != request.dumpStages.end();
+  }
+  /// Ends a stage: its time, and its text if it is wanted.
+  template <class Print> void end(const char *stage, Print print) {
+    const auto now = std::chrono::steady_clock::now();
+    result.timings.emplace_back(stage, std::chrono::duration<double, std::milli>(now - last).count());
+    if (wants(stage)) result.stages.emplace_back(stage, print());
+    last = std::chrono::steady_clock::now();
+  }
+
+private:
+  const CompileRequest &request;
+  CompileResult &result;
+  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+};
+
+std::string print(mlir::ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream);
+  return text + "\n";
+}
+
+/// What MLIR reports while a compilation runs, as one Error.
+class DiagnosticText {
+public:
+  explicit DiagnosticText(mlir::MLIRContext &context)
+      : handler(&context, [this](mlir::Diagnostic &d) { text += (text.empty() ? "" : "; ") + d.str(); }) {}
+  Error error(const std::string &stage) const {
+    return makeError(ErrorCode::Compile, "stage " + stage + " failed: " + (text.empty() ? "no diagnostic" : text));
+  }
+
+private:
+  std::string text;
+  mlir::ScopedDiagnosticHandler handler;
+};
+
+/// Types of the results: row-major, or with the strides the caller asked for.
+Expected<std::vector<TensorType>> resultTypes(const Program &program, const CompileOptions &options) {
+  std::vector<TensorType> types;
+  if (!options.resultStrides.empty() && options.resultStrides.size() != program.outputs.size())
+    return makeError(ErrorCode::Layout, "result strides for " + std::to_string(options.resultStrides.size()) +
+                                            " results, but the expression has " + std::to_string(program.outputs.size()));
+  for (size_t i = 0; i < program.outputs.size(); ++i) {
+    TensorType type = program.typeOf(program.outputs[i]);
+    if (!options.resultStrides.empty() && !options.resultStrides[i].empty()) type.strides = options.resultStrides[i];
+    if (auto ok = type.verify(); !ok) return ok.error();
+    for (int64_t d = 0; d < type.rank(); ++d)
+      if (type.strides[d] == 0 && type.shape[d] > 1)
+        return makeError(ErrorCode::Layout, "result " + std::to_string(i) + " has stride 0 in dimension " +
+                                                std::to_string(d) + ": its elements would overlap",
+                         "give every dimension of a result its own elements");
+    types.push_back(type);
+  }
+  return types;
+}
+
+/// MLIR and LLVM hold state that concurrent compilations would share.
+std::mutex &compileMutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+} // namespace
+
+Expected<CompileResult> compileModule(const CompileRequest &request) {
+  CompileResult result;
+  Recorder recorder(request, result);
+  Expected<Program> program = parseAndBind(request.text, request.operands);
+  if (!program) return program.error();
+  recorder.end("notation", [&] { return print(*program); });
+
+  Expected<FlatProgram> flat = flatten(*program, request.options);
+  if (!flat) return flat.error();
+  Expected<std::vector<TensorType>> results = resultTypes(flat->program, request.options);
+  if (!results) return results.error();
+  recorder.end("path", [&] { return flat->str(); });
+
+  Expected<HostTarget> host = hostTarget(request.options.target);
+  if (!host) return host.error();
+  host->model.threads = std::max(1, request.options.threads);
+
+  std::lock_guard<std::mutex> lock(compileMutex());
+  mlir::DialectRegistry registry;
+  mlir::registerBuiltinDialectTranslation(registry);
+  mlir::registerLLVMDialectTranslation(registry);
+  mlir::registerOpenMPDialectTranslation(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::func::FuncDialect,
+                      mlir::LLVM::LLVMDialect, mlir::linalg::LinalgDialect, mlir::math::MathDialect,
+                      mlir::memref::MemRefDialect, mlir::omp::OpenMPDialect, mlir::scf::SCFDialect,
+                      mlir::ub::UBDialect, mlir::vector::VectorDialect>();
+  DiagnosticText diagnostics(context);
+
+  mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, request.operands, *results);
+  recorder.end("linalg", [&] { return print(*module); });
+  for (PipelineStep &step : cpuPipeline(host->model)) {
+    mlir::PassManager passes(&context);
+    passes.enableVerifier(!request.dumpStages.empty());
+    if (step.onFunctions) passes.addNestedPass<mlir::func::FuncOp>(std::move(step.pass));
+    else passes.addPass(std::move(step.pass));
+    if (failed(passes.run(*module))) return diagnostics.error(step.stage);
+    recorder.end(step.stage, [&] { return print(*module); });
+  }
+  auto number = [&](const char *name) { return (*module)->getAttrOfType<mlir::IntegerAttr>(name).getInt(); };
+  result.module.workspaceBytes = number("ein.workspace_bytes");
+  result.module.threads = int32_t(number("ein.threads"));
+  if (request.options.memoryLimit && result.module.workspaceBytes > request.options.memoryLimit)
+    return makeError(ErrorCode::Limit, "the kernel needs " + std::to_string(result.module.workspaceBytes) +
+                                           " bytes of workspace, above the limit of " +
+                                           std::to_string(request.options.memoryLimit),
+                     "raise the limit to at least " + std::to_string(result.module.workspaceBytes));
+
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> llvmModule =
+      mlir::translateModuleToLLVMIR(*module, llvmContext, "ein", /*disableVerification=*/request.dumpStages.empty());
+  if (!llvmModule) return diagnostics.error("llvm");
+  std::unique_ptr<llvm::TargetMachine> machine = host->createMachine();
+  if (!machine) return makeError(ErrorCode::Compile, "LLVM has no target for this machine");
+  result.module.entry = "ein_kernel";
+  prepareModule(*llvmModule, *machine, result.module.entry);
+  recorder.end("llvm", [&] {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    llvmModule->print(stream, nullptr);
+    return text;
+  });
+
+  if (recorder.wants("asm")) {
+    // Code generation consumes the module's functions' state: assembly is printed from a second run.
+    std::unique_ptr<llvm::Module> copy = llvm::CloneModule(*llvmModule);
+    Expected<std::string> text = emitCode(*copy, *machine, llvm::CodeGenFileType::AssemblyFile);
+    if (!text) return text.error();
+    recorder.end("asm", [&] { return *text; });
+  }
+  Expected<std::string> object = emitCode(*llvmModule, *machine, llvm::CodeGenFileType::ObjectFile);
+  if (!object) return object.error();
+  recorder.end("object", [] { return std::string(); });
+  Expected<std::string> image = linkSharedObject(*object);
+  if (!image) return image.error();
+  recorder.end("link", [] { return std::string(); });
+
+  result.module.code = std::move(*image);
+  result.module.operands = request.operands;
+  result.module.results = std::move(*results);
+  return result;
+}
+
+} // namespace ein

@@ -1,0 +1,197 @@
+// einsum("...", X, Y) inside a Program: labels are the Program's indices, extent 1 does not stretch.
+#include "compiler/IndexNotation/Binder.h"
+
+#include <algorithm>
+
+namespace ein {
+namespace {
+
+std::string quote(std::string_view word) { return "'" + std::string(word) + "'"; }
+
+bool contains(const std::vector<IndexId> &indices, IndexId i) {
+  return std::find(indices.begin(), indices.end(), i) != indices.end();
+}
+
+/// The labels of an implicit output: those that occur once, by code point.
+std::vector<std::string> onceOnly(const Subscripts &subscripts) {
+  std::map<std::string, size_t> occurrences;
+  for (const Term &term : subscripts.inputs)
+    for (const Subscript &s : term.subscripts)
+      if (!s.isEllipsis()) ++occurrences[s.name];
+  std::vector<std::string> once;
+  for (const auto &[label, n] : occurrences)
+    if (n == 1) once.push_back(label);
+  return once;
+}
+
+} // namespace
+
+/// What the labels of one einsum(...) mean.
+struct Binder::EinsumLabels {
+  const SyntaxNode &node;
+  Subscripts subscripts;                              ///< spans point into the Program's text
+  std::vector<std::string> outputLabels;              ///< ellipsis left out
+  std::map<std::string, IndexId> indices;             ///< by label
+  std::vector<IndexId> dots;                          ///< the indices of the longest ellipsis
+  std::vector<std::vector<AccessSubscript>> accesses; ///< by operand
+  std::vector<IndexId> used;                          ///< in the order of the operands
+};
+
+Expected<Binder::Value> Binder::bindEinsum(const SyntaxNode &node) {
+  auto parsed = parseSubscripts(node.word.text, labelStyleOf(node.word.text));
+  auto shift = [&](Span &s) { s.begin += node.word.span.begin, s.end += node.word.span.begin; };
+  if (!parsed) {
+    for (Label &label : parsed.error().labels) shift(label.span);
+    parsed.error().text = text;
+    return parsed.error();
+  }
+  auto shiftTerm = [&](Term &term) {
+    shift(term.span);
+    for (Subscript &s : term.subscripts) shift(s.span);
+  };
+  for (Term &term : parsed->inputs) shiftTerm(term);
+  if (parsed->output) shiftTerm(*parsed->output);
+  if (parsed->inputs.size() != node.names.size())
+    return at(node.word.span, ErrorCode::OperandCount,
+              "the einsum names " + std::to_string(parsed->inputs.size()) + " operands but " +
+                  std::to_string(node.names.size()) + (node.names.size() == 1 ? " was given" : " were given"));
+
+  EinsumLabels labels{node, std::move(*parsed), {}, {}, {}, {}, {}};
+  if (!labels.subscripts.output)
+    labels.outputLabels = onceOnly(labels.subscripts);
+  else
+    for (const Subscript &s : labels.subscripts.output->subscripts)
+      if (!s.isEllipsis()) labels.outputLabels.push_back(s.name);
+  for (size_t o = 0; o < node.names.size(); ++o)
+    if (auto ok = bindEinsumOperand(labels, o); !ok) return ok.error();
+  if (auto ok = checkEllipsis(labels); !ok) return ok.error();
+  auto output = einsumOutput(labels);
+  if (!output) return output.error();
+
+  Value product;
+  for (size_t o = 0; o < node.names.size(); ++o) {
+    Value factor =
+        accessValue(lookupTensor(node.names[o]).value(), labels.accesses[o], labels.subscripts.inputs[o].span);
+    factor.span = node.names[o].span;
+    auto type = join(product, factor);
+    if (!type) return type.error();
+    if (o == 0)
+      product = factor;
+    else
+      product.e = program.map(Fn::Mul, {product.e, factor.e});
+  }
+  std::vector<IndexId> summed;
+  for (IndexId i : labels.used)
+    if (!contains(*output, i) && !contains(summed, i)) summed.push_back(i);
+  if (!summed.empty()) product.e = program.reduce(Monoid::Sum, summed, product.e);
+  for (IndexId i : summed) product.bound.push_back({i, product.e, node.word.span});
+  product.free = std::move(*output);
+  product.subscripts = product.free.size();
+  return product;
+}
+
+Expected<void> Binder::bindEinsumOperand(EinsumLabels &labels, size_t o) {
+  const Word &word = labels.node.names[o];
+  const Term &term = labels.subscripts.inputs[o];
+  auto t = lookupTensor(word);
+  if (!t) return t.error();
+  const std::vector<IndexId> axes = program.tensors[*t].axes;
+  auto dots = term.ellipsis();
+  size_t labelled = term.subscripts.size() - (dots ? 1 : 0);
+  if (dots ? labelled > axes.size() : labelled != axes.size()) {
+    Error e = at(term.span, ErrorCode::Rank,
+                 quote(word.text) + " has rank " + std::to_string(axes.size()) + " but its term has " +
+                     std::to_string(labelled) + (labelled == 1 ? " subscript" : " subscripts"),
+                 "", "the term");
+    e.labels.push_back({word.span, "its indices are [" + indexNames(axes) + "]"});
+    return e;
+  }
+  std::vector<AccessSubscript> subscripts;
+  for (const Subscript &s : term.subscripts) {
+    size_t d = subscripts.size();
+    if (s.isEllipsis()) {
+      std::vector<IndexId> own(axes.begin() + d, axes.begin() + d + (axes.size() - labelled));
+      labels.used.insert(labels.used.end(), own.begin(), own.end());
+      subscripts.insert(subscripts.end(), own.begin(), own.end());
+      if (auto ok = alignEllipsis(labels, own, o); !ok) return ok;
+      continue;
+    }
+    int64_t extent = *program.indices[axes[d]].extent;
+    auto index = labelIndex(labels, s, extent);
+    if (!index) return index.error();
+    ExtentSource source{s.span, quote(word.text),
+                        "extent " + std::to_string(extent) + ": dimension " + std::to_string(d) + " of " +
+                            quote(word.text)};
+    if (auto ok = useIndex(*index, extent, std::move(source)); !ok) return ok;
+    labels.used.push_back(*index);
+    subscripts.push_back(*index);
+  }
+  labels.accesses.push_back(std::move(subscripts));
+  return {};
+}
+
+/// A label that nothing declares becomes an index: of the Program if the output has it, else local.
+Expected<IndexId> Binder::labelIndex(EinsumLabels &labels, const Subscript &s, int64_t extent) {
+  if (auto known = labels.indices.find(s.name); known != labels.indices.end()) return known->second;
+  Word word{text.substr(s.span.begin, s.span.end - s.span.begin), s.span};
+  if (program.indices.size() >= kMaxIndices)
+    return at(s.span, ErrorCode::Limit, "a Program has at most " + std::to_string(kMaxIndices) + " indices");
+  bool inOutput =
+      std::find(labels.outputLabels.begin(), labels.outputLabels.end(), s.name) != labels.outputLabels.end();
+  Expected<IndexId> index = symbols.count(s.name) ? lookupIndex(word)
+                            : inOutput            ? declareIndex(word)
+                                                  : Expected<IndexId>(hiddenIndex(s.name, extent));
+  if (index) labels.indices.emplace(s.name, *index);
+  return index;
+}
+
+/// An ellipsis stands for the operand's own indices; where two ellipses align, from the right, these agree.
+Expected<void> Binder::alignEllipsis(EinsumLabels &labels, const std::vector<IndexId> &own, size_t o) {
+  size_t overlap = std::min(own.size(), labels.dots.size());
+  if (!std::equal(own.end() - overlap, own.end(), labels.dots.end() - overlap))
+    return at(labels.node.names[o].span, ErrorCode::Typing,
+              "the ellipsis stands for [" + indexNames(own) + "] here but for [" + indexNames(labels.dots) +
+                  "] in an operand before",
+              "in a Program dimensions align by name; use labels", "has indices [" + indexNames(own) + "] there");
+  if (own.size() > labels.dots.size()) labels.dots = own;
+  return {};
+}
+
+Expected<void> Binder::checkEllipsis(const EinsumLabels &labels) {
+  for (size_t k = 0; k < labels.dots.size(); ++k) {
+    IndexId i = labels.dots[k];
+    bool labelled =
+        std::any_of(labels.indices.begin(), labels.indices.end(), [&](const auto &l) { return l.second == i; });
+    if (labelled || std::find(labels.dots.begin(), labels.dots.begin() + k, i) != labels.dots.begin() + k)
+      return at(labels.node.word.span, ErrorCode::Typing,
+                "index " + quote(program.indices[i].name) + " is in the ellipsis and elsewhere",
+                "use labels for all dimensions");
+  }
+  return {};
+}
+
+Expected<std::vector<IndexId>> Binder::einsumOutput(const EinsumLabels &labels) {
+  std::vector<IndexId> output;
+  if (!labels.subscripts.output) {
+    output = labels.dots;
+    for (const std::string &label : labels.outputLabels) output.push_back(labels.indices.at(label));
+    return output;
+  }
+  for (const Subscript &s : labels.subscripts.output->subscripts) {
+    if (s.isEllipsis()) {
+      output.insert(output.end(), labels.dots.begin(), labels.dots.end());
+      continue;
+    }
+    auto known = labels.indices.find(s.name);
+    if (known == labels.indices.end())
+      return at(s.span, ErrorCode::UnknownName, "output index " + quote(s.name) + " is in no operand", "",
+                "not in any input term");
+    if (contains(output, known->second))
+      return at(s.span, ErrorCode::DuplicateName, "index " + quote(s.name) + " is twice in the output",
+                "an output lists each index once");
+    output.push_back(known->second);
+  }
+  return output;
+}
+
+} // namespace ein

@@ -1,0 +1,123 @@
+// Gives the names of a Program text their meaning: declares, types, and unifies extents.
+#pragma once
+
+#include "compiler/IndexNotation/Syntax.h"
+#include "compiler/Subscripts/Subscripts.h"
+
+#include <map>
+#include <string>
+
+namespace ein {
+
+/// Statements are in BindStatements.cpp, expressions in BindExpressions.cpp, einsum(...) in BindEinsum.cpp.
+class Binder {
+public:
+  Binder(std::string_view text, Syntax syntax, std::span<const TensorType> operands)
+      : text(text), syntax(std::move(syntax)), operands(operands) {
+    program.text = text;
+  }
+
+  Expected<Program> run();
+
+private:
+  using Status = Expected<void>;
+
+  /// What an expression denotes at one point. Literals and index values (Any) take the dtype around them.
+  enum class Type : uint8_t { Any, F32, F64, Bool };
+
+  /// An index that a Reduce binds.
+  struct Bound {
+    IndexId index;
+    ExprId reduce;
+    Span span;
+  };
+
+  /// A bound expression.
+  struct Value {
+    ExprId e = 0;
+    Type type = Type::Any;
+    Span span;
+    std::vector<IndexId> free; ///< as subscripts of tensors in the order of first appearance, then the others
+    size_t subscripts = 0;     ///< how many of `free` are subscripts of tensors
+    std::vector<Bound> bound;  ///< indices that reductions inside bind
+  };
+
+  struct Symbol {
+    enum class Kind : uint8_t { Index, Tensor } kind;
+    uint32_t id;
+    Span declared;
+  };
+
+  /// Where the extent of an index comes from, for messages.
+  struct ExtentSource {
+    Span span;
+    std::string place; ///< "'K'"
+    std::string label; ///< "extent 3: dimension 2 of operand 0, shape [2,4,3]"
+  };
+
+  // Statements.
+  Status bindConstants();
+  Status bindInputs();
+  Status bindInput(size_t o);
+  Status bindProducts();
+  Expected<std::optional<int64_t>> extentOf(const Syntax::IndexDecl &decl);
+  Status bindLet(const Syntax::Let &let);
+  Expected<std::vector<IndexId>> resultAxes(const Syntax::Let &let, const Value &value);
+  Status bindOutput(const Syntax::Output &output);
+  Expected<std::vector<IndexId>> outputAxes(const Syntax::Output &output, std::vector<IndexId> own);
+  void permuteAxes(TensorId t, const std::vector<IndexId> &axes);
+  Status checkExtentsKnown();
+
+  // Expressions.
+  Expected<Value> bindNode(const SyntaxNode &node);
+  Expected<Value> bindReference(const SyntaxNode &node);
+  Expected<Value> bindAccess(const SyntaxNode &node);
+  Expected<Value> bindApply(const SyntaxNode &node);
+  Expected<Value> bindReduction(const SyntaxNode &node);
+  static void unite(Value &value, const Value &other);
+  Status renameBound(Value &value, IndexId index);
+  Value accessValue(TensorId t, std::vector<AccessSubscript> subscripts, Span span);
+  Value &valueOf(NodeId node) { return values[node - firstNode]; }
+  Expected<Type> join(const Value &a, const Value &b);
+
+  // einsum(...).
+  struct EinsumLabels;
+  Expected<Value> bindEinsum(const SyntaxNode &node);
+  Status bindEinsumOperand(EinsumLabels &labels, size_t o);
+  Expected<IndexId> labelIndex(EinsumLabels &labels, const Subscript &s, int64_t extent);
+  Status alignEllipsis(EinsumLabels &labels, const std::vector<IndexId> &own, size_t o);
+  Expected<std::vector<IndexId>> einsumOutput(const EinsumLabels &labels);
+  Status checkEllipsis(const EinsumLabels &labels);
+
+  // Names and extents.
+  Status declare(const Word &name, Symbol symbol);
+  Expected<IndexId> declareIndex(const Word &name);
+  IndexId hiddenIndex(const std::string &name, int64_t extent);
+  void unhide(const std::string &name);
+  std::string freshName(const std::string &base) const;
+  Expected<Symbol> lookup(const Word &name) const;
+  Expected<IndexId> lookupIndex(const Word &name) const;
+  Expected<TensorId> lookupTensor(const Word &name) const;
+  std::string suggestion(std::string_view name) const;
+  Status useIndex(IndexId i, int64_t extent, ExtentSource source);
+  Expected<DType> dtypeOf(const Word &word) const;
+  TensorId addTensor(const std::string &name, DType dtype, std::vector<IndexId> axes);
+  std::string indexNames(const std::vector<IndexId> &indices) const;
+
+  Error at(Span span, ErrorCode code, std::string message, std::string help = {}, std::string label = "here") const {
+    return errorAt(text, span, code, std::move(message), std::move(help), std::move(label));
+  }
+
+  std::string_view text;
+  Syntax syntax;
+  std::span<const TensorType> operands;
+  Program program;
+  std::map<std::string, Symbol, std::less<>> symbols;
+  std::map<std::string, IndexId> hidden; ///< indices that no name of the text means, by the name they print with
+  std::map<std::string_view, Span> letNames;
+  std::vector<std::optional<ExtentSource>> extentSources; ///< by index
+  std::vector<Value> values;                              ///< of the let being bound, by node
+  NodeId firstNode = 0;
+};
+
+} // namespace ein

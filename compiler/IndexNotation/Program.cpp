@@ -1,0 +1,165 @@
+// Builders and queries of a Program.
+#include "compiler/IndexNotation/Program.h"
+
+#include <algorithm>
+
+namespace ein {
+namespace {
+
+using IndexSet = std::vector<IndexId>; // ascending, no duplicates
+
+IndexSet unite(const IndexSet &a, const IndexSet &b) {
+  IndexSet result;
+  std::set_union(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(result));
+  return result;
+}
+
+IndexSet sorted(IndexSet indices) {
+  std::sort(indices.begin(), indices.end());
+  indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
+  return indices;
+}
+
+/// Free indices of `e`, given those of its children in `sets`.
+IndexSet freeOf(const Expr &e, const std::vector<IndexSet> &sets) {
+  IndexSet result;
+  if (e.kind == Expr::Kind::IndexValue) return sorted(e.indices);
+  if (e.kind == Expr::Kind::Access) {
+    for (const AccessSubscript &s : e.subscripts)
+      if (s) result.push_back(*s);
+    return sorted(std::move(result));
+  }
+  for (ExprId arg : e.args) result = result.empty() ? sets[arg] : unite(result, sets[arg]);
+  if (e.guard) result = unite(result, sets[*e.guard]);
+  if (e.kind == Expr::Kind::Reduce)
+    std::erase_if(result,
+                  [&](IndexId i) { return std::find(e.indices.begin(), e.indices.end(), i) != e.indices.end(); });
+  return result;
+}
+
+struct FnInfo {
+  const char *spelling;
+  int arity;
+};
+
+FnInfo infoOf(Fn fn) {
+  switch (fn) {
+  case Fn::Add: return {"+", 2};
+  case Fn::Sub: return {"-", 2};
+  case Fn::Mul: return {"*", 2};
+  case Fn::Div: return {"/", 2};
+  case Fn::Neg: return {"-", 1};
+  case Fn::Exp: return {"exp", 1};
+  case Fn::Log: return {"log", 1};
+  case Fn::Sqrt: return {"sqrt", 1};
+  case Fn::Tanh: return {"tanh", 1};
+  case Fn::Max: return {"max", 2};
+  case Fn::Min: return {"min", 2};
+  case Fn::Less: return {"<", 2};
+  case Fn::LessEqual: return {"<=", 2};
+  case Fn::Greater: return {">", 2};
+  case Fn::GreaterEqual: return {">=", 2};
+  case Fn::Equal: return {"==", 2};
+  case Fn::NotEqual: return {"!=", 2};
+  case Fn::And: return {"and", 2};
+  case Fn::Or: return {"or", 2};
+  case Fn::Not: return {"not", 1};
+  case Fn::Select: return {"where", 3};
+  }
+  return {"?", 0};
+}
+
+} // namespace
+
+const char *spelling(Fn fn) { return infoOf(fn).spelling; }
+int arity(Fn fn) { return infoOf(fn).arity; }
+bool isPredicate(Fn fn) { return fn >= Fn::Less && fn <= Fn::Not; }
+
+const char *name(Monoid m) {
+  switch (m) {
+  case Monoid::Sum: return "sum";
+  case Monoid::Max: return "max";
+  case Monoid::Min: return "min";
+  }
+  return "?";
+}
+
+ExprId Program::literal(double value) {
+  Expr e;
+  e.kind = Expr::Kind::Literal;
+  e.literal = value;
+  return add(std::move(e));
+}
+
+ExprId Program::indexValue(IndexId index) {
+  Expr e;
+  e.kind = Expr::Kind::IndexValue;
+  e.indices = {index};
+  return add(std::move(e));
+}
+
+ExprId Program::access(TensorId tensor) {
+  const std::vector<IndexId> &axes = tensors[tensor].axes;
+  return access(tensor, std::vector<AccessSubscript>(axes.begin(), axes.end()));
+}
+
+ExprId Program::access(TensorId tensor, std::vector<AccessSubscript> subscripts) {
+  Expr e;
+  e.kind = Expr::Kind::Access;
+  e.tensor = tensor;
+  e.subscripts = std::move(subscripts);
+  return add(std::move(e));
+}
+
+ExprId Program::map(Fn fn, std::vector<ExprId> args) {
+  Expr e;
+  e.kind = Expr::Kind::Map;
+  e.fn = fn;
+  e.args = std::move(args);
+  return add(std::move(e));
+}
+
+ExprId Program::reduce(Monoid monoid, std::vector<IndexId> indices, ExprId arg, std::optional<ExprId> guard) {
+  Expr e;
+  e.kind = Expr::Kind::Reduce;
+  e.monoid = monoid;
+  e.indices = std::move(indices);
+  e.args = {arg};
+  e.guard = guard;
+  return add(std::move(e));
+}
+
+std::vector<std::vector<IndexId>> Program::allFreeIndices() const {
+  std::vector<IndexSet> sets;
+  sets.reserve(exprs.size());
+  for (const Expr &e : exprs) sets.push_back(freeOf(e, sets));
+  return sets;
+}
+
+std::vector<IndexId> Program::freeIndices(ExprId root) const {
+  std::vector<bool> needed(root + 1, false);
+  needed[root] = true;
+  for (ExprId e = root + 1; e-- > 0;) {
+    if (!needed[e]) continue;
+    for (ExprId arg : exprs[e].args) needed[arg] = true;
+    if (exprs[e].guard) needed[*exprs[e].guard] = true;
+  }
+  std::vector<IndexSet> sets(root + 1);
+  for (ExprId e = 0; e <= root; ++e)
+    if (needed[e]) sets[e] = freeOf(exprs[e], sets);
+  return std::move(sets[root]);
+}
+
+TensorType Program::typeOf(TensorId t) const {
+  std::vector<int64_t> shape;
+  for (IndexId axis : tensors[t].axes) shape.push_back(indices[axis].extent.value());
+  return TensorType(tensors[t].dtype, std::move(shape));
+}
+
+bool isProgramText(std::string_view text) { return text.find_first_of("=:") != std::string_view::npos; }
+
+Expected<Program> parseAndBind(std::string_view text, std::span<const TensorType> operands) {
+  return isProgramText(text) ? programFromText(text, operands) : programFromEinsum(text, operands);
+}
+
+} // namespace ein

@@ -1,0 +1,138 @@
+// Index notation: what an einsum string or a Program text means, as plain data.
+#pragma once
+
+#include "ein/DType.h"
+#include "ein/Error.h"
+#include "ein/TensorType.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ein {
+
+using IndexId = uint32_t;
+using TensorId = uint32_t;
+using ExprId = uint32_t;
+
+/// An index variable. In a bound Program every extent is known.
+struct Index {
+  std::string name;
+  std::optional<int64_t> extent;
+};
+
+/// A named tensor. Dimension `d` of the stored tensor ranges over index `axes[d]`.
+struct Tensor {
+  std::string name;
+  DType dtype = DType::F32;
+  std::vector<IndexId> axes;
+};
+
+/// Pointwise functions. The comparisons and And, Or, Not give bool; Select takes (bool, x, y).
+enum class Fn : uint8_t {
+  Add, Sub, Mul, Div, Neg, Exp, Log, Sqrt, Tanh, Max, Min,
+  Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, And, Or, Not, Select,
+};
+
+/// Commutative monoids to reduce with. Identities: 0, -inf, inf.
+enum class Monoid : uint8_t { Sum, Max, Min };
+
+/// A subscript of an access: an index, or the constant 0 (a dimension of extent 1 that broadcasts).
+using AccessSubscript = std::optional<IndexId>;
+
+/// A node of an expression; which fields count depends on `kind`.
+///
+/// Every expression denotes a scalar at each point of its free indices. `Reduce` and `Softmax` bind
+/// `indices`; Softmax keeps them free: softmax[k](x) at k is exp(x_k - max) / sum over k of that.
+/// A guard (a bool expression) drops the points where it is false: they add nothing to a reduction,
+/// and a softmax is 0 there. Over no points at all, sum is 0, max -inf, min inf, softmax 0.
+/// What a Reduce binds occurs nowhere around it in the same assignment, neither free nor bound (siblings
+/// may bind one index); so expressions can be moved without renaming.
+struct Expr {
+  enum class Kind : uint8_t {
+    Literal,     ///< `literal`
+    IndexValue,  ///< the value of `indices[0]`
+    Access,      ///< tensor[subscripts...]; one subscript may occur twice (diagonal)
+    Map,         ///< fn(args...)
+    Reduce,      ///< monoid over `indices` of args[0], where guard
+    Softmax,     ///< over `indices` of args[0], where guard
+  };
+  Kind kind = Kind::Literal;
+  Fn fn = Fn::Add;
+  Monoid monoid = Monoid::Sum;
+  double literal = 0;
+  TensorId tensor = 0;
+  std::vector<AccessSubscript> subscripts;
+  std::vector<IndexId> indices;
+  std::vector<ExprId> args;
+  std::optional<ExprId> guard;
+  Span span;  ///< place in the Program's text, for messages
+};
+
+/// tensor[axes] = value.
+struct Assignment {
+  TensorId result;
+  ExprId value;
+};
+
+/// A list of assignments over index variables. Expressions are stored in `exprs`, children before
+/// parents. `inputs` are the operands in the order of the call, `outputs` the results.
+struct Program {
+  std::string text;  ///< what the user wrote, for messages; may be empty
+  std::vector<Index> indices;
+  std::vector<Tensor> tensors;
+  std::vector<Expr> exprs;
+  std::vector<Assignment> assignments;  ///< each tensor is assigned once, before it is read
+  std::vector<TensorId> inputs;
+  std::vector<TensorId> outputs;
+
+  ExprId add(Expr e) { exprs.push_back(std::move(e)); return static_cast<ExprId>(exprs.size() - 1); }
+  ExprId literal(double value);
+  ExprId indexValue(IndexId index);
+  /// Access with the tensor's own axes.
+  ExprId access(TensorId tensor);
+  ExprId access(TensorId tensor, std::vector<AccessSubscript> subscripts);
+  ExprId map(Fn fn, std::vector<ExprId> args);
+  ExprId reduce(Monoid monoid, std::vector<IndexId> indices, ExprId arg, std::optional<ExprId> guard = {});
+
+  /// Free indices of an expression, ascending.
+  std::vector<IndexId> freeIndices(ExprId e) const;
+  /// `freeIndices` of every expression, in one sweep.
+  std::vector<std::vector<IndexId>> allFreeIndices() const;
+  /// Row-major type of a tensor. Requires known extents of its axes.
+  TensorType typeOf(TensorId t) const;
+};
+
+/// "sum", "max", "min".
+const char *name(Monoid m);
+/// The function's name or operator as written in a Program: "exp", "+", "<=".
+const char *spelling(Fn fn);
+/// Number of arguments.
+int arity(Fn fn);
+/// Whether the result is bool.
+bool isPredicate(Fn fn);
+
+/// Whether `text` is a Program and not an einsum string: it contains '=' or ':'.
+bool isProgramText(std::string_view text);
+
+/// Parses an einsum string or a Program text and binds it to the operands' types: extents are unified,
+/// ellipses expanded, every rule of docs/notation.md checked. The result satisfies `verify`.
+Expected<Program> parseAndBind(std::string_view text, std::span<const TensorType> operands);
+
+/// Builds the Program of an einsum string; operands are named op0, op1, ..., the result `result`.
+Expected<Program> programFromEinsum(std::string_view text, std::span<const TensorType> operands);
+/// Parses a Program text and binds it.
+Expected<Program> programFromText(std::string_view text, std::span<const TensorType> operands);
+
+/// The text of a bound Program. `parseAndBind(print(p), types)` gives a Program that prints the same.
+std::string print(const Program &p);
+/// The text of one expression.
+std::string print(const Program &p, ExprId e);
+
+/// Checks the invariants of a bound Program: ids in range, children before parents, extents known,
+/// assignments cover their axes, dtypes agree, bool only where bool belongs. An error here is ours.
+Expected<void> verify(const Program &p);
+
+} // namespace ein

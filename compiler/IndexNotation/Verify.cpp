@@ -1,0 +1,197 @@
+// The invariants of a bound Program.
+#include "compiler/IndexNotation/Program.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <set>
+
+namespace ein {
+namespace {
+
+Error broken(std::string message) { return makeError(ErrorCode::Compile, "malformed Program: " + std::move(message)); }
+
+/// What an expression denotes at one point. Literals and index values take the dtype around them.
+enum class ValueType : uint8_t { Any, F32, F64, Bool };
+
+ValueType valueType(DType t) { return t == DType::F32 ? ValueType::F32 : ValueType::F64; }
+
+class Verifier {
+public:
+  explicit Verifier(const Program &p) : p(p) {}
+
+  Expected<void> run() {
+    if (auto ok = checkDeclarations(); !ok) return ok;
+    if (auto ok = checkExprs(); !ok) return ok;
+    free = p.allFreeIndices();
+    if (auto ok = checkBinders(); !ok) return ok;
+    if (auto ok = checkAssignments(); !ok) return ok;
+    return checkOutputs();
+  }
+
+private:
+  Expected<void> checkDeclarations() {
+    std::set<std::string_view> names;
+    for (const Index &i : p.indices) {
+      if (i.name.empty() || !names.insert(i.name).second)
+        return broken("index name '" + i.name + "' is empty or taken");
+      if (!i.extent || *i.extent < 0) return broken("index '" + i.name + "' has no extent");
+    }
+    for (const Tensor &t : p.tensors) {
+      if (t.name.empty() || !names.insert(t.name).second)
+        return broken("tensor name '" + t.name + "' is empty or taken");
+      for (IndexId axis : t.axes)
+        if (axis >= p.indices.size()) return broken("tensor '" + t.name + "' has an axis that is no index");
+    }
+    return {};
+  }
+
+  Expected<void> checkExprs() {
+    for (ExprId id = 0; id < p.exprs.size(); ++id) {
+      const Expr &e = p.exprs[id];
+      for (ExprId arg : e.args)
+        if (arg >= id) return broken("expression " + std::to_string(id) + " comes before its argument");
+      if (e.guard && (*e.guard >= id || types[*e.guard] != ValueType::Bool))
+        return broken("guard of expression " + std::to_string(id) + " is not a bool expression before it");
+      for (IndexId i : e.indices)
+        if (i >= p.indices.size()) return broken("expression " + std::to_string(id) + " has an index out of range");
+      auto type = typeOf(e);
+      if (!type) return type.error();
+      types.push_back(*type);
+    }
+    return {};
+  }
+
+  Expected<ValueType> typeOf(const Expr &e) {
+    switch (e.kind) {
+    case Expr::Kind::Literal:
+      if (std::isnan(e.literal)) return broken("a literal is not a number");
+      return ValueType::Any;
+    case Expr::Kind::IndexValue:
+      if (e.indices.size() != 1) return broken("an index value needs one index");
+      return ValueType::Any;
+    case Expr::Kind::Access: return typeOfAccess(e);
+    case Expr::Kind::Map: return typeOfMap(e);
+    case Expr::Kind::Reduce:
+    case Expr::Kind::Softmax:
+      if (e.args.size() != 1 || types[e.args[0]] == ValueType::Bool)
+        return broken("a reduction needs one numeric argument");
+      return types[e.args[0]];
+    }
+    return broken("unknown kind of expression");
+  }
+
+  Expected<ValueType> typeOfAccess(const Expr &e) {
+    if (e.tensor >= p.tensors.size()) return broken("access to a tensor out of range");
+    const Tensor &t = p.tensors[e.tensor];
+    if (e.subscripts.size() != t.axes.size()) return broken("access to '" + t.name + "' does not fit its rank");
+    for (size_t d = 0; d < t.axes.size(); ++d) {
+      if (e.subscripts[d] && *e.subscripts[d] >= p.indices.size())
+        return broken("subscript of '" + t.name + "' is no index");
+      int64_t extent = e.subscripts[d] ? *p.indices[*e.subscripts[d]].extent : 1;
+      if (extent != *p.indices[t.axes[d]].extent) return broken("subscript of '" + t.name + "' has another extent");
+    }
+    return valueType(t.dtype);
+  }
+
+  Expected<ValueType> typeOfMap(const Expr &e) {
+    if (e.args.size() != static_cast<size_t>(arity(e.fn)))
+      return broken(std::string("wrong arity of ") + spelling(e.fn));
+    bool wantsBool = e.fn == Fn::And || e.fn == Fn::Or || e.fn == Fn::Not;
+    ValueType common = ValueType::Any;
+    for (size_t i = 0; i < e.args.size(); ++i) {
+      ValueType type = types[e.args[i]];
+      bool bool0 = wantsBool || (e.fn == Fn::Select && i == 0);
+      if ((type == ValueType::Bool) != bool0) return broken(std::string("ill-typed argument of ") + spelling(e.fn));
+      if (bool0 || type == ValueType::Any) continue;
+      if (common != ValueType::Any && common != type) return broken(std::string("mixed dtypes in ") + spelling(e.fn));
+      common = type;
+    }
+    return isPredicate(e.fn) ? ValueType::Bool : common;
+  }
+
+  /// Reductions are over indices of their argument that are bound nowhere inside it.
+  Expected<void> checkBinders() {
+    for (const Expr &e : p.exprs) {
+      std::set<IndexId> &inside = bound.emplace_back();
+      for (ExprId arg : e.args) inside.insert(bound[arg].begin(), bound[arg].end());
+      if (e.guard) inside.insert(bound[*e.guard].begin(), bound[*e.guard].end());
+      if (e.kind != Expr::Kind::Reduce && e.kind != Expr::Kind::Softmax) continue;
+      if (e.indices.empty()) return broken("a reduction over no index");
+      if (std::set<IndexId>(e.indices.begin(), e.indices.end()).size() != e.indices.size())
+        return broken("a reduction names an index twice");
+      const std::vector<IndexId> &available = free[e.args[0]];
+      for (IndexId i : e.indices) {
+        if (!std::binary_search(available.begin(), available.end(), i))
+          return broken("a reduction over '" + p.indices[i].name + "', on which its argument does not depend");
+        if (inside.count(i)) return broken("index '" + p.indices[i].name + "' is bound twice, one inside the other");
+      }
+      if (e.kind == Expr::Kind::Reduce) inside.insert(e.indices.begin(), e.indices.end());
+    }
+    return {};
+  }
+
+  Expected<void> checkAssignments() {
+    defined.assign(p.tensors.size(), false);
+    for (TensorId t : p.inputs) {
+      if (t >= p.tensors.size() || defined[t]) return broken("an input is out of range or listed twice");
+      defined[t] = true;
+    }
+    for (const Assignment &a : p.assignments) {
+      if (a.result >= p.tensors.size() || a.value >= p.exprs.size()) return broken("an assignment is out of range");
+      const Tensor &t = p.tensors[a.result];
+      if (defined[a.result]) return broken("'" + t.name + "' is assigned twice");
+      if (auto ok = checkReads(a.value); !ok) return ok;
+      std::vector<IndexId> axes = t.axes;
+      std::sort(axes.begin(), axes.end());
+      if (axes != free[a.value]) return broken("the axes of '" + t.name + "' are not the free indices of its value");
+      for (IndexId i : axes)
+        if (bound[a.value].count(i))
+          return broken("index '" + p.indices[i].name + "' of '" + t.name + "' is also bound in its value");
+      ValueType type = types[a.value];
+      if (type != ValueType::Any && type != valueType(t.dtype))
+        return broken("the value of '" + t.name + "' has another dtype");
+      defined[a.result] = true;
+    }
+    return {};
+  }
+
+  /// Every tensor that `root` reads is defined.
+  Expected<void> checkReads(ExprId root) {
+    std::vector<ExprId> stack = {root};
+    std::vector<bool> seen(root + 1, false);
+    while (!stack.empty()) {
+      ExprId id = stack.back();
+      stack.pop_back();
+      if (seen[id]) continue;
+      seen[id] = true;
+      const Expr &e = p.exprs[id];
+      if (e.kind == Expr::Kind::Access && !defined[e.tensor])
+        return broken("'" + p.tensors[e.tensor].name + "' is read before it is assigned");
+      stack.insert(stack.end(), e.args.begin(), e.args.end());
+      if (e.guard) stack.push_back(*e.guard);
+    }
+    return {};
+  }
+
+  Expected<void> checkOutputs() {
+    if (p.outputs.empty()) return broken("no output");
+    std::set<TensorId> seen(p.inputs.begin(), p.inputs.end());
+    for (TensorId t : p.outputs)
+      if (t >= p.tensors.size() || !defined[t] || !seen.insert(t).second)
+        return broken("an output is undefined, an input, or listed twice");
+    return {};
+  }
+
+  const Program &p;
+  std::vector<ValueType> types;           ///< by expression
+  std::vector<std::vector<IndexId>> free; ///< by expression
+  std::deque<std::set<IndexId>> bound;    ///< by expression: what the Reduces in it bind
+  std::vector<bool> defined;              ///< by tensor
+};
+
+} // namespace
+
+Expected<void> verify(const Program &p) { return Verifier(p).run(); }
+
+} // namespace ein

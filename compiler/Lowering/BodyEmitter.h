@@ -1,0 +1,52 @@
+// The scalar body of a linalg operation, emitted on vectors.
+#pragma once
+
+#include "compiler/Lowering/NestBuilder.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace ein {
+
+/// How a body combines with the output.
+enum class Combine : uint8_t {
+  None,  ///< pointwise: the yielded value replaces the output
+  Add, Max, Min,
+};
+
+/// A body split at its reduction: the output becomes combine(output, term).
+struct Reduction {
+  Combine combine = Combine::None;
+  mlir::Value term;  ///< in the body
+};
+
+/// Analyses the body of `op`; None where it ignores the output. Fails (empty) where the output is used in
+/// any way but as one operand of a final add, maximum or minimum.
+std::optional<Reduction> analyseReduction(mlir::linalg::LinalgOp op);
+
+/// Evaluates a body's term on vectors of `lanes` elements.
+class BodyEmitter {
+public:
+  /// `inputs`: a vector for each input of the body. `index(d)`: the values of loop d as vector of i32.
+  BodyEmitter(NestBuilder &b, mlir::linalg::LinalgOp op, int64_t lanes, llvm::ArrayRef<mlir::Value> inputs,
+              llvm::function_ref<mlir::Value(int64_t loop)> index);
+  /// The vector of a value of the body; what it needs is emitted once.
+  mlir::Value emit(mlir::Value value);
+  /// combine(acc, term), with a multiply-add where the term is a product that is summed.
+  mlir::Value accumulate(const Reduction &reduction, mlir::Value acc);
+
+private:
+  mlir::Value emitOp(mlir::Operation *op);
+
+  NestBuilder &b;
+  mlir::linalg::LinalgOp op;
+  int64_t lanes;
+  llvm::function_ref<mlir::Value(int64_t)> index;
+  llvm::DenseMap<mlir::Value, mlir::Value> done;
+};
+
+/// combine(a, c) on vectors or scalars. NaN in either gives NaN.
+mlir::Value emitCombine(NestBuilder &b, Combine combine, mlir::Value a, mlir::Value c);
+/// The identity of a combination.
+double identityOf(Combine combine);
+
+} // namespace ein

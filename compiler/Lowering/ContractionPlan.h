@@ -1,0 +1,73 @@
+// The plan of a contraction: index groups, register tile, cache blocks, packing and threads. No MLIR.
+#pragma once
+
+#include "compiler/Lowering/NestShape.h"
+
+#include <optional>
+#include <string>
+
+namespace ein {
+
+/// The indices of one group seen as one linear index: innermost last, strides for the operand that plays
+/// S, the one that plays V, and the output.
+struct IndexGroup {
+  std::vector<LoopDim> dims;
+
+  int64_t size() const;
+  /// The stride of operand `o` if a single loop walks the whole group for it.
+  std::optional<int64_t> affine(unsigned o) const;
+  /// Whether `lanes` neighbours starting at a multiple of `lanes` are adjacent elements of operand `o`.
+  bool contiguous(unsigned o, int64_t lanes) const;
+};
+
+/// How panels of an operand are made.
+enum class Packing : uint8_t {
+  None,       ///< the micro-kernel reads the operand in place
+  Rows,       ///< adjacent elements are neighbours in the panel: vector copies
+  Transpose,  ///< adjacent elements follow the contracted index: in-register transposes
+  Gather,     ///< element by element, from offset tables where the group is not affine
+};
+
+/// What is split over the team.
+enum class Split : uint8_t { Serial, Batch, Cols, Rows };
+
+/// A contraction as a packed matrix product C[b,s,v] = sum over k of S[b,s,k] * V[b,k,v].
+///
+/// V owns the output's unit stride where one of the operands does: its elements are the vector lanes,
+/// elements of S are broadcast. A register tile is `mr` elements of S by `nr` = nv * lanes of V.
+struct ContractionPlan {
+  IndexGroup batch, rows, cols, depth;  ///< strides of each loop: [operand S, operand V, output]
+  bool swapped = false;                 ///< the operation's second input plays S
+  int64_t lanes = 1, mr = 1, nv = 1;    ///< register tile, in elements and vectors
+  int64_t kc = 1, kUnroll = 1;          ///< depth of a block, unrolling of the innermost loop
+  int64_t rowPanels = 1, colPanels = 1; ///< panels in one cache block of each side
+  Packing packRows = Packing::Gather, packCols = Packing::Gather;
+  bool colsOuter = false;               ///< cols are packed once and shared; rows are packed per block
+  bool contiguousStore = true;          ///< a tile's rows are adjacent elements of the output
+  Split split = Split::Serial;
+  int64_t threads = 1;
+  int64_t elementBytes = 4;
+  std::string reason;                   ///< why this and not another, one line
+
+  int64_t nr() const { return nv * lanes; }
+  int64_t depthBlocks() const { return (depth.size() + kc - 1) / kc; }
+  /// Panels that cover a whole side.
+  int64_t allRowPanels() const { return (rows.size() + mr - 1) / mr; }
+  int64_t allColPanels() const { return (cols.size() + nr() - 1) / nr(); }
+  /// Elements from one panel to the next: the panel and room for an overlapping store.
+  int64_t rowPanelStride() const { return kc * mr + lanes; }
+  int64_t colPanelStride() const { return kc * nr() + lanes; }
+  double flops() const;
+
+  /// One line per decision.
+  std::string str() const;
+};
+
+/// Puts the loops of a simplified contraction into the groups of `plan`, by its `swapped`.
+void classify(const NestShape &shape, ContractionPlan &plan);
+
+/// Plans a two-operand contraction; nothing where a plain nest (NestPlan) is the better kernel: no index
+/// on one of the sides, or too little work to tile. `shape` must be simplified and have three operands.
+std::optional<ContractionPlan> planContraction(const NestShape &shape, const CpuModel &cpu);
+
+} // namespace ein

@@ -1,0 +1,34 @@
+// From a plan to a nest: one emitter per kernel family, all in scf, vector, memref, arith and omp.
+#pragma once
+
+#include "compiler/Lowering/ContractionPlan.h"
+#include "compiler/Lowering/NestBuilder.h"
+#include "compiler/Lowering/NestPlan.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace ein {
+
+/// An operand of a nest: memory from `pointer` on, `extent` elements long, of which the element at index
+/// zero is number `offset`. No pointer: a scalar constant of the operation.
+struct NestOperand {
+  mlir::Value pointer;
+  int64_t extent = 0;
+  int64_t offset = 0;
+};
+
+/// Scratch memory a nest needs, bytes.
+int64_t scratchBytes(const ContractionPlan &plan);
+int64_t scratchBytes(const NestPlan &plan);
+
+/// Emits a packed contraction. `operands` are the operation's inputs and output; with `overwrite` the
+/// output is written and never read, otherwise it is added to. Functions are named after `name`.
+void emitContraction(NestBuilder &b, const ContractionPlan &plan, llvm::ArrayRef<NestOperand> operands,
+                     mlir::Value scratch, bool overwrite, llvm::StringRef name);
+
+/// Emits a vectorised nest over the body of `op`, a linalg operation with one output whose body
+/// `analyseReduction` accepts. With `overwrite` a reduction starts from its identity.
+void emitNest(NestBuilder &b, const NestPlan &plan, mlir::linalg::LinalgOp op, llvm::ArrayRef<NestOperand> operands,
+              mlir::Value scratch, bool overwrite, llvm::StringRef name);
+
+} // namespace ein

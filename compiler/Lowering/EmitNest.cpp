@@ -1,0 +1,377 @@
+// The nest of pointwise operations, reductions and thin contractions: lanes along one loop, no packing.
+#include "compiler/Lowering/BodyEmitter.h"
+#include "compiler/Lowering/Emit.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace ein {
+
+/// Results of each thread when a reduced loop is split, as many as the output has points.
+int64_t scratchBytes(const NestPlan &plan) {
+  return plan.splitsReduction() ? plan.threads * plan.shape.points(false) * plan.shape.elementBytes : 0;
+}
+
+namespace {
+
+class NestEmitter {
+public:
+  NestEmitter(NestBuilder &b, const NestPlan &plan, linalg::LinalgOp op, ArrayRef<NestOperand> operands,
+              bool overwrite, StringRef name)
+      : b(b), p(plan), dims(plan.shape.dims), op(op), operands(operands), overwrite(overwrite), name(name),
+        reduction(*analyseReduction(op)), out(plan.shape.output()) {}
+
+  void emit(Value scratch);
+
+private:
+  using Offsets = SmallVector<Value>;  ///< by operand
+  using Inner = llvm::function_ref<void(const Offsets &)>;
+
+  /// How the lanes lie in one evaluation of the body.
+  struct Run {
+    int64_t lanes;
+    int lane;        ///< loop they follow
+    Value position;  ///< value of that loop at lane 0
+  };
+
+  void bind(ValueRange pointers, Value thread);
+  Offsets moved(const Offsets &from, int d, Value by);
+  Offsets moved(const Offsets &from, int d, int64_t by) { return moved(from, d, b.c(by)); }
+  std::pair<Value, Value> bounds(int d);
+  void parallelLoops(int d, const Offsets &at, Inner inner);
+  SmallVector<Value> reducedLoops(int d, const Offsets &at, ValueRange carried,
+                                  llvm::function_ref<SmallVector<Value>(const Offsets &, ValueRange)> inner);
+  Value loadRun(unsigned operand, Value offset, const Run &run);
+  Value elementRun(Value memory, Value offset, int64_t stride, int64_t lanes);
+  Value evaluate(const Offsets &at, const Run &run, Value acc);
+  Value indexValues(int64_t source, const Run &run);
+  void storeRun(Value value, const Offsets &at, int64_t lanes);
+  Value initial(int64_t lanes) { return b.constant(identityOf(reduction.combine), lanes); }
+  Value fold(Value vector);
+
+  void lanesParallel(const Offsets &at);
+  void lanesReduced(const Offsets &at);
+  void square(const Offsets &at);
+  void body(const Offsets &at);
+  void combineParts(ValueRange pointers);
+
+  NestBuilder &b;
+  const NestPlan &p;
+  const std::vector<LoopDim> &dims;
+  linalg::LinalgOp op;
+  ArrayRef<NestOperand> operands;
+  bool overwrite;
+  std::string name;
+  Reduction reduction;
+  unsigned out;
+  SmallVector<Value> memory;
+  SmallVector<Value> position;  ///< value of each loop, where it is known
+  SmallVector<int64_t> partStrides;  ///< of the output when each thread writes its own part
+  Value thread, aligned;
+};
+
+int64_t outputStride(const NestPlan &p, ArrayRef<int64_t> parts, int d) {
+  return parts.empty() ? p.shape.dims[d].strides.back() : parts[d];
+}
+
+void NestEmitter::bind(ValueRange pointers, Value t) {
+  thread = t;
+  memory.clear();
+  position.assign(dims.size(), Value());
+  for (auto [o, operand] : llvm::enumerate(operands))
+    memory.push_back(operand.pointer ? b.flat(pointers[o], b.element, operand.extent) : Value());
+  if (!partStrides.empty()) memory[out] = b.flat(pointers.back(), b.element, p.threads * p.shape.points(false));
+}
+
+NestEmitter::Offsets NestEmitter::moved(const Offsets &from, int d, Value by) {
+  Offsets to(from);
+  for (unsigned o = 0; o < p.shape.operands; ++o) {
+    const int64_t stride = o == out ? outputStride(p, partStrides, d) : dims[d].strides[o];
+    if (stride) to[o] = b.add(to[o], b.mul(by, stride));
+  }
+  return to;
+}
+
+/// Trips of loop `d` that this thread does.
+std::pair<Value, Value> NestEmitter::bounds(int d) {
+  if (d == p.split) return b.chunkBounds(thread, p.threads, p.trips(d));
+  return {b.c(0), b.c(p.trips(d))};
+}
+
+/// The parallel loops that the lanes do not follow, from `d` on.
+void NestEmitter::parallelLoops(int d, const Offsets &at, Inner inner) {
+  while (d < int(dims.size()) && (dims[d].reduced || d == p.lane || d == p.across)) ++d;
+  if (d == int(dims.size())) return inner(at);
+  auto [low, high] = bounds(d);
+  b.loop(low, high, 1, [&](Value i) {
+    position[d] = i;
+    parallelLoops(d + 1, moved(at, d, i), inner);
+  });
+}
+
+/// The reduced loops that the lanes do not follow, with what they carry.
+SmallVector<Value>
+NestEmitter::reducedLoops(int d, const Offsets &at, ValueRange carried,
+                          llvm::function_ref<SmallVector<Value>(const Offsets &, ValueRange)> inner) {
+  while (d < int(dims.size()) && (!dims[d].reduced || d == p.lane)) ++d;
+  if (d == int(dims.size())) return inner(at, carried);
+  auto [low, high] = bounds(d);
+  return b.loop(low, high, 1, carried, [&](Value i, ValueRange now) {
+    position[d] = i;
+    return reducedLoops(d + 1, moved(at, d, i), now, inner);
+  });
+}
+
+/// `lanes` elements `stride` apart, one by one.
+Value NestEmitter::elementRun(Value from, Value offset, int64_t stride, int64_t lanes) {
+  SmallVector<Value> elements;
+  for (int64_t i = 0; i < lanes; ++i) elements.push_back(b.load(from, b.add(offset, i * stride)));
+  return vector::FromElementsOp::create(b, b.vectorType(lanes), elements);
+}
+
+Value NestEmitter::loadRun(unsigned o, Value offset, const Run &run) {
+  if (!memory[o]) {  // a scalar operand
+    auto constant = op->getOperand(o).getDefiningOp<arith::ConstantOp>();
+    return b.constant(cast<FloatAttr>(constant.getValue()).getValueAsDouble(), run.lanes);
+  }
+  const int64_t stride = run.lane < 0 ? 0 : dims[run.lane].strides[o];
+  if (stride == 1) return b.loadVector(run.lanes, memory[o], offset);
+  if (stride == 0) return b.splat(b.load(memory[o], offset), run.lanes);
+  return elementRun(memory[o], offset, stride, run.lanes);
+}
+
+/// The value of one of the operation's loops on each lane. Loops of extent 1 are gone: their value is 0.
+Value NestEmitter::indexValues(int64_t source, const Run &run) {
+  Type i32 = b.getI32Type();
+  for (int d = 0; d < int(dims.size()); ++d) {
+    if (!llvm::is_contained(dims[d].sources, unsigned(source))) continue;
+    if (d != run.lane) return b.splat(arith::IndexCastOp::create(b, i32, position[d]), run.lanes);
+    SmallVector<int32_t> lane;
+    for (int64_t i = 0; i < run.lanes; ++i) lane.push_back(int32_t(i));
+    Value base = b.splat(arith::IndexCastOp::create(b, i32, run.position), run.lanes);
+    return arith::AddIOp::create(b, base, arith::ConstantOp::create(b, b.getI32VectorAttr(lane)));
+  }
+  return b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(0)), run.lanes);
+}
+
+/// The body on one run: combined with `acc` where there is one.
+Value NestEmitter::evaluate(const Offsets &at, const Run &run, Value acc) {
+  SmallVector<Value> inputs;
+  for (unsigned o = 0; o < out; ++o) inputs.push_back(loadRun(o, at[o], run));
+  auto index = [&](int64_t source) { return indexValues(source, run); };
+  BodyEmitter body(b, op, run.lanes, inputs, index);
+  return acc ? body.accumulate(reduction, acc) : body.emit(reduction.term);
+}
+
+void NestEmitter::storeRun(Value value, const Offsets &at, int64_t lanes) {
+  const int64_t stride = p.lane < 0 || p.kind == Lanes::Reduced ? 0 : outputStride(p, partStrides, p.lane);
+  const bool adds = !overwrite && partStrides.empty() && reduction.combine != Combine::None;
+  if (stride == 1 || lanes == 1) {
+    if (adds) value = emitCombine(b, reduction.combine, b.loadVector(lanes, memory[out], at[out]), value);
+    return b.storeVector(value, memory[out], at[out]);
+  }
+  for (int64_t i = 0; i < lanes; ++i) {
+    Value element = vector::ExtractOp::create(b, value, ArrayRef<int64_t>{i}), offset = b.add(at[out], i * stride);
+    if (adds) element = emitCombine(b, reduction.combine, b.load(memory[out], offset), element);
+    b.store(element, memory[out], offset);
+  }
+}
+
+/// Combines the lanes of a vector into a vector of one, halving it.
+Value NestEmitter::fold(Value vector) {
+  for (int64_t n = cast<VectorType>(vector.getType()).getNumElements(); n > 1; n /= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t i = 0; i < n / 2; ++i) low.push_back(i), high.push_back(n / 2 + i);
+    vector = emitCombine(b, reduction.combine, vector::ShuffleOp::create(b, vector, vector, low),
+                         vector::ShuffleOp::create(b, vector, vector, high));
+  }
+  return vector;
+}
+
+/// Runs of the output; the last run moves back to end with the loop.
+void NestEmitter::lanesParallel(const Offsets &at) {
+  auto trip = [&](Value start, const Offsets &from) {
+    auto term = [&](const Offsets &now, ValueRange carried) {
+      SmallVector<Value> next;
+      for (int64_t u = 0; u < p.unroll; ++u) {
+        Run run{p.lanes, p.lane, b.add(start, u * p.lanes)};
+        Value acc = carried.empty() ? Value() : carried[u];
+        next.push_back(evaluate(p.lane < 0 ? now : moved(now, p.lane, u * p.lanes), run, acc));
+      }
+      return next;
+    };
+    const bool reduces = reduction.combine != Combine::None;
+    SmallVector<Value> sums = reduces
+                                  ? reducedLoops(0, from, SmallVector<Value>(p.unroll, initial(p.lanes)), term)
+                                  : term(from, {});
+    for (int64_t u = 0; u < p.unroll; ++u)
+      storeRun(sums[u], p.lane < 0 ? from : moved(from, p.lane, u * p.lanes), p.lanes);
+  };
+  if (p.lane < 0) return trip(b.c(0), at);
+  const int64_t extent = dims[p.lane].extent;
+  auto [low, high] = bounds(p.lane);
+  b.loop(low, high, 1, [&](Value i) {
+    Value start = b.mul(i, p.width());
+    if (extent % p.width()) start = b.min(start, b.c(extent - p.width()));
+    trip(start, moved(at, p.lane, start));
+  });
+}
+
+/// Lanes along a reduced loop: whole vectors, then what is left in ever narrower ones.
+void NestEmitter::lanesReduced(const Offsets &at) {
+  const int64_t extent = dims[p.lane].extent, whole = extent / p.width();
+  const bool splitHere = p.split == p.lane;
+  const int64_t rest = extent - whole * p.width();
+  SmallVector<Value> init(p.unroll, initial(p.lanes));
+  init.push_back(initial(1));
+  SmallVector<Value> sums = reducedLoops(0, at, init, [&](const Offsets &now, ValueRange carried) {
+    auto [low, high] = splitHere ? b.chunkBounds(thread, p.threads, whole) : std::pair{b.c(0), b.c(whole)};
+    SmallVector<Value> next = b.loop(low, high, 1, carried.drop_back(), [&](Value i, ValueRange accs) {
+      Value start = b.mul(i, p.width());
+      SmallVector<Value> result;
+      for (int64_t u = 0; u < p.unroll; ++u) {
+        Value from = b.add(start, u * p.lanes);
+        result.push_back(evaluate(moved(now, p.lane, from), {p.lanes, p.lane, from}, accs[u]));
+      }
+      return result;
+    });
+    Value single = carried.back();
+    for (int64_t done = 0; done < rest;) {
+      const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(rest - done));
+      Value from = b.c(whole * p.width() + done);
+      Value part = evaluate(moved(now, p.lane, from), {lanes, p.lane, from}, initial(lanes));
+      single = emitCombine(b, reduction.combine, single, fold(part));
+      done += lanes;
+    }
+    next.push_back(single);
+    return next;
+  });
+  Value total = sums[0];
+  for (int64_t u = 1; u < p.unroll; ++u) total = emitCombine(b, reduction.combine, total, sums[u]);
+  total = fold(total);
+  Value single = sums.back();
+  if (splitHere && rest) {
+    // Every thread evaluates the rest; only the first keeps it.
+    Value mine = b.equal(thread, b.c(0));
+    single = arith::SelectOp::create(b, mine, single, initial(1));
+  }
+  storeRun(emitCombine(b, reduction.combine, total, single), at, 1);
+}
+
+/// lanes x lanes squares: inputs adjacent along `across` are transposed in registers.
+void NestEmitter::square(const Offsets &at) {
+  const int64_t n = p.lanes, lanes = dims[p.lane].extent, across = dims[p.across].extent;
+  auto clamp = [&](Value i, int64_t extent) {
+    Value start = b.mul(i, n);
+    return extent % n ? b.min(start, b.c(extent - n)) : start;
+  };
+  auto [laneLow, laneHigh] = bounds(p.lane);
+  auto [acrossLow, acrossHigh] = bounds(p.across);
+  b.loop(acrossLow, acrossHigh, p.run, [&](Value firstRun) {
+    Value lastRun = b.min(b.add(firstRun, p.run), acrossHigh);
+    b.loop(laneLow, laneHigh, 1, [&](Value i) {
+      Value lane = clamp(i, lanes);
+      Offsets row = moved(at, p.lane, lane);
+      b.loop(firstRun, lastRun, 1, [&](Value j) {
+        Value first = clamp(j, across);
+        Offsets from = moved(row, p.across, first);
+        SmallVector<SmallVector<Value>> inputs;  // by operand, then by position across
+        for (unsigned o = 0; o < out; ++o) {
+          SmallVector<Value> vectors;
+          const int64_t along = dims[p.lane].strides[o];
+          const bool transposes = along != 0 && along != 1;
+          for (int64_t t = 0; t < n; ++t)
+            vectors.push_back(transposes
+                                  ? b.loadVector(n, memory[o], b.add(from[o], t * along))
+                                  : loadRun(o, moved(from, p.across, t)[o], {n, p.lane, lane}));
+          inputs.push_back(transposes ? b.transpose(vectors) : vectors);
+        }
+        SmallVector<Value> results;
+        for (int64_t t = 0; t < n; ++t) {
+          SmallVector<Value> vectors;
+          for (auto &input : inputs) vectors.push_back(input[t]);
+          position[p.across] = b.add(first, t);
+          auto index = [&](int64_t source) { return indexValues(source, {n, p.lane, lane}); };
+          results.push_back(BodyEmitter(b, op, n, vectors, index).emit(reduction.term));
+        }
+        auto put = [&](bool streaming) {
+          for (int64_t t = 0; t < n; ++t)
+            b.storeVector(results[t], memory[out], moved(from, p.across, t)[out], streaming);
+        };
+        if (!p.streaming) return put(false);
+        b.ifThen(aligned, [&] { put(true); }, [&] { put(false); });
+      });
+    });
+  });
+}
+
+void NestEmitter::body(const Offsets &at) {
+  parallelLoops(0, at, [&](const Offsets &inner) {
+    switch (p.kind) {
+    case Lanes::Parallel: return lanesParallel(inner);
+    case Lanes::Reduced: return lanesReduced(inner);
+    case Lanes::Square: return square(inner);
+    }
+  });
+}
+
+/// Adds up what the threads left in scratch memory.
+void NestEmitter::combineParts(ValueRange pointers) {
+  auto fn = b.function(name + "_combine", p.shape.operands + 1, 1, [&](ValueRange args, ValueRange) {
+    const int64_t points = p.shape.points(false);
+    Value to = b.flat(args[out], b.element, operands[out].extent);
+    Value parts = b.flat(args.back(), b.element, p.threads * points);
+    SmallVector<Value> offsets(2, b.c(0));
+    offsets[0] = b.c(operands[out].offset);
+    std::function<void(size_t, Value, Value)> loops = [&](size_t d, Value result, Value part) {
+      while (d < dims.size() && dims[d].reduced) ++d;
+      if (d < dims.size())
+        return b.loop(0, dims[d].extent, 1, [&](Value i) {
+          loops(d + 1, b.add(result, b.mul(i, dims[d].strides[out])), b.add(part, b.mul(i, partStrides[d])));
+        });
+      Value sum = b.load(parts, part);
+      for (int64_t t = 1; t < p.threads; ++t)
+        sum = emitCombine(b, reduction.combine, sum, b.load(parts, b.add(part, t * points)));
+      if (!overwrite) sum = emitCombine(b, reduction.combine, b.load(to, result), sum);
+      b.store(sum, to, result);
+    };
+    loops(0, offsets[0], offsets[1]);
+  });
+  b.parallelChunks(1, fn, pointers);
+}
+
+void NestEmitter::emit(Value scratch) {
+  SmallVector<Value> pointers;
+  for (const NestOperand &o : operands) pointers.push_back(o.pointer ? o.pointer : operands[out].pointer);
+  pointers.push_back(scratch);
+  if (p.splitsReduction()) {
+    partStrides.assign(dims.size(), 0);
+    int64_t size = 1;
+    for (int d = int(dims.size()) - 1; d >= 0; --d)
+      if (!dims[d].reduced) partStrides[d] = size, size *= dims[d].extent;
+  }
+  auto fn = b.function(name, pointers.size(), 1, [&](ValueRange args, ValueRange index) {
+    bind(args, index[0]);
+    Offsets start;
+    for (const NestOperand &o : operands) start.push_back(b.c(o.offset));
+    if (!partStrides.empty()) start[out] = b.mul(index[0], p.shape.points(false));
+    if (p.streaming) {
+      Value first = b.advance(args[out], b.c(operands[out].offset * p.shape.elementBytes));
+      Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), first);
+      aligned = b.equal(b.rem(arith::IndexCastOp::create(b, b.getIndexType(), address), 64), b.c(0));
+    }
+    body(start);
+  });
+  b.parallelChunks(p.threads, fn, pointers);
+  if (!partStrides.empty()) combineParts(pointers);
+}
+
+} // namespace
+
+void emitNest(NestBuilder &b, const NestPlan &plan, linalg::LinalgOp op, ArrayRef<NestOperand> operands, Value scratch,
+              bool overwrite, StringRef name) {
+  NestEmitter(b, plan, op, operands, overwrite, name).emit(scratch);
+}
+
+} // namespace ein

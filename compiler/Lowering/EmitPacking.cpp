@@ -1,0 +1,120 @@
+// Packing of panels straight from strided operands: vector copies, in-register transposes, or elements.
+#include "compiler/Lowering/EmitContraction.h"
+
+using namespace mlir;
+
+namespace ein {
+
+/// One side of the contraction as the packing sees it.
+struct ContractionEmitter::Side {
+  Value memory;            ///< the operand
+  Value batch;             ///< offset of the batch in it
+  const Offsets &elements; ///< of the side's own index
+  const Offsets &depth;    ///< of the contracted index
+  int64_t count;           ///< elements in the whole side
+  int64_t width;           ///< elements in a panel
+  int64_t panelStride;
+  Packing packing;
+};
+
+void ContractionEmitter::packRows(const Point &at, Range panels, Value pack) {
+  packPanels({memS, at.s, rowsS, depthS, p.rows.size(), p.mr, p.rowPanelStride(), p.packRows}, at, panels, pack);
+}
+
+void ContractionEmitter::packCols(const Point &at, Range panels, Value pack) {
+  packPanels({memV, at.v, colsV, depthV, p.cols.size(), p.nr(), p.colPanelStride(), p.packCols}, at, panels, pack);
+}
+
+void ContractionEmitter::packPanels(const Side &side, const Point &at, Range panels, Value pack) {
+  if (side.packing == Packing::None) return;
+  const int64_t most = (side.count + side.width - 1) / side.width;
+  Value memory = b.flat(pack, b.element, most * side.panelStride);
+  switch (side.packing) {
+  case Packing::None: return;
+  case Packing::Rows: return packVectors(side, at, panels, memory);
+  case Packing::Transpose: return packTransposed(side, at, panels, memory);
+  case Packing::Gather:
+    return b.loop(panels.low, panels.high, 1, [&](Value panel) {
+      packElements(side, at, panel, b.mul(b.sub(panel, panels.base), side.panelStride), memory);
+    });
+  }
+}
+
+/// Element by element; elements past the end of the side repeat the last one and are never written back.
+void ContractionEmitter::packElements(const Side &side, const Point &at, Value panel, Value to, Value memory) {
+  Value first = b.mul(panel, side.width), k0 = b.mul(at.kb, p.kc);
+  b.loop(b.c(0), at.depth, 1, [&](Value k) {
+    Value from = b.add(side.batch, this->at(side.depth, b.add(k0, k)));
+    Value row = b.add(to, b.mul(k, side.width));
+    b.loop(b.c(0), b.c(side.width), 1, [&](Value i) {
+      Value element = b.min(b.add(first, i), b.c(side.count - 1));
+      b.store(b.load(side.memory, b.add(from, this->at(side.elements, element))), memory, b.add(row, i));
+    });
+  });
+}
+
+/// The side's elements are adjacent: the depth is the outer loop, so that the operand is read in long runs.
+void ContractionEmitter::packVectors(const Side &side, const Point &at, Range panels, Value memory) {
+  const int64_t step = std::min(p.lanes, side.width);
+  // Copies `width` elements in as few vectors as there are: full ones, then ever narrower.
+  auto copy = [&](Value from, Value to, int64_t width) {
+    for (int64_t done = 0; done < width;) {
+      const int64_t lanes = std::min<int64_t>(step, llvm::bit_floor<uint64_t>(width - done));
+      b.storeVector(b.loadVector(lanes, side.memory, b.add(from, done)), memory, b.add(to, done));
+      done += lanes;
+    }
+  };
+  Value k0 = b.mul(at.kb, p.kc);
+  b.loop(b.c(0), at.depth, 1, [&](Value k) {
+    Value from = b.add(side.batch, this->at(side.depth, b.add(k0, k)));
+    b.loop(panels.low, panels.high, 1, [&](Value panel) {
+      Value to = b.add(b.mul(b.sub(panel, panels.base), side.panelStride), b.mul(k, side.width));
+      Value first = b.mul(panel, side.width);
+      auto whole = [&] {
+        if (side.elements.stride || side.width <= p.lanes) return copy(b.add(from, this->at(side.elements, first)), to, side.width);
+        for (int64_t i = 0; i < side.width; i += p.lanes)  // each vector within one run of the table
+          copy(b.add(from, this->at(side.elements, b.add(first, i))), b.add(to, i), p.lanes);
+      };
+      const int64_t rest = side.count % side.width;
+      if (rest == 0) return whole();
+      b.ifThen(b.lessEqual(b.add(first, side.width), b.c(side.count)), whole, [&] {
+        if (side.elements.stride) return copy(b.add(from, this->at(side.elements, first)), to, rest);
+        for (int64_t i = 0; i < rest; i += p.lanes)
+          copy(b.add(from, this->at(side.elements, b.add(first, i))), b.add(to, i), std::min(p.lanes, rest - i));
+      });
+    });
+  });
+}
+
+/// The contracted index is adjacent: squares of lanes x lanes are transposed in registers. Stores of a
+/// panel narrower than a vector overlap the next row, which is written after it; the last row spills
+/// into the padding between panels.
+void ContractionEmitter::packTransposed(const Side &side, const Point &at, Range panels, Value memory) {
+  const int64_t lanes = p.lanes;
+  Value k0 = b.mul(at.kb, p.kc);
+  b.loop(panels.low, panels.high, 1, [&](Value panel) {
+    Value to = b.mul(b.sub(panel, panels.base), side.panelStride), first = b.mul(panel, side.width);
+    SmallVector<Value> from;  // offset of each element of the panel
+    for (int64_t i = 0; i < side.width; ++i) {
+      Value element = b.min(b.add(first, i), b.c(side.count - 1));
+      from.push_back(b.add(side.batch, this->at(side.elements, element)));
+    }
+    auto square = [&](Value k) {
+      Value along = this->at(side.depth, b.add(k0, k));
+      SmallVector<SmallVector<Value>> columns;
+      for (int64_t g = 0; g < side.width; g += lanes) {
+        SmallVector<Value> rows;
+        for (int64_t i = g; i < g + lanes; ++i)
+          rows.push_back(i < side.width ? b.loadVector(lanes, side.memory, b.add(from[i], along)) : rows.front());
+        columns.push_back(b.transpose(rows));
+      }
+      for (int64_t j = 0; j < lanes; ++j)
+        for (auto [g, column] : llvm::enumerate(columns))
+          b.storeVector(column[j], memory, b.add(b.add(to, b.mul(b.add(k, j), side.width)), g * lanes));
+    };
+    // The last square moves back to end with the block; what it repeats is the same.
+    b.loop(b.c(0), at.depth, lanes, [&](Value k) { square(b.min(k, b.sub(at.depth, b.c(lanes)))); });
+  });
+}
+
+} // namespace ein

@@ -1,0 +1,332 @@
+// Assignments to linalg operations.
+#include "compiler/Lowering/LowerToLinalg.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+#include <limits>
+
+using namespace mlir;
+
+namespace ein {
+
+namespace {
+
+class LinalgLowering {
+public:
+  LinalgLowering(MLIRContext &context, const FlatProgram &flat, const std::vector<TensorType> &operands,
+                 const std::vector<TensorType> &results)
+      : b(UnknownLoc::get(&context), &context), flat(flat), p(flat.program), operands(operands), results(results),
+        memory(p.tensors.size()) {}
+
+  OwningOpRef<ModuleOp> run();
+
+private:
+  /// Where a tensor lies: a memref from which views are made, with the strides of its dimensions.
+  struct Memory {
+    Value base;
+    int64_t offset = 0;
+    std::vector<int64_t> shape, strides;
+    bool plain = false;  ///< `base` itself has the tensor's type
+  };
+  /// An operand of an operation: a view with one dimension per index, and those indices.
+  struct View {
+    Value memref;
+    SmallVector<IndexId> indices;
+  };
+
+  Type elementType(DType t) { return t == DType::F32 ? Type(b.getF32Type()) : Type(b.getF64Type()); }
+  Memory argument(Block *block, func::FuncOp fn, const TensorType &type, StringRef kind, int64_t number);
+  View view(TensorId tensor, ArrayRef<AccessSubscript> subscripts);
+  View resultView(TensorId tensor);
+  void lower(const Assignment &assignment);
+  void collect(ExprId e, SmallVectorImpl<ExprId> &accesses) const;
+  bool isContraction(ExprId body, ArrayRef<IndexId> reduced, ArrayRef<View> inputs, const View &out) const;
+  AffineMap map(const View &view, ArrayRef<IndexId> loops);
+  bool isInteger(ExprId e) const;
+  Value emit(ExprId e, ArrayRef<ExprId> accesses, ValueRange elements, ArrayRef<IndexId> loops);
+  Value emitInteger(ExprId e, ArrayRef<IndexId> loops);
+  Value emitMap(const Expr &e, ArrayRef<ExprId> accesses, ValueRange elements, ArrayRef<IndexId> loops);
+  Value emitCompare(const Expr &e, ArrayRef<ExprId> accesses, ValueRange elements, ArrayRef<IndexId> loops);
+  Value number(double v) { return arith::ConstantOp::create(b, b.getFloatAttr(element, v)); }
+
+  ImplicitLocOpBuilder b;
+  const FlatProgram &flat;
+  const Program &p;
+  const std::vector<TensorType> &operands, &results;
+  std::vector<Memory> memory;
+  Type element;  ///< of the assignment being lowered
+};
+
+LinalgLowering::Memory LinalgLowering::argument(Block *block, func::FuncOp fn, const TensorType &type, StringRef kind,
+                                                int64_t number) {
+  const unsigned position = block->getNumArguments();
+  SmallVector<DictionaryAttr> unused;
+  Memory m{nullptr, 0, type.shape, type.strides, type.isContiguous()};
+  MemRefType memref = MemRefType::get(type.shape, elementType(type.dtype));
+  SmallVector<NamedAttribute> attributes = {b.getNamedAttr(kind, b.getI64IntegerAttr(number))};
+  if (!m.plain) {
+    int64_t low, high;
+    type.addressRange(low, high);
+    m.offset = -low;
+    memref = MemRefType::get({high - low}, elementType(type.dtype));
+    if (low) attributes.push_back(b.getNamedAttr("ein.low", b.getI64IntegerAttr(low)));
+  }
+  (void)fn.insertArgument(position, memref, b.getDictionaryAttr(attributes), b.getLoc());
+  m.base = block->getArgument(position);
+  return m;
+}
+
+OwningOpRef<ModuleOp> LinalgLowering::run() {
+  OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
+  b.setInsertionPointToStart(module->getBody());
+  auto fn = func::FuncOp::create(b, "kernel", b.getFunctionType({}, {}));
+  Block *block = fn.addEntryBlock();
+  b.setInsertionPointToStart(block);
+  for (auto [i, t] : llvm::enumerate(p.inputs)) memory[t] = argument(block, fn, operands[i], "ein.operand", i);
+  for (auto [i, t] : llvm::enumerate(p.outputs)) memory[t] = argument(block, fn, results[i], "ein.result", i);
+  if (flat.workspaceBytes) {
+    auto bytes = MemRefType::get({flat.workspaceBytes}, b.getI8Type());
+    const unsigned position = block->getNumArguments();
+    (void)fn.insertArgument(position, bytes,
+                            b.getDictionaryAttr({b.getNamedAttr("ein.workspace", b.getUnitAttr())}), b.getLoc());
+    Value workspace = block->getArgument(position);
+    for (TensorId t = 0; t < p.tensors.size(); ++t) {
+      if (flat.workspaceOffsets[t] < 0) continue;
+      TensorType type = p.typeOf(t);
+      Value at = arith::ConstantIndexOp::create(b, flat.workspaceOffsets[t]);
+      auto memref = MemRefType::get(type.shape, elementType(type.dtype));
+      Value base = memref::ViewOp::create(b, memref, workspace, at, ValueRange{});
+      memory[t] = {base, 0, type.shape, type.strides, true};
+    }
+  }
+  for (const Assignment &a : p.assignments) lower(a);
+  func::ReturnOp::create(b);
+  return module;
+}
+
+/// Subscripts that repeat take the diagonal, constant ones and loops that do not move (stride 0) drop out.
+LinalgLowering::View LinalgLowering::view(TensorId tensor, ArrayRef<AccessSubscript> subscripts) {
+  const Memory &m = memory[tensor];
+  View v;
+  SmallVector<int64_t> sizes, strides;
+  bool plain = m.plain;
+  for (size_t d = 0; d < subscripts.size(); ++d) {
+    if (!subscripts[d]) {
+      plain = false;
+      continue;
+    }
+    const IndexId i = *subscripts[d];
+    auto *known = llvm::find(v.indices, i);
+    if (known != v.indices.end()) {
+      plain = false;
+      strides[known - v.indices.begin()] += m.strides[d];
+      continue;
+    }
+    v.indices.push_back(i);
+    sizes.push_back(*p.indices[i].extent);
+    strides.push_back(m.strides[d]);
+  }
+  for (size_t d = 0; d < strides.size();) {
+    if (strides[d] != 0) {
+      ++d;
+      continue;
+    }
+    plain = false;
+    v.indices.erase(v.indices.begin() + d);
+    sizes.erase(sizes.begin() + d);
+    strides.erase(strides.begin() + d);
+  }
+  if (plain) {
+    v.memref = m.base;
+    return v;
+  }
+  auto layout = StridedLayoutAttr::get(b.getContext(), m.offset, strides);
+  auto type = MemRefType::get(sizes, elementType(p.tensors[tensor].dtype), layout);
+  v.memref = memref::ReinterpretCastOp::create(b, type, m.base, m.offset, sizes, strides);
+  return v;
+}
+
+LinalgLowering::View LinalgLowering::resultView(TensorId tensor) {
+  SmallVector<AccessSubscript> axes(p.tensors[tensor].axes.begin(), p.tensors[tensor].axes.end());
+  return view(tensor, axes);
+}
+
+/// Accesses of an expression in order of appearance. Children precede parents in `exprs`.
+void LinalgLowering::collect(ExprId e, SmallVectorImpl<ExprId> &accesses) const {
+  SmallVector<ExprId> stack{e};
+  while (!stack.empty()) {
+    const ExprId now = stack.pop_back_val();
+    const Expr &x = p.exprs[now];
+    if (x.kind == Expr::Kind::Access && !llvm::is_contained(accesses, now)) accesses.push_back(now);
+    for (auto i = x.args.rbegin(); i != x.args.rend(); ++i) stack.push_back(*i);
+  }
+}
+
+AffineMap LinalgLowering::map(const View &view, ArrayRef<IndexId> loops) {
+  SmallVector<AffineExpr> exprs;
+  for (IndexId i : view.indices) exprs.push_back(b.getAffineDimExpr(llvm::find(loops, i) - loops.begin()));
+  return AffineMap::get(loops.size(), 0, exprs, b.getContext());
+}
+
+/// linalg.contract wants a product of two accesses, every index in both, or in one and the output.
+bool LinalgLowering::isContraction(ExprId body, ArrayRef<IndexId> reduced, ArrayRef<View> inputs,
+                                   const View &out) const {
+  const Expr &e = p.exprs[body];
+  if (e.kind != Expr::Kind::Map || e.fn != Fn::Mul || inputs.size() != 2 || e.args[0] == e.args[1]) return false;
+  for (ExprId a : e.args)
+    if (p.exprs[a].kind != Expr::Kind::Access) return false;
+  auto has = [](const View &v, IndexId i) { return llvm::is_contained(v.indices, i); };
+  for (IndexId i : reduced)
+    if (!has(inputs[0], i) || !has(inputs[1], i)) return false;
+  for (IndexId i : out.indices)
+    if (!has(inputs[0], i) && !has(inputs[1], i)) return false;
+  return !reduced.empty();
+}
+
+void LinalgLowering::lower(const Assignment &assignment) {
+  const Expr &root = p.exprs[assignment.value];
+  const bool reduces = root.kind == Expr::Kind::Reduce;
+  const ExprId body = reduces ? root.args[0] : assignment.value;
+  ArrayRef<IndexId> reduced;
+  if (reduces) reduced = root.indices;
+  element = elementType(p.tensors[assignment.result].dtype);
+
+  View out = resultView(assignment.result);
+  if (llvm::is_contained(cast<MemRefType>(out.memref.getType()).getShape(), 0)) return;  // nothing to write
+  const double inf = std::numeric_limits<double>::infinity();
+  if (reduces) {
+    const double identity = root.monoid == Monoid::Sum ? 0 : root.monoid == Monoid::Max ? -inf : inf;
+    linalg::FillOp::create(b, ValueRange{number(identity)}, ValueRange{out.memref});
+    if (llvm::any_of(reduced, [&](IndexId i) { return *p.indices[i].extent == 0; })) return;
+  }
+
+  SmallVector<ExprId> accesses;
+  collect(body, accesses);
+  SmallVector<View> inputs;
+  for (ExprId a : accesses) inputs.push_back(view(p.exprs[a].tensor, p.exprs[a].subscripts));
+  SmallVector<IndexId> loops(out.indices);
+  llvm::append_range(loops, reduced);
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> memrefs;
+  for (const View &v : inputs) maps.push_back(map(v, loops)), memrefs.push_back(v.memref);
+  maps.push_back(map(out, loops));
+
+  if (reduces && root.monoid == Monoid::Sum && isContraction(body, reduced, inputs, out)) {
+    linalg::ContractOp::create(b, memrefs, ValueRange{out.memref}, b.getAffineMapArrayAttr(maps));
+    return;
+  }
+  // A reduced index that no operand has would leave the loop without an extent: it multiplies a sum by
+  // its extent and is dropped by maximum and minimum. flatten() leaves none.
+  SmallVector<utils::IteratorType> iterators(out.indices.size(), utils::IteratorType::parallel);
+  iterators.append(reduced.size(), utils::IteratorType::reduction);
+  linalg::GenericOp::create(
+      b, TypeRange{}, memrefs, ValueRange{out.memref}, maps, iterators,
+      [&](OpBuilder &nested, Location, ValueRange arguments) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
+        Value value = emit(body, accesses, arguments.drop_back(), loops);
+        if (reduces) {
+          Value acc = arguments.back();
+          switch (root.monoid) {
+          case Monoid::Sum: value = arith::AddFOp::create(b, acc, value); break;
+          case Monoid::Max: value = arith::MaximumFOp::create(b, acc, value); break;
+          case Monoid::Min: value = arith::MinimumFOp::create(b, acc, value); break;
+          }
+        }
+        linalg::YieldOp::create(b, value);
+      });
+}
+
+/// Whether an expression is an integer at every point: index values, whole literals, and + - * max min.
+bool LinalgLowering::isInteger(ExprId e) const {
+  const Expr &x = p.exprs[e];
+  switch (x.kind) {
+  case Expr::Kind::IndexValue: return true;
+  case Expr::Kind::Literal: return x.literal == double(int32_t(x.literal));
+  case Expr::Kind::Map:
+    if (x.fn != Fn::Add && x.fn != Fn::Sub && x.fn != Fn::Mul && x.fn != Fn::Neg && x.fn != Fn::Max && x.fn != Fn::Min)
+      return false;
+    return llvm::all_of(x.args, [&](ExprId a) { return isInteger(a); });
+  default: return false;
+  }
+}
+
+Value LinalgLowering::emitInteger(ExprId e, ArrayRef<IndexId> loops) {
+  const Expr &x = p.exprs[e];
+  Type i32 = b.getI32Type();
+  if (x.kind == Expr::Kind::Literal)
+    return arith::ConstantOp::create(b, b.getI32IntegerAttr(int32_t(x.literal)));
+  if (x.kind == Expr::Kind::IndexValue) {
+    Value index = linalg::IndexOp::create(b, llvm::find(loops, x.indices[0]) - loops.begin());
+    return arith::IndexCastOp::create(b, i32, index);
+  }
+  SmallVector<Value> a;
+  for (ExprId arg : x.args) a.push_back(emitInteger(arg, loops));
+  switch (x.fn) {
+  case Fn::Add: return arith::AddIOp::create(b, a[0], a[1]);
+  case Fn::Sub: return arith::SubIOp::create(b, a[0], a[1]);
+  case Fn::Mul: return arith::MulIOp::create(b, a[0], a[1]);
+  case Fn::Max: return arith::MaxSIOp::create(b, a[0], a[1]);
+  case Fn::Min: return arith::MinSIOp::create(b, a[0], a[1]);
+  default: return arith::SubIOp::create(b, arith::ConstantOp::create(b, b.getI32IntegerAttr(0)), a[0]);
+  }
+}
+
+Value LinalgLowering::emit(ExprId e, ArrayRef<ExprId> accesses, ValueRange elements, ArrayRef<IndexId> loops) {
+  const Expr &x = p.exprs[e];
+  if (x.kind == Expr::Kind::Literal) return number(x.literal);
+  if (x.kind == Expr::Kind::Access) return elements[llvm::find(accesses, e) - accesses.begin()];
+  if (isInteger(e)) return arith::SIToFPOp::create(b, element, emitInteger(e, loops));
+  return emitMap(x, accesses, elements, loops);
+}
+
+Value LinalgLowering::emitCompare(const Expr &e, ArrayRef<ExprId> accesses, ValueRange elements,
+                                  ArrayRef<IndexId> loops) {
+  using I = arith::CmpIPredicate;
+  using F = arith::CmpFPredicate;
+  static const std::pair<I, F> predicates[] = {{I::slt, F::OLT}, {I::sle, F::OLE}, {I::sgt, F::OGT},
+                                               {I::sge, F::OGE}, {I::eq, F::OEQ},  {I::ne, F::UNE}};
+  auto [integer, real] = predicates[int(e.fn) - int(Fn::Less)];
+  if (isInteger(e.args[0]) && isInteger(e.args[1]))
+    return arith::CmpIOp::create(b, integer, emitInteger(e.args[0], loops), emitInteger(e.args[1], loops));
+  Value x = emit(e.args[0], accesses, elements, loops);
+  return arith::CmpFOp::create(b, real, x, emit(e.args[1], accesses, elements, loops));
+}
+
+Value LinalgLowering::emitMap(const Expr &e, ArrayRef<ExprId> accesses, ValueRange elements, ArrayRef<IndexId> loops) {
+  if (e.fn >= Fn::Less && e.fn <= Fn::NotEqual) return emitCompare(e, accesses, elements, loops);
+  SmallVector<Value> a;
+  for (ExprId arg : e.args) a.push_back(emit(arg, accesses, elements, loops));
+  switch (e.fn) {
+  case Fn::Add: return arith::AddFOp::create(b, a[0], a[1]);
+  case Fn::Sub: return arith::SubFOp::create(b, a[0], a[1]);
+  case Fn::Mul: return arith::MulFOp::create(b, a[0], a[1]);
+  case Fn::Div: return arith::DivFOp::create(b, a[0], a[1]);
+  case Fn::Neg: return arith::NegFOp::create(b, a[0]);
+  case Fn::Exp: return math::ExpOp::create(b, a[0]);
+  case Fn::Log: return math::LogOp::create(b, a[0]);
+  case Fn::Sqrt: return math::SqrtOp::create(b, a[0]);
+  case Fn::Tanh: return math::TanhOp::create(b, a[0]);
+  case Fn::Max: return arith::MaximumFOp::create(b, a[0], a[1]);
+  case Fn::Min: return arith::MinimumFOp::create(b, a[0], a[1]);
+  case Fn::And: return arith::AndIOp::create(b, a[0], a[1]);
+  case Fn::Or: return arith::OrIOp::create(b, a[0], a[1]);
+  case Fn::Not: return arith::XOrIOp::create(b, a[0], arith::ConstantOp::create(b, b.getBoolAttr(true)));
+  case Fn::Select: return arith::SelectOp::create(b, a[0], a[1], a[2]);
+  default: return {};
+  }
+}
+
+} // namespace
+
+OwningOpRef<ModuleOp> lowerToLinalg(MLIRContext &context, const FlatProgram &flat,
+                                    const std::vector<TensorType> &operands, const std::vector<TensorType> &results) {
+  return LinalgLowering(context, flat, operands, results).run();
+}
+
+} // namespace ein

@@ -1,0 +1,23 @@
+// From a flat Program to linalg on memrefs: the first stage in MLIR.
+#pragma once
+
+#include "compiler/Paths/Flatten.h"
+#include "ein/CompiledModule.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace ein {
+
+/// Builds a module with one function `@kernel` over the operands, the results and the workspace: one
+/// linalg operation per assignment, `linalg.contract` where it is a two-operand contraction and
+/// `linalg.generic` otherwise, each after the `linalg.fill` that starts its reduction.
+///
+/// Arguments carry `ein.operand`, `ein.result` (their number) or `ein.workspace`. Operands whose layout
+/// is not row-major arrive as flat memory from their lowest address (`ein.low` elements before the
+/// element at index zero) and are given their layout by memref.reinterpret_cast.
+mlir::OwningOpRef<mlir::ModuleOp> lowerToLinalg(mlir::MLIRContext &context, const FlatProgram &flat,
+                                                const std::vector<TensorType> &operands,
+                                                const std::vector<TensorType> &results);
+
+} // namespace ein

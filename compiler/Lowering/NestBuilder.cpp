@@ -1,0 +1,181 @@
+// The vocabulary of loop nests.
+#include "compiler/Lowering/NestBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/OpenMP/OpenMPDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+
+namespace ein {
+
+NestBuilder::NestBuilder(Location loc, MLIRContext *context, FloatType element)
+    : ImplicitLocOpBuilder(loc, context), element(element), ptr(LLVM::LLVMPointerType::get(context)) {}
+
+Value NestBuilder::c(int64_t value) { return arith::ConstantIndexOp::create(*this, value); }
+Value NestBuilder::add(Value a, Value b) { return createOrFold<arith::AddIOp>(a, b); }
+Value NestBuilder::sub(Value a, Value b) { return createOrFold<arith::SubIOp>(a, b); }
+Value NestBuilder::mul(Value a, int64_t b) { return b == 1 ? a : b == 0 ? c(0) : mul(a, c(b)); }
+Value NestBuilder::mul(Value a, Value b) { return createOrFold<arith::MulIOp>(a, b); }
+Value NestBuilder::div(Value a, int64_t b) { return b == 1 ? a : createOrFold<arith::DivUIOp>(a, c(b)); }
+Value NestBuilder::rem(Value a, int64_t b) { return b == 1 ? c(0) : createOrFold<arith::RemUIOp>(a, c(b)); }
+Value NestBuilder::min(Value a, Value b) { return createOrFold<arith::MinUIOp>(a, b); }
+Value NestBuilder::lessEqual(Value a, Value b) {
+  return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, a, b);
+}
+Value NestBuilder::equal(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, a, b); }
+Value NestBuilder::both(Value a, Value b) { return createOrFold<arith::AndIOp>(a, b); }
+
+void NestBuilder::loop(Value low, Value high, int64_t step, Body body) {
+  auto loop = scf::ForOp::create(*this, low, high, c(step));
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+void NestBuilder::loop(int64_t low, int64_t high, int64_t step, Body body) {
+  if (high <= low) return;
+  if (low + step >= high) return body(c(low));
+  loop(c(low), c(high), step, body);
+}
+
+SmallVector<Value> NestBuilder::loop(Value low, Value high, int64_t step, ValueRange init, Carry body) {
+  auto loop = scf::ForOp::create(*this, low, high, c(step), init);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!init.empty()) scf::YieldOp::create(*this, next);
+  return SmallVector<Value>(loop.getResults());
+}
+
+void NestBuilder::ifThen(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
+  auto op = scf::IfOp::create(*this, TypeRange{}, condition, /*addThenBlock=*/true, /*addElseBlock=*/bool(otherwise));
+  OpBuilder::InsertionGuard guard(*this);
+  auto fill = [&](Block *block, llvm::function_ref<void()> body) {
+    setInsertionPointToEnd(block);
+    body();
+    scf::YieldOp::create(*this);
+  };
+  fill(op.thenBlock(), then);
+  if (otherwise) fill(op.elseBlock(), otherwise);
+}
+
+// The conversion to LLVM turns this cast into a descriptor of a flat memref (LowerToLLVM.cpp).
+Value NestBuilder::flat(Value pointer, Type type, int64_t extent) {
+  return UnrealizedConversionCastOp::create(*this, MemRefType::get({extent}, type), pointer).getResult(0);
+}
+
+Value NestBuilder::advance(Value pointer, Value bytes) {
+  Value offset = createOrFold<arith::IndexCastOp>(getI64Type(), bytes);
+  return LLVM::GEPOp::create(*this, ptr, getI8Type(), pointer, ValueRange{offset}, LLVM::GEPNoWrapFlags::none);
+}
+
+Value NestBuilder::load(Value memory, Value offset) { return memref::LoadOp::create(*this, memory, offset); }
+void NestBuilder::store(Value value, Value memory, Value offset) {
+  memref::StoreOp::create(*this, value, memory, offset);
+}
+
+Value NestBuilder::loadVector(int64_t lanes, Value memory, Value offset) {
+  return vector::LoadOp::create(*this, vectorType(lanes), memory, ValueRange{offset});
+}
+
+void NestBuilder::storeVector(Value value, Value memory, Value offset, bool nontemporal) {
+  auto op = vector::StoreOp::create(*this, value, memory, ValueRange{offset});
+  if (!nontemporal) return;
+  auto type = cast<VectorType>(value.getType());
+  op.setNontemporal(true);
+  // Without the alignment LLVM splits a streaming store into 8-byte pieces.
+  op.setAlignment(type.getNumElements() * type.getElementTypeBitWidth() / 8);
+}
+
+Value NestBuilder::splat(Value scalar, int64_t lanes) {
+  return vector::BroadcastOp::create(*this, VectorType::get({lanes}, scalar.getType()), scalar);
+}
+
+Value NestBuilder::constant(double value, int64_t lanes) {
+  TypedAttr attr = getFloatAttr(element, value);
+  if (lanes) attr = DenseElementsAttr::get(vectorType(lanes), attr);
+  return arith::ConstantOp::create(*this, attr);
+}
+
+Value NestBuilder::multiplyAdd(Value a, Value b, Value acc) {
+  if (fusedMultiplyAdd && isa<VectorType>(a.getType())) return vector::FMAOp::create(*this, a, b, acc);
+  return arith::AddFOp::create(*this, arith::MulFOp::create(*this, a, b), acc);
+}
+
+SmallVector<Value> NestBuilder::transpose(ArrayRef<Value> rows) {
+  // log2(n) rounds: round `w` swaps the off-diagonal w x w blocks of every 2w x 2w block.
+  const int64_t n = rows.size();
+  SmallVector<Value> now(rows);
+  for (int64_t w = 1; w < n; w *= 2) {
+    SmallVector<int64_t> low(n), high(n);
+    for (int64_t j = 0; j < n; ++j) {
+      low[j] = (j & w) ? n + (j - w) : j;
+      high[j] = (j & w) ? n + j : j + w;
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      if (i & w) continue;
+      Value a = now[i], b = now[i + w];
+      now[i] = vector::ShuffleOp::create(*this, a, b, low);
+      now[i + w] = vector::ShuffleOp::create(*this, a, b, high);
+    }
+  }
+  return now;
+}
+
+func::FuncOp NestBuilder::function(StringRef name, unsigned pointers, unsigned indices,
+                                   llvm::function_ref<void(ValueRange, ValueRange)> body) {
+  OpBuilder::InsertionGuard guard(*this);
+  Operation *here = getInsertionBlock()->getParentOp();
+  auto module = isa<ModuleOp>(here) ? cast<ModuleOp>(here) : here->getParentOfType<ModuleOp>();
+  setInsertionPointToEnd(module.getBody());
+  SmallVector<Type> arguments(pointers, ptr);
+  arguments.append(indices, getIndexType());
+  auto fn = func::FuncOp::create(*this, name, getFunctionType(arguments, {}));
+  fn.setPrivate();
+  fn->setAttr("passthrough", getStrArrayAttr({"noinline"}));
+  fn->setAttr("llvm.linkage", LLVM::LinkageAttr::get(getContext(), LLVM::Linkage::Internal));
+  setInsertionPointToStart(fn.addEntryBlock());
+  body(fn.getArguments().take_front(pointers), fn.getArguments().drop_front(pointers));
+  func::ReturnOp::create(*this);
+  return fn;
+}
+
+void NestBuilder::parallelChunks(int64_t chunks, func::FuncOp function, ValueRange leading) {
+  SmallVector<Value> arguments(leading);
+  if (chunks == 1) {
+    arguments.push_back(c(0));
+    func::CallOp::create(*this, function, arguments);
+    return;
+  }
+  Value low = c(0), high = c(chunks), step = c(1);
+  omp::ParallelOperands team;
+  team.numThreads = arith::ConstantOp::create(*this, getI32IntegerAttr(chunks));
+  auto parallel = omp::ParallelOp::create(*this, team);
+  OpBuilder::InsertionGuard guard(*this);
+  createBlock(&parallel.getRegion());
+  omp::WsloopOperands share;
+  share.nowait = getUnitAttr();  // the join of the parallel region is the barrier
+  share.scheduleKind = omp::ClauseScheduleKindAttr::get(getContext(), omp::ClauseScheduleKind::Static);
+  auto workshare = omp::WsloopOp::create(*this, share);
+  omp::TerminatorOp::create(*this);
+  createBlock(&workshare.getRegion());
+  omp::LoopNestOperands nest;
+  nest.loopLowerBounds = {low};
+  nest.loopUpperBounds = {high};
+  nest.loopSteps = {step};
+  nest.collapseNumLoops = getI64IntegerAttr(1);
+  auto loops = omp::LoopNestOp::create(*this, nest);
+  Block *block = createBlock(&loops.getRegion(), {}, TypeRange{getIndexType()}, {getLoc()});
+  arguments.push_back(block->getArgument(0));
+  func::CallOp::create(*this, function, arguments);
+  omp::YieldOp::create(*this);
+}
+
+std::pair<Value, Value> NestBuilder::chunkBounds(Value t, int64_t chunks, int64_t count) {
+  if (chunks == 1) return {c(0), c(count)};
+  return {div(mul(t, count), chunks), div(mul(add(t, 1), count), chunks)};
+}
+
+} // namespace ein

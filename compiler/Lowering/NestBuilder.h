@@ -1,0 +1,76 @@
+// A builder with the vocabulary of loop nests: index arithmetic, loops, flat memory, vectors, chunks.
+#pragma once
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace ein {
+
+/// Emits scf, arith, memref, vector and omp operations. Index arithmetic folds constants as it goes, so
+/// that what is static stays out of the nest. Memory is seen as flat memrefs over raw pointers: a nest
+/// computes element offsets itself, from the strides its plan was made for.
+class NestBuilder : public mlir::ImplicitLocOpBuilder {
+public:
+  NestBuilder(mlir::Location loc, mlir::MLIRContext *context, mlir::FloatType element);
+
+  mlir::FloatType element;           ///< of the tensors being computed
+  mlir::LLVM::LLVMPointerType ptr;
+
+  // Index arithmetic.
+  mlir::Value c(int64_t value);
+  mlir::Value add(mlir::Value a, mlir::Value b);
+  mlir::Value add(mlir::Value a, int64_t b) { return b ? add(a, c(b)) : a; }
+  mlir::Value sub(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, int64_t b);
+  mlir::Value mul(mlir::Value a, mlir::Value b);
+  mlir::Value div(mlir::Value a, int64_t b);
+  mlir::Value rem(mlir::Value a, int64_t b);
+  mlir::Value min(mlir::Value a, mlir::Value b);
+  mlir::Value lessEqual(mlir::Value a, mlir::Value b);
+  mlir::Value equal(mlir::Value a, mlir::Value b);
+  mlir::Value both(mlir::Value a, mlir::Value b);
+
+  // Control. A body without results yields nothing.
+  using Body = llvm::function_ref<void(mlir::Value)>;
+  using Carry = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)>;
+  void loop(mlir::Value low, mlir::Value high, int64_t step, Body body);
+  /// A loop of known bounds; a single trip becomes straight-line code.
+  void loop(int64_t low, int64_t high, int64_t step, Body body);
+  llvm::SmallVector<mlir::Value> loop(mlir::Value low, mlir::Value high, int64_t step, mlir::ValueRange init,
+                                      Carry body);
+  void ifThen(mlir::Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise = {});
+
+  // Memory.
+  /// The memory at `pointer` as memref<extent x type>.
+  mlir::Value flat(mlir::Value pointer, mlir::Type type, int64_t extent);
+  /// `pointer` moved by a number of bytes.
+  mlir::Value advance(mlir::Value pointer, mlir::Value bytes);
+  mlir::Value load(mlir::Value memory, mlir::Value offset);
+  void store(mlir::Value value, mlir::Value memory, mlir::Value offset);
+  mlir::Value loadVector(int64_t lanes, mlir::Value memory, mlir::Value offset);
+  void storeVector(mlir::Value value, mlir::Value memory, mlir::Value offset, bool nontemporal = false);
+
+  // Values.
+  mlir::VectorType vectorType(int64_t lanes) { return mlir::VectorType::get({lanes}, element); }
+  mlir::Value splat(mlir::Value scalar, int64_t lanes);
+  mlir::Value constant(double value, int64_t lanes = 0);
+  /// a * b + c, fused where `fusedMultiplyAdd` says that the target does it in one instruction.
+  mlir::Value multiplyAdd(mlir::Value a, mlir::Value b, mlir::Value c);
+  bool fusedMultiplyAdd = true;
+  /// Transposes a square of vectors in registers: result[i][j] = rows[j][i]. The side is a power of two.
+  llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
+
+  // Functions and teams.
+  /// A private noinline function over pointers, then indices; `body` gets both.
+  mlir::func::FuncOp function(llvm::StringRef name, unsigned pointers, unsigned indices,
+                              llvm::function_ref<void(mlir::ValueRange pointers, mlir::ValueRange indices)> body);
+  /// Calls function(arguments..., t) for t in [0, chunks), each on its own thread where chunks > 1.
+  /// The region captures only raw pointers and indices; the join is a barrier.
+  void parallelChunks(int64_t chunks, mlir::func::FuncOp function, mlir::ValueRange arguments);
+  /// First and last+1 of chunk `t` when `count` items are split evenly over `chunks`.
+  std::pair<mlir::Value, mlir::Value> chunkBounds(mlir::Value t, int64_t chunks, int64_t count);
+};
+
+} // namespace ein

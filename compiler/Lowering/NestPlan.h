@@ -1,0 +1,47 @@
+// The plan of a nest without packing: which loop the vector lanes follow, unrolling and threads. No MLIR.
+#pragma once
+
+#include "compiler/Lowering/NestShape.h"
+
+#include <string>
+
+namespace ein {
+
+/// What the vector lanes of a nest follow.
+enum class Lanes : uint8_t {
+  Parallel,  ///< a parallel loop: each vector is a run of the output
+  Reduced,   ///< a reduced loop: partial results are combined across the vector at the end
+  Square,    ///< two parallel loops, one adjacent in the output, one in some input: in-register transposes
+};
+
+/// A vectorised loop nest for pointwise operations, reductions, and contractions too thin to tile.
+///
+/// No masks: where a loop is not a multiple of the vector, the last vector of a parallel loop moves back
+/// over what is already written (the same values), and the rest of a reduced loop is done with narrower
+/// vectors.
+struct NestPlan {
+  NestShape shape;          ///< simplified
+  Lanes kind = Lanes::Parallel;
+  int lane = -1;            ///< loop that the lanes follow; -1: there is no loop
+  int across = -1;          ///< Square: the loop adjacent in the transposed inputs
+  int64_t lanes = 1;        ///< elements of a vector
+  int64_t unroll = 1;       ///< vectors per trip
+  int64_t run = 0;          ///< Square: trips along `across` before the lanes move on
+  bool streaming = false;   ///< stores go past the caches where the output is aligned
+  int split = -1;           ///< loop split over the team; -1: serial
+  int64_t threads = 1;
+  std::string reason;
+
+  /// Elements of one trip of the lane loop.
+  int64_t width() const { return lanes * unroll; }
+  /// Trips of loop `d` as the nest runs it.
+  int64_t trips(int d) const;
+  /// Whether the team splits a reduced loop, so that partial results are combined afterwards.
+  bool splitsReduction() const { return split >= 0 && shape.dims[split].reduced; }
+  std::string str() const;
+};
+
+/// Plans a nest. `overwrite`: the output is only written, so that a vector may be computed twice.
+NestPlan planNest(const NestShape &shape, const CpuModel &cpu, bool overwrite);
+
+} // namespace ein

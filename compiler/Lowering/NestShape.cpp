@@ -1,0 +1,66 @@
+// Simplification of loop nests.
+#include "compiler/Lowering/NestShape.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace ein {
+
+int64_t NestShape::points(bool reduced) const {
+  int64_t n = 1;
+  for (const LoopDim &d : dims)
+    if (d.reduced == reduced) n *= d.extent;
+  return n;
+}
+
+std::string NestShape::str() const {
+  std::string s;
+  for (const LoopDim &d : dims) {
+    s += s.empty() ? "" : " ";
+    s += std::to_string(d.extent) + (d.reduced ? "r(" : "p(");
+    for (size_t o = 0; o < d.strides.size(); ++o) s += (o ? "," : "") + std::to_string(d.strides[o]);
+    s += ")";
+  }
+  return s;
+}
+
+/// How far apart the iterations of a loop are: the output's stride, or the operands' where it has none.
+static int64_t spread(const LoopDim &d) {
+  if (d.strides.back() != 0) return std::abs(d.strides.back());
+  int64_t widest = 0;
+  for (int64_t s : d.strides) widest = std::max(widest, std::abs(s));
+  return widest;
+}
+
+/// Whether `outer` directly around `inner` is one loop for every operand.
+static bool fusible(const LoopDim &outer, const LoopDim &inner) {
+  if (outer.reduced != inner.reduced || outer.valued || inner.valued) return false;
+  for (size_t o = 0; o < outer.strides.size(); ++o)
+    if (outer.strides[o] != inner.strides[o] * inner.extent) return false;
+  return true;
+}
+
+NestShape simplify(const NestShape &shape) {
+  NestShape result = shape;
+  result.dims.clear();
+  std::vector<LoopDim> dims;
+  for (const LoopDim &d : shape.dims)
+    if (d.extent != 1) dims.push_back(d);
+  std::stable_sort(dims.begin(), dims.end(), [](const LoopDim &a, const LoopDim &b) {
+    if (a.reduced != b.reduced) return b.reduced;
+    return spread(a) > spread(b);
+  });
+  for (LoopDim &d : dims) {
+    if (!result.dims.empty() && fusible(result.dims.back(), d)) {
+      LoopDim &outer = result.dims.back();
+      outer.extent *= d.extent;
+      outer.strides = d.strides;
+      outer.sources.insert(outer.sources.end(), d.sources.begin(), d.sources.end());
+    } else {
+      result.dims.push_back(std::move(d));
+    }
+  }
+  return result;
+}
+
+} // namespace ein

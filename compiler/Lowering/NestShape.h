@@ -1,0 +1,54 @@
+// What a plan sees of an operation: its loops, and how each operand moves along them. No MLIR.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ein {
+
+/// One loop. `strides[o]` is how many elements operand `o` moves per iteration; the output is last.
+struct LoopDim {
+  int64_t extent = 1;
+  bool reduced = false;  ///< bound by the reduction: the output does not move
+  bool valued = false;   ///< the body uses the index's value, so the loop cannot be fused with another
+  std::vector<int64_t> strides;
+  std::vector<unsigned> sources;  ///< the operation's loops it stands for, outermost first
+};
+
+/// A perfect loop nest over strided operands.
+struct NestShape {
+  std::vector<LoopDim> dims;
+  unsigned operands = 0;  ///< inputs and the output
+  int64_t elementBytes = 4;
+
+  unsigned output() const { return operands - 1; }
+  /// Product of the extents of the parallel (or reduced) loops.
+  int64_t points(bool reduced) const;
+  /// "i0=64 p[64,0|1] ..." for plans and debugging.
+  std::string str() const;
+};
+
+/// What the plans know of the CPU.
+struct CpuModel {
+  int64_t vectorBytes = 16;
+  int64_t vectorRegisters = 16;
+  bool fma = false;
+  int64_t l1Bytes = 32 << 10;
+  int64_t l2Bytes = 1 << 20;
+  int64_t l3Bytes = 32 << 20;
+  int64_t threads = 1;
+
+  int64_t lanes(int64_t elementBytes) const { return vectorBytes / elementBytes; }
+};
+
+/// Drops loops of extent 1, orders parallel loops by falling output stride and reduced loops by falling
+/// stride of the operands, and fuses neighbours that every operand walks as one. Changes no result.
+NestShape simplify(const NestShape &shape);
+
+/// Work below which a team costs more than it gives: floating-point operations and bytes moved.
+/// From the fork cost of libomp (3 us) against a core's rate; docs/benchmarks.md.
+inline constexpr double kSerialFlops = 4e6;
+inline constexpr double kSerialBytes = 256e3;
+
+} // namespace ein

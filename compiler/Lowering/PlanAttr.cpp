@@ -1,0 +1,141 @@
+// Shapes of linalg operations, and plans as attributes.
+#include "compiler/Lowering/PlanAttr.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace ein {
+
+FailureOr<NestShape> shapeOf(linalg::LinalgOp op) {
+  NestShape shape;
+  SmallVector<int64_t> extents = op.getStaticLoopRanges();
+  auto iterators = op.getIteratorTypesArray();
+  for (auto [i, extent] : llvm::enumerate(extents)) {
+    if (ShapedType::isDynamic(extent)) return failure();
+    LoopDim d;
+    d.extent = extent;
+    d.reduced = iterators[i] == utils::IteratorType::reduction;
+    d.sources = {unsigned(i)};
+    shape.dims.push_back(d);
+  }
+  for (Operation &inner : *op.getBlock())
+    if (auto index = dyn_cast<linalg::IndexOp>(inner)) shape.dims[index.getDim()].valued = true;
+  shape.operands = op->getNumOperands();
+  for (OpOperand &operand : op->getOpOperands()) {
+    SmallVector<int64_t> moves(extents.size(), 0);
+    if (auto type = dyn_cast<MemRefType>(operand.get().getType())) {
+      SmallVector<int64_t> strides;
+      int64_t offset;
+      if (failed(type.getStridesAndOffset(strides, offset)) || ShapedType::isDynamic(offset) ||
+          llvm::any_of(strides, ShapedType::isDynamic))
+        return failure();
+      for (auto [d, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
+        auto dim = dyn_cast<AffineDimExpr>(expr);
+        if (!dim) return failure();
+        moves[dim.getPosition()] += strides[d];
+      }
+      shape.elementBytes = type.getElementTypeBitWidth() / 8;
+    }
+    for (auto [d, move] : llvm::enumerate(moves)) shape.dims[d].strides.push_back(move);
+  }
+  return simplify(shape);
+}
+
+linalg::FillOp startingFill(linalg::LinalgOp op) {
+  if (isa<linalg::FillOp>(op)) return {};
+  for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode()) {
+    if (!isa<linalg::LinalgOp>(before)) continue;
+    auto fill = dyn_cast<linalg::FillOp>(before);
+    return fill && fill.output() == op.getDpsInits()[0] ? fill : linalg::FillOp();
+  }
+  return {};
+}
+
+bool startsReduction(linalg::FillOp fill) {
+  for (Operation *after = fill->getNextNode(); after; after = after->getNextNode())
+    if (auto op = dyn_cast<linalg::LinalgOp>(after)) return startingFill(op) == fill;
+  return false;
+}
+
+/// Whether the output is only written: pointwise, or a reduction that starts from a fill.
+static bool overwrites(linalg::LinalgOp op) {
+  return op.getBlock()->getArguments().back().use_empty() || startingFill(op);
+}
+
+KernelPlan planKernel(linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu) {
+  if (isa<linalg::ContractOp>(op))
+    if (auto plan = planContraction(shape, cpu)) return *plan;
+  return planNest(shape, cpu, overwrites(op));
+}
+
+/// The fields of a plan by name: written to and read from attributes by the same list.
+template <class Visitor> static bool visit(ContractionPlan &p, Visitor &&field) {
+  return field("swapped", p.swapped) && field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) &&
+         field("kc", p.kc) && field("unroll", p.kUnroll) && field("row_panels", p.rowPanels) &&
+         field("col_panels", p.colPanels) && field("pack_rows", p.packRows) && field("pack_cols", p.packCols) &&
+         field("cols_outer", p.colsOuter) && field("split", p.split) && field("threads", p.threads);
+}
+template <class Visitor> static bool visit(NestPlan &p, Visitor &&field) {
+  return field("lanes_along", p.kind) && field("lane", p.lane) && field("across", p.across) &&
+         field("lanes", p.lanes) && field("unroll", p.unroll) && field("run", p.run) &&
+         field("streaming", p.streaming) && field("split", p.split) && field("threads", p.threads);
+}
+
+DictionaryAttr planToAttr(MLIRContext *context, const KernelPlan &plan) {
+  Builder b(context);
+  NamedAttrList list;
+  std::visit(
+      [&](auto p) {
+        list.append("kind", b.getStringAttr(std::is_same_v<decltype(p), NestPlan> ? "nest" : "contraction"));
+        visit(p, [&](StringRef name, auto &value) {
+          list.append(name, b.getI64IntegerAttr(int64_t(value)));
+          return true;
+        });
+        list.append("summary", b.getStringAttr(p.str()));
+      },
+      plan);
+  return list.getDictionary(context);
+}
+
+/// The decisions of `attr` laid over `plan`; a number of vectors, panels or threads must be positive.
+template <class Plan> static FailureOr<KernelPlan> read(Plan plan, DictionaryAttr attr) {
+  const bool complete = visit(plan, [&](StringRef name, auto &value) {
+    auto number = attr.getAs<IntegerAttr>(name);
+    if (!number) return false;
+    value = std::remove_reference_t<decltype(value)>(number.getInt());
+    return true;
+  });
+  if (!complete || plan.lanes < 1 || plan.threads < 1) return failure();
+  return KernelPlan(plan);
+}
+
+FailureOr<KernelPlan> planFromAttr(linalg::LinalgOp op, const NestShape &shape, DictionaryAttr attr) {
+  auto kind = attr.getAs<StringAttr>("kind");
+  if (!kind) return failure();
+  if (kind.getValue() == "nest") {
+    NestPlan plan;
+    plan.shape = shape;
+    auto read = ein::read(plan, attr);
+    if (failed(read)) return failure();
+    const auto &p = std::get<NestPlan>(*read);
+    const int loops = shape.dims.size();
+    if (p.lane >= loops || p.across >= loops || p.split >= loops || p.unroll < 1) return failure();
+    return read;
+  }
+  if (kind.getValue() != "contraction" || shape.operands != 3) return failure();
+  ContractionPlan plan;
+  auto swapped = attr.getAs<IntegerAttr>("swapped");
+  if (!swapped) return failure();
+  plan.swapped = swapped.getInt();
+  plan.elementBytes = shape.elementBytes;
+  classify(shape, plan);
+  auto read = ein::read(plan, attr);
+  if (failed(read)) return failure();
+  auto &p = std::get<ContractionPlan>(*read);
+  if (p.mr < 1 || p.nv < 1 || p.kc < 1 || p.kUnroll < 1 || p.rowPanels < 1 || p.colPanels < 1) return failure();
+  p.contiguousStore = p.cols.contiguous(2, p.lanes);
+  return read;
+}
+
+} // namespace ein

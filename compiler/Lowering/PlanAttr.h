@@ -1,0 +1,34 @@
+// Plans as attributes of the operations they are for.
+#pragma once
+
+#include "compiler/Lowering/ContractionPlan.h"
+#include "compiler/Lowering/NestPlan.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+#include <variant>
+
+namespace ein {
+
+/// Name of the attribute.
+inline constexpr const char *kPlanAttr = "ein.plan";
+
+using KernelPlan = std::variant<ContractionPlan, NestPlan>;
+
+/// What a plan sees of an operation on memrefs of static shape and strides.
+mlir::FailureOr<NestShape> shapeOf(mlir::linalg::LinalgOp op);
+/// The fill that directly precedes `op` and starts its reduction, if there is one.
+mlir::linalg::FillOp startingFill(mlir::linalg::LinalgOp op);
+/// Whether the fill is the start of the reduction that follows it, and so needs no nest of its own.
+bool startsReduction(mlir::linalg::FillOp fill);
+
+/// The plan for `op`: a packed contraction where that pays, else a plain nest.
+KernelPlan planKernel(mlir::linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu);
+
+/// The decisions of a plan as a dictionary, with its one-line summary.
+mlir::DictionaryAttr planToAttr(mlir::MLIRContext *context, const KernelPlan &plan);
+/// A plan from an operation's shape and the decisions in its attribute; fails on an attribute that is
+/// incomplete or does not fit the shape.
+mlir::FailureOr<KernelPlan> planFromAttr(mlir::linalg::LinalgOp op, const NestShape &shape, mlir::DictionaryAttr attr);
+
+} // namespace ein

@@ -1,0 +1,145 @@
+// Elementary functions by argument reduction and polynomials.
+#include "compiler/Lowering/VectorMath.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+
+namespace ein {
+
+namespace {
+
+/// The layout of the element type, and how many terms its precision needs.
+struct Format {
+  int64_t bits, mantissa, bias;
+  int expTerms;   ///< degree of the Taylor polynomial of exp on |r| <= ln 2 / 2
+  int atanhTerms; ///< terms of the series of atanh(t) / t in t^2 on |t| <= 0.1716
+  double ln2High, ln2Low;  ///< their sum is ln 2; n * ln2High is exact for every exponent n
+  double largest, smallest; ///< arguments beyond which exp overflows or is zero
+};
+
+Format formatOf(NestBuilder &b) {
+  if (b.element.isF32()) return {32, 23, 127, 7, 5, 0.693145751953125, 1.42860682030941723212e-6, 88.8, -104.0};
+  return {64, 52, 1023, 13, 11, 6.93147180369123816490e-01, 1.90821492927058770002e-10, 709.8, -745.2};
+}
+
+/// Operations on vectors, with constants broadcast to the vector's shape.
+struct Vectors {
+  NestBuilder &b;
+  VectorType type;
+  Format f;
+  VectorType ints;
+
+  Vectors(NestBuilder &b, Value x)
+      : b(b), type(cast<VectorType>(x.getType())), f(formatOf(b)),
+        ints(VectorType::get(type.getShape(), b.getIntegerType(f.bits))) {}
+
+  Value k(double v) { return b.constant(v, type.getNumElements()); }
+  Value k(int64_t v) {
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(ints, APInt(f.bits, uint64_t(v), true, true)));
+  }
+  Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
+  Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
+  Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
+  Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
+  Value fma(Value x, Value y, Value z) { return b.multiplyAdd(x, y, z); }
+  Value select(arith::CmpFPredicate p, Value x, Value y, Value then, Value otherwise) {
+    return arith::SelectOp::create(b, arith::CmpFOp::create(b, p, x, y), then, otherwise);
+  }
+  Value toBits(Value x) { return arith::BitcastOp::create(b, ints, x); }
+  Value fromBits(Value x) { return arith::BitcastOp::create(b, type, x); }
+  /// 2^n for an integer vector n in the normal range.
+  Value powerOfTwo(Value n) {
+    return fromBits(arith::ShLIOp::create(b, arith::AddIOp::create(b, n, k(f.bias)), k(f.mantissa)));
+  }
+};
+
+/// x = n ln 2 + r with |r| <= ln 2 / 2, and expm1(r) = r + r^2 (1/2 + r/6 + ...).
+struct Reduced {
+  Value n, expm1;
+};
+
+Reduced reduce(Vectors &v, Value x) {
+  // Adding 1.5 * 2^mantissa rounds to the nearest integer, whose bits are then the low bits of the sum.
+  Value magic = v.k(1.5 * std::ldexp(1.0, int(v.f.mantissa)));
+  Value shifted = v.fma(x, v.k(1 / std::log(2.0)), magic);
+  Value rounded = v.sub(shifted, magic);
+  Value n = arith::SubIOp::create(v.b, v.toBits(shifted), v.toBits(magic));
+  Value r = v.fma(rounded, v.k(-v.f.ln2Low), v.fma(rounded, v.k(-v.f.ln2High), x));
+  double factorial = 1;
+  for (int i = 2; i <= v.f.expTerms; ++i) factorial *= i;
+  Value p = v.k(1 / factorial);
+  for (int i = v.f.expTerms - 1; i >= 2; --i) {
+    factorial /= i + 1;
+    p = v.fma(p, r, v.k(1 / factorial));
+  }
+  return {n, v.fma(v.mul(r, r), p, r)};
+}
+
+} // namespace
+
+Value emitExp(NestBuilder &b, Value x) {
+  Vectors v(b, x);
+  using P = arith::CmpFPredicate;
+  // The clamps keep NaN: a comparison with NaN is false and selects x.
+  Value clamped = v.select(P::OGT, x, v.k(v.f.largest), v.k(v.f.largest), x);
+  clamped = v.select(P::OLT, clamped, v.k(v.f.smallest), v.k(v.f.smallest), clamped);
+  Reduced r = reduce(v, clamped);
+  Value half = arith::ShRSIOp::create(b, r.n, v.k(int64_t(1)));
+  Value rest = arith::SubIOp::create(b, r.n, half);
+  Value y = v.mul(v.mul(v.add(r.expm1, v.k(1.0)), v.powerOfTwo(half)), v.powerOfTwo(rest));
+  return y;
+}
+
+Value emitTanh(NestBuilder &b, Value x) {
+  Vectors v(b, x);
+  using P = arith::CmpFPredicate;
+  Value sign = arith::AndIOp::create(b, v.toBits(x), v.k(int64_t(uint64_t(1) << (v.f.bits - 1))));
+  Value size = v.fromBits(arith::XOrIOp::create(b, v.toBits(x), sign));
+  // Beyond 20 the result is 1 to the last bit.
+  Value doubled = v.select(P::OGT, size, v.k(20.0), v.k(40.0), v.add(size, size));
+  Reduced r = reduce(v, doubled);
+  Value scale = v.powerOfTwo(r.n);
+  Value q = v.fma(scale, r.expm1, v.sub(scale, v.k(1.0)));
+  Value y = v.div(q, v.add(q, v.k(2.0)));
+  return v.fromBits(arith::OrIOp::create(b, v.toBits(y), sign));
+}
+
+Value emitLog(NestBuilder &b, Value x) {
+  Vectors v(b, x);
+  using P = arith::CmpFPredicate;
+  const double tiny = std::ldexp(1.0, int(1 - v.f.bias)), up = std::ldexp(1.0, int(v.f.mantissa + 2));
+  // Subnormal numbers are scaled into the normal range first.
+  Value small = arith::CmpFOp::create(b, P::OLT, x, v.k(tiny));
+  Value scaled = arith::SelectOp::create(b, small, v.mul(x, v.k(up)), x);
+  Value correction = arith::SelectOp::create(b, small, v.k(-double(v.f.mantissa + 2)), v.k(0.0));
+  // Subtracting the bits of sqrt(1/2) puts the exponent in the high bits for m in [sqrt(1/2), sqrt(2)).
+  Value root = v.toBits(v.k(std::sqrt(0.5)));
+  Value moved = arith::SubIOp::create(b, v.toBits(scaled), root);
+  Value e = arith::ShRSIOp::create(b, moved, v.k(v.f.mantissa));
+  Value m = v.fromBits(arith::SubIOp::create(b, v.toBits(scaled), arith::ShLIOp::create(b, e, v.k(v.f.mantissa))));
+  Value exponent = v.add(arith::SIToFPOp::create(b, v.type, e), correction);
+  // log m = f - s (f - r), where f = m - 1, s = f / (m + 1) and r = s^2-series without its leading term.
+  Value f = v.sub(m, v.k(1.0));
+  Value s = v.div(f, v.add(m, v.k(1.0)));
+  Value z = v.mul(s, s);
+  Value p = v.k(2.0 / (2 * v.f.atanhTerms + 1));
+  for (int i = v.f.atanhTerms - 1; i >= 1; --i) p = v.fma(p, z, v.k(2.0 / (2 * i + 1)));
+  Value tail = v.mul(v.mul(z, p), s);
+  Value logM = v.sub(f, v.sub(v.mul(s, f), tail));
+  Value low = v.fma(exponent, v.k(v.f.ln2Low), logM);
+  Value y = v.fma(exponent, v.k(v.f.ln2High), low);
+  const double inf = std::numeric_limits<double>::infinity();
+  y = v.select(P::OEQ, x, v.k(0.0), v.k(-inf), y);
+  y = v.select(P::OEQ, x, v.k(inf), v.k(inf), y);
+  // UGE is true for NaN, which then passes through.
+  y = v.select(P::OLT, x, v.k(0.0), v.k(std::numeric_limits<double>::quiet_NaN()), y);
+  return v.select(P::UNO, x, x, x, y);
+}
+
+Value emitSqrt(NestBuilder &b, Value x) { return LLVM::SqrtOp::create(b, x); }
+
+} // namespace ein

@@ -1,0 +1,21 @@
+// exp, log and tanh on vectors, from arithmetic only: no call to libm leaves a kernel.
+#pragma once
+
+#include "compiler/Lowering/NestBuilder.h"
+
+namespace ein {
+
+/// Elementary functions of a vector of f32 or f64. NaN in, NaN out; exp(-inf) = 0, exp(inf) = inf,
+/// log(0) = -inf, log of a negative is NaN. Errors measured in docs/numerics.md.
+///
+/// exp: x = n ln 2 + r, |r| <= ln 2 / 2, exp(r) by its Taylor polynomial, scaled by 2^n in two steps so
+/// that subnormal results are right.
+mlir::Value emitExp(NestBuilder &b, mlir::Value x);
+/// log: x = 2^e m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m - 1) / (m + 1)) by its odd series.
+mlir::Value emitLog(NestBuilder &b, mlir::Value x);
+/// tanh: with q = exp(2|x|) - 1 computed without cancellation, q / (q + 2).
+mlir::Value emitTanh(NestBuilder &b, mlir::Value x);
+/// Correctly rounded square root.
+mlir::Value emitSqrt(NestBuilder &b, mlir::Value x);
+
+} // namespace ein

@@ -1,0 +1,102 @@
+// A flat Program's memory and its text.
+#include "compiler/Paths/Flattener.h"
+#include "compiler/Paths/Workspace.h"
+
+#include <algorithm>
+
+namespace ein {
+
+namespace {
+
+/// Bytes of a tensor, or nothing if they do not fit 63 bits.
+std::optional<int64_t> bytesOf(const Program &p, TensorId t) {
+  int64_t bytes = byteSize(p.tensors[t].dtype);
+  for (IndexId axis : p.tensors[t].axes)
+    if (*p.indices[axis].extent == 0) return 0;
+  for (IndexId axis : p.tensors[t].axes)
+    if (__builtin_mul_overflow(bytes, *p.indices[axis].extent, &bytes)) return std::nullopt;
+  return bytes;
+}
+
+std::string describe(const Program &p, TensorId t) { return p.tensors[t].name + ": " + p.typeOf(t).str(); }
+
+/// Lifetimes of `blocks`, in steps of the Program; `blockOf` is -1 for other tensors.
+std::vector<Lifetime> lifetimesOf(const Program &p, const std::vector<TensorId> &blocks,
+                                  const std::vector<int64_t> &blockOf) {
+  std::vector<Lifetime> lifetimes(blocks.size());
+  std::vector<size_t> seenAt(p.exprs.size(), p.assignments.size());
+  for (size_t step = 0; step < p.assignments.size(); ++step) {
+    if (int64_t block = blockOf[p.assignments[step].result]; block >= 0)
+      lifetimes[block] = {*bytesOf(p, p.assignments[step].result), step, step};
+    std::vector<ExprId> stack{p.assignments[step].value};
+    while (!stack.empty()) {
+      ExprId e = stack.back();
+      stack.pop_back();
+      if (seenAt[e] == step) continue;
+      seenAt[e] = step;
+      if (p.exprs[e].kind == Expr::Kind::Access && blockOf[p.exprs[e].tensor] >= 0)
+        lifetimes[blockOf[p.exprs[e].tensor]].last = step;
+      stack.insert(stack.end(), p.exprs[e].args.begin(), p.exprs[e].args.end());
+    }
+  }
+  return lifetimes;
+}
+
+/// Places the intermediates.
+Expected<void> placeIntermediates(FlatProgram &flat, int64_t memoryLimit) {
+  const Program &p = flat.program;
+  std::vector<TensorId> blocks;
+  std::vector<int64_t> blockOf(p.tensors.size(), -1);
+  for (const Assignment &a : p.assignments) {
+    if (!bytesOf(p, a.result))
+      return makeError(ErrorCode::Limit, "tensor " + describe(p, a.result) + " does not fit 63 bits of bytes");
+    if (std::find(p.outputs.begin(), p.outputs.end(), a.result) != p.outputs.end()) continue;
+    blockOf[a.result] = static_cast<int64_t>(blocks.size());
+    blocks.push_back(a.result);
+  }
+  std::optional<WorkspacePlan> plan = packWorkspace(lifetimesOf(p, blocks, blockOf));
+  if (!plan) return makeError(ErrorCode::Limit, "the workspace of the intermediates does not fit 63 bits of bytes");
+  if (memoryLimit > 0 && plan->bytes > memoryLimit) {
+    Error e = makeError(ErrorCode::Limit, "the kernel needs " + std::to_string(plan->bytes) +
+                                              " bytes of workspace, the limit is " + std::to_string(memoryLimit));
+    for (TensorId t : blocks)
+      e.notes.push_back("intermediate " + describe(p, t) + " has " + std::to_string(*bytesOf(p, t)) + " bytes");
+    return e;
+  }
+  flat.workspaceBytes = plan->bytes;
+  flat.workspaceOffsets.assign(p.tensors.size(), -1);
+  for (size_t block = 0; block < blocks.size(); ++block) flat.workspaceOffsets[blocks[block]] = plan->offsets[block];
+  return {};
+}
+
+/// Sum of the bytes of some tensors.
+std::string totalBytes(const Program &p, const std::vector<TensorId> &tensors) {
+  int64_t total = 0;
+  for (TensorId t : tensors)
+    if (__builtin_add_overflow(total, bytesOf(p, t).value_or(0), &total)) return "more than 2^63";
+  return std::to_string(total);
+}
+
+} // namespace
+
+Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options) {
+  FlatProgram flat = Flattener(p, options).run();
+  if (Expected<void> placed = placeIntermediates(flat, options.memoryLimit); !placed) return placed.error();
+  return flat;
+}
+
+std::string FlatProgram::str() const {
+  std::string text;
+  for (const OrderedContraction &c : contractions) text += c.path.str(c.problem) + "\n";
+  text += print(program);
+  text += "\nmemory: operands " + totalBytes(program, program.inputs) + ", results " +
+          totalBytes(program, program.outputs) + ", workspace " + std::to_string(workspaceBytes) +
+          " bytes at its peak\n";
+  for (TensorId t = 0; t < workspaceOffsets.size(); ++t)
+    if (workspaceOffsets[t] >= 0)
+      text += "  " + describe(program, t) + " at " + std::to_string(workspaceOffsets[t]) + ", " +
+              totalBytes(program, {t}) + " bytes\n";
+  return text;
+}
+
+} // namespace ein

@@ -1,0 +1,132 @@
+// Flattening: nested reductions and softmax become assignments of their own.
+#include "compiler/Paths/Flattener.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace ein {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+double identityOf(Monoid m) { return m == Monoid::Sum ? 0 : m == Monoid::Max ? -kInfinity : kInfinity; }
+
+} // namespace
+
+Flattener::Flattener(const Program &source, const CompileOptions &options)
+    : source(source), options(options), out(flat.program), lowered(source.exprs.size()) {
+  out = source;
+  out.exprs.clear();
+  out.assignments.clear();
+  for (const Index &i : source.indices) names.insert(i.name);
+  for (const Tensor &t : source.tensors) names.insert(t.name);
+}
+
+FlatProgram Flattener::run() && {
+  for (const Assignment &a : source.assignments) flattenAssignment(a);
+  return std::move(flat);
+}
+
+/// What `root` is made of and is not lowered yet, children before parents.
+std::vector<ExprId> Flattener::reachable(ExprId root) const {
+  std::vector<ExprId> found, stack;
+  std::set<ExprId> seen;
+  auto visit = [&](ExprId e) {
+    if (!lowered[e] && seen.insert(e).second) stack.push_back(e);
+  };
+  visit(root);
+  while (!stack.empty()) {
+    ExprId e = stack.back();
+    stack.pop_back();
+    found.push_back(e);
+    for (ExprId arg : source.exprs[e].args) visit(arg);
+    if (source.exprs[e].guard) visit(*source.exprs[e].guard);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void Flattener::flattenAssignment(const Assignment &assignment) {
+  current = assignment.result;
+  bool shared = lowered[assignment.value].has_value();
+  for (ExprId id : reachable(assignment.value)) {
+    const Expr &e = source.exprs[id];
+    if (e.kind != Expr::Kind::Reduce && e.kind != Expr::Kind::Softmax) {
+      lowered[id] = rebuild(e);
+      continue;
+    }
+    bool isRoot = id == assignment.value && !shared;
+    TensorId target = isRoot ? assignment.result : newTensor(inOrder(source.freeIndices(id)));
+    if (e.kind == Expr::Kind::Reduce)
+      flattenReduce(e, target);
+    else
+      flattenSoftmax(e, target);
+    lowered[id] = out.access(target);
+  }
+  Expr::Kind kind = source.exprs[assignment.value].kind;
+  if (shared || (kind != Expr::Kind::Reduce && kind != Expr::Kind::Softmax))
+    assign(assignment.result, *lowered[assignment.value]);
+}
+
+ExprId Flattener::rebuild(const Expr &e) {
+  Expr copy = e;
+  for (ExprId &arg : copy.args) arg = *lowered[arg];
+  return out.add(std::move(copy));
+}
+
+void Flattener::flattenReduce(const Expr &e, TensorId target) {
+  std::optional<ExprId> guard = e.guard ? lowered[*e.guard] : std::nullopt;
+  ExprId body = masked(guard, *lowered[e.args[0]], identityOf(e.monoid));
+  if (e.monoid == Monoid::Sum)
+    flattenSum(target, e.indices, body);
+  else
+    assign(target, out.reduce(e.monoid, e.indices, body));
+}
+
+/// m = max(x), l = sum(exp(x - m)), result exp(x - m) / l. Rows without a point above -inf are 0: there
+/// m = -inf is replaced by 0 lest -inf - -inf arise, and l = 0 is caught. A NaN reaches its row through l.
+void Flattener::flattenSoftmax(const Expr &e, TensorId target) {
+  std::optional<ExprId> guard = e.guard ? lowered[*e.guard] : std::nullopt;
+  ExprId x = *lowered[e.args[0]];
+  ExprId zero = out.literal(0), minusInfinity = out.literal(-kInfinity);
+
+  ExprId m = materialise(out.reduce(Monoid::Max, e.indices, masked(guard, x, -kInfinity)));
+  ExprId shift = materialise(out.map(Fn::Select, {out.map(Fn::Equal, {m, minusInfinity}), zero, m}));
+  ExprId exponential = out.map(Fn::Exp, {out.map(Fn::Sub, {x, shift})});
+  ExprId l = materialise(out.reduce(Monoid::Sum, e.indices, masked(guard, exponential, 0)));
+  ExprId counts = out.map(Fn::NotEqual, {l, zero});
+  if (guard) counts = out.map(Fn::And, {*guard, counts});
+  assign(target, masked(counts, out.map(Fn::Div, {exponential, l}), 0));
+}
+
+ExprId Flattener::masked(std::optional<ExprId> guard, ExprId value, double otherwise) {
+  return guard ? out.map(Fn::Select, {*guard, value, out.literal(otherwise)}) : value;
+}
+
+/// The indices that the current result has, in its order, then the others.
+std::vector<IndexId> Flattener::inOrder(std::vector<IndexId> indices) const {
+  const std::vector<IndexId> &axes = out.tensors[current].axes;
+  auto place = [&](IndexId i) { return std::find(axes.begin(), axes.end(), i) - axes.begin(); };
+  std::sort(indices.begin(), indices.end(),
+            [&](IndexId a, IndexId b) { return std::pair(place(a), a) < std::pair(place(b), b); });
+  return indices;
+}
+
+TensorId Flattener::newTensor(std::vector<IndexId> axes) {
+  std::string name;
+  do name = "t" + std::to_string(nextName++);
+  while (names.count(name));
+  out.tensors.push_back({name, out.tensors[current].dtype, std::move(axes)});
+  return static_cast<TensorId>(out.tensors.size() - 1);
+}
+
+/// Adds an assignment; returns an access to its result.
+ExprId Flattener::assign(TensorId result, ExprId value) {
+  out.assignments.push_back({result, value});
+  return out.access(result);
+}
+
+ExprId Flattener::materialise(ExprId value) { return assign(newTensor(inOrder(out.freeIndices(value))), value); }
+
+} // namespace ein

@@ -1,0 +1,37 @@
+// From a bound Program to one loop nest per assignment: contraction order, softmax, nested reductions.
+#pragma once
+
+#include "compiler/IndexNotation/Program.h"
+#include "compiler/Paths/ContractionPath.h"
+
+#include <string>
+#include <vector>
+
+namespace ein {
+
+/// A Program in flat form, and how it came to be.
+///
+/// In flat form the value of each assignment is a pointwise expression or one unnested Reduce of one:
+/// `Reduce` occurs only at the root and `Softmax` nowhere. A Sum over the product of two accesses that
+/// share no one-sided summed index is a contraction and becomes linalg.contract.
+struct FlatProgram {
+  Program program;
+  struct OrderedContraction {
+    ContractionProblem problem;
+    ContractionPath path;
+    std::string expression; ///< the text of the einsum that was ordered
+  };
+  std::vector<OrderedContraction> contractions; ///< one per n-ary contraction of the source
+  std::vector<int64_t> workspaceOffsets;        ///< bytes, by tensor id; -1 for inputs and outputs
+  int64_t workspaceBytes = 0;                   ///< peak of the intermediates, as executed
+
+  /// Path tables, the flat Program and its memory: what `einc path` prints.
+  std::string str() const;
+};
+
+/// Flattens. Intermediates get row-major layouts over the axes chosen here and 64-byte aligned,
+/// liveness-packed places in one workspace. Refuses sizes that do not fit 63 bits and workspaces above
+/// `options.memoryLimit`.
+Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options);
+
+} // namespace ein

@@ -1,0 +1,161 @@
+// Flattening of sums of products: constants out, factors into tensors, n-ary contractions into pairwise ones.
+#include "compiler/Paths/Flattener.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ein {
+
+namespace {
+
+bool contains(const std::vector<IndexId> &indices, IndexId i) {
+  return std::find(indices.begin(), indices.end(), i) != indices.end();
+}
+
+bool disjoint(const std::vector<IndexId> &a, const std::vector<IndexId> &b) {
+  return std::none_of(a.begin(), a.end(), [&](IndexId i) { return contains(b, i); });
+}
+
+void addMissing(std::vector<IndexId> &indices, const std::vector<IndexId> &more) {
+  for (IndexId i : more)
+    if (!contains(indices, i)) indices.push_back(i);
+}
+
+} // namespace
+
+/// scale * factors / divisors: the body of a sum with all that does not depend on the summed indices,
+/// and is not an operand, taken out.
+struct Flattener::Product {
+  double scale = 1;
+  std::vector<ExprId> factors;
+  std::vector<ExprId> divisors;
+};
+
+Flattener::Product Flattener::splitProduct(ExprId body, const std::vector<IndexId> &summed) {
+  Product product;
+  struct Item {
+    ExprId e;
+    bool inverse;
+  };
+  std::vector<Item> stack{{body, false}};
+  while (!stack.empty()) {
+    auto [id, inverse] = stack.back();
+    stack.pop_back();
+    const Expr &e = out.exprs[id];
+    bool map = e.kind == Expr::Kind::Map;
+    if (map && e.fn == Fn::Neg) {
+      product.scale = -product.scale;
+      stack.push_back({e.args[0], inverse});
+    } else if (map && !inverse && (e.fn == Fn::Mul || e.fn == Fn::Div)) {
+      // The left argument comes off first: operands keep their order.
+      stack.push_back({e.args[1], e.fn == Fn::Div});
+      stack.push_back({e.args[0], false});
+    } else if (e.kind == Expr::Kind::Literal && std::isfinite(e.literal) && e.literal != 0) {
+      product.scale = inverse ? product.scale / e.literal : product.scale * e.literal;
+    } else if (!inverse) {
+      product.factors.push_back(id);
+    } else if (disjoint(out.freeIndices(id), summed)) {
+      product.divisors.push_back(id);
+    } else {
+      product.factors.push_back(out.map(Fn::Div, {out.literal(1), id}));
+    }
+  }
+  return product;
+}
+
+void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, ExprId body) {
+  Product product = splitProduct(body, summed);
+  std::vector<IndexId> all;
+  bool allInOne = false; // a factor that is no access has all the indices: to store it would save nothing
+  for (ExprId factor : product.factors) addMissing(all, indicesOf(factor));
+  for (ExprId factor : product.factors)
+    allInOne |= out.exprs[factor].kind != Expr::Kind::Access && indicesOf(factor).size() == all.size();
+  if (!std::isfinite(product.scale) || product.scale == 0) {
+    assign(target, out.reduce(Monoid::Sum, summed, body));
+    return;
+  }
+
+  bool plain = product.scale == 1 && product.divisors.empty();
+  std::vector<IndexId> kept = all;
+  std::erase_if(kept, [&](IndexId i) { return contains(summed, i); });
+  TensorId sum = plain ? target : newTensor(inOrder(std::move(kept)));
+  if (allInOne) {
+    ExprId value = product.factors[0];
+    for (size_t f = 1; f < product.factors.size(); ++f) value = out.map(Fn::Mul, {value, product.factors[f]});
+    assign(sum, out.reduce(Monoid::Sum, summed, value));
+  } else {
+    for (ExprId &factor : product.factors)
+      if (out.exprs[factor].kind != Expr::Kind::Access) factor = materialise(factor);
+    contract(sum, summed, product.factors);
+  }
+  if (plain) return;
+  ExprId value = out.access(sum);
+  if (product.scale != 1) value = out.map(Fn::Mul, {value, out.literal(product.scale)});
+  for (ExprId divisor : product.divisors) value = out.map(Fn::Div, {value, divisor});
+  assign(target, value);
+}
+
+/// Sums away, operand by operand, what only that operand has: each index left joins operands or is kept.
+void Flattener::sumOneSided(std::vector<IndexId> &summed, std::vector<ExprId> &operands) {
+  std::vector<size_t> users(out.indices.size());
+  for (ExprId operand : operands)
+    for (IndexId i : indicesOf(operand)) ++users[i];
+  std::vector<char> isSummed(out.indices.size());
+  for (IndexId i : summed) isSummed[i] = true;
+  auto oneSided = [&](IndexId i) { return isSummed[i] && users[i] == 1; };
+  for (ExprId &operand : operands) {
+    std::vector<IndexId> axes = indicesOf(operand), gone;
+    std::copy_if(axes.begin(), axes.end(), std::back_inserter(gone), oneSided);
+    if (gone.empty()) continue;
+    std::erase_if(axes, oneSided);
+    ExprId value = out.reduce(Monoid::Sum, gone, operand);
+    operand = assign(newTensor(std::move(axes)), value);
+  }
+  std::erase_if(summed, oneSided);
+}
+
+void Flattener::contract(TensorId target, std::vector<IndexId> summed, std::vector<ExprId> operands) {
+  if (operands.size() > 1) sumOneSided(summed, operands);
+  ContractionProblem problem = problemOf(target, operands);
+  ContractionPath path = findPath(problem, options.path, std::max(0.0, options.pathBudgetMs - searchedMs));
+  searchedMs += path.searchMs;
+
+  std::vector<ExprId> nodes = operands;
+  for (const PathStep &step : path.steps) {
+    ExprId value = nodes[step.left];
+    std::vector<IndexId> gone = indicesOf(value);
+    if (step.right >= 0) {
+      addMissing(gone, indicesOf(nodes[step.right]));
+      value = out.map(Fn::Mul, {value, nodes[step.right]});
+    }
+    std::erase_if(gone, [&](IndexId i) { return contains(step.result, i); });
+    if (!gone.empty()) value = out.reduce(Monoid::Sum, gone, value);
+    bool last = &step == &path.steps.back();
+    nodes.push_back(assign(last ? target : newTensor(step.result), value));
+  }
+  std::string expression = problem.str();
+  flat.contractions.push_back({std::move(problem), std::move(path), std::move(expression)});
+}
+
+ContractionProblem Flattener::problemOf(TensorId target, const std::vector<ExprId> &operands) const {
+  ContractionProblem problem;
+  for (ExprId operand : operands) problem.operands.push_back(indicesOf(operand));
+  problem.output = out.tensors[target].axes;
+  for (const Index &i : out.indices) {
+    problem.extents.push_back(i.extent.value_or(1));
+    problem.names.push_back(i.name);
+  }
+  problem.elementBytes = byteSize(out.tensors[target].dtype);
+  return problem;
+}
+
+/// Free indices; those of an access in the order of its subscripts.
+std::vector<IndexId> Flattener::indicesOf(ExprId e) const {
+  if (out.exprs[e].kind != Expr::Kind::Access) return out.freeIndices(e);
+  std::vector<IndexId> indices;
+  for (const AccessSubscript &s : out.exprs[e].subscripts)
+    if (s && !contains(indices, *s)) indices.push_back(*s);
+  return indices;
+}
+
+} // namespace ein

@@ -1,0 +1,56 @@
+// The work behind `flatten`: rewrites assignment by assignment into a new Program.
+#pragma once
+
+#include "compiler/Paths/Flatten.h"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ein {
+
+/// Tensors and indices of the source keep their ids, new tensors follow. Each expression of the source is
+/// lowered once, children before parents; what it became is a pointwise expression of the new Program.
+class Flattener {
+public:
+  Flattener(const Program &source, const CompileOptions &options);
+  /// Everything but the workspace.
+  FlatProgram run() &&;
+
+private:
+  // Flatten.cpp: the walk over expressions.
+  void flattenAssignment(const Assignment &assignment);
+  std::vector<ExprId> reachable(ExprId root) const;
+  ExprId rebuild(const Expr &e);
+  void flattenReduce(const Expr &e, TensorId target);
+  void flattenSoftmax(const Expr &e, TensorId target);
+
+  // FlattenSum.cpp: sums of products.
+  struct Product;
+  Product splitProduct(ExprId body, const std::vector<IndexId> &summed);
+  void flattenSum(TensorId target, const std::vector<IndexId> &summed, ExprId body);
+  void contract(TensorId target, std::vector<IndexId> summed, std::vector<ExprId> operands);
+  void sumOneSided(std::vector<IndexId> &summed, std::vector<ExprId> &operands);
+  ContractionProblem problemOf(TensorId target, const std::vector<ExprId> &operands) const;
+  std::vector<IndexId> indicesOf(ExprId access) const;
+
+  // Tensors of the new Program.
+  std::vector<IndexId> inOrder(std::vector<IndexId> indices) const;
+  TensorId newTensor(std::vector<IndexId> axes);
+  ExprId assign(TensorId result, ExprId value);
+  ExprId materialise(ExprId value);
+  ExprId masked(std::optional<ExprId> guard, ExprId value, double otherwise);
+
+  const Program &source;
+  const CompileOptions &options;
+  FlatProgram flat;
+  Program &out;
+  std::vector<std::optional<ExprId>> lowered; ///< by expression of the source
+  std::set<std::string> names;                ///< taken by tensors and indices
+  size_t nextName = 0;
+  double searchedMs = 0;
+  TensorId current = 0; ///< result of the assignment being flattened: gives dtype and order of axes
+};
+
+} // namespace ein

@@ -1,0 +1,155 @@
+// ein-emit-nests: replace planned linalg operations by their nests, the kernel by its C entry point.
+#include "compiler/Lowering/BodyEmitter.h"
+#include "compiler/Lowering/Emit.h"
+#include "compiler/Lowering/PlanAttr.h"
+#include "compiler/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace ein {
+
+#define GEN_PASS_DEF_EMITNESTS
+#include "compiler/Transforms/Passes.h.inc"
+
+namespace {
+
+/// The entry point of one kernel function.
+class EntryEmitter {
+public:
+  EntryEmitter(func::FuncOp kernel, bool fma) : kernel(kernel), module(kernel->getParentOfType<ModuleOp>()), fma(fma) {}
+
+  LogicalResult emit();
+
+private:
+  LogicalResult bindArguments(NestBuilder &b, ValueRange arrays);
+  FailureOr<NestOperand> operandOf(NestBuilder &b, Value memref);
+  LogicalResult emitOp(NestBuilder &b, linalg::LinalgOp op, StringRef name);
+
+  func::FuncOp kernel;
+  ModuleOp module;
+  bool fma;
+  llvm::DenseMap<Value, Value> pointers;  ///< of the kernel's arguments
+  Value scratch;
+  int64_t workspaceBytes = 0, scratchMost = 0, threads = 1;
+};
+
+int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/// Loads the pointer of every argument from the arrays of the C interface.
+LogicalResult EntryEmitter::bindArguments(NestBuilder &b, ValueRange arrays) {
+  for (auto [i, argument] : llvm::enumerate(kernel.getArguments())) {
+    if (kernel.getArgAttr(i, "ein.workspace")) {
+      workspaceBytes = cast<MemRefType>(argument.getType()).getNumElements();
+      pointers[argument] = arrays[2];
+      continue;
+    }
+    auto operand = kernel.getArgAttrOfType<IntegerAttr>(i, "ein.operand");
+    auto result = kernel.getArgAttrOfType<IntegerAttr>(i, "ein.result");
+    if (!operand && !result)
+      return kernel.emitOpError("argument ") << i << " needs one of ein.operand, ein.result, ein.workspace";
+    const int64_t number = (operand ? operand : result).getInt();
+    Value slot = LLVM::GEPOp::create(b, b.ptr, b.ptr, arrays[operand ? 0 : 1],
+                                     ArrayRef<LLVM::GEPArg>{int32_t(number)});
+    Value pointer = LLVM::LoadOp::create(b, b.ptr, slot);
+    if (auto low = kernel.getArgAttrOfType<IntegerAttr>(i, "ein.low")) {
+      const int64_t bytes = cast<MemRefType>(argument.getType()).getElementTypeBitWidth() / 8;
+      pointer = b.advance(pointer, b.c(low.getInt() * bytes));
+    }
+    pointers[argument] = pointer;
+  }
+  scratch = b.advance(arrays[2], b.c(align64(workspaceBytes)));
+  return success();
+}
+
+/// Follows views down to an argument or a place in the workspace.
+FailureOr<NestOperand> EntryEmitter::operandOf(NestBuilder &b, Value memref) {
+  auto type = dyn_cast<MemRefType>(memref.getType());
+  if (!type) {
+    if (!memref.getDefiningOp<arith::ConstantOp>()) return failure();
+    return NestOperand{};
+  }
+  SmallVector<int64_t> strides;
+  NestOperand result;
+  if (failed(type.getStridesAndOffset(strides, result.offset))) return failure();
+  Value base = memref;
+  while (auto cast = base.getDefiningOp<memref::ReinterpretCastOp>()) base = cast.getSource();
+  result.extent = cast<MemRefType>(base.getType()).getNumElements();
+  if (auto view = base.getDefiningOp<memref::ViewOp>()) {
+    auto shift = getConstantIntValue(view.getByteShift());
+    if (!shift || !pointers.count(view.getSource())) return failure();
+    result.pointer = b.advance(pointers[view.getSource()], b.c(*shift));
+    return result;
+  }
+  if (!pointers.count(base)) return failure();
+  result.pointer = pointers[base];
+  return result;
+}
+
+LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRef name) {
+  auto attr = op->getAttrOfType<DictionaryAttr>(kPlanAttr);
+  if (!attr) return op->emitOpError("has no ein.plan");
+  FailureOr<NestShape> shape = shapeOf(op);
+  if (failed(shape)) return op->emitOpError("needs static shapes and strides");
+  FailureOr<KernelPlan> plan = planFromAttr(op, *shape, attr);
+  if (failed(plan)) return op->emitOpError("has an ein.plan that is incomplete or does not fit its shape");
+  if (!analyseReduction(op)) return op->emitOpError("reduces by something else than add, maximum or minimum");
+  SmallVector<NestOperand> operands;
+  for (Value v : op->getOperands()) {
+    FailureOr<NestOperand> operand = operandOf(b, v);
+    if (failed(operand)) return op->emitOpError("reads memory that is no argument and no view of the workspace");
+    operands.push_back(*operand);
+  }
+  b.element = cast<FloatType>(cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType());
+  const bool overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);
+  int64_t bytes = 0;
+  if (auto *contraction = std::get_if<ContractionPlan>(&*plan)) {
+    bytes = scratchBytes(*contraction);
+    threads = std::max(threads, contraction->threads);
+    emitContraction(b, *contraction, operands, scratch, overwrite, name);
+  } else {
+    const auto &nest = std::get<NestPlan>(*plan);
+    bytes = scratchBytes(nest);
+    threads = std::max(threads, nest.threads);
+    emitNest(b, nest, op, operands, scratch, overwrite, name);
+  }
+  scratchMost = std::max(scratchMost, bytes);
+  return success();
+}
+
+LogicalResult EntryEmitter::emit() {
+  NestBuilder b(kernel.getLoc(), kernel.getContext(), Float32Type::get(kernel.getContext()));
+  b.fusedMultiplyAdd = fma;
+  b.setInsertionPoint(kernel);
+  auto entry = func::FuncOp::create(b, "ein_kernel", b.getFunctionType({b.ptr, b.ptr, b.ptr}, {}));
+  b.setInsertionPointToStart(entry.addEntryBlock());
+  if (failed(bindArguments(b, entry.getArguments()))) return failure();
+  int number = 0;
+  for (Operation &o : kernel.getBody().front()) {
+    auto op = dyn_cast<linalg::LinalgOp>(o);
+    if (!op) continue;
+    if (auto fill = dyn_cast<linalg::FillOp>(o); fill && startsReduction(fill)) continue;
+    if (failed(emitOp(b, op, "step" + std::to_string(number++)))) return failure();
+  }
+  func::ReturnOp::create(b);
+  module->setAttr("ein.workspace_bytes", b.getI64IntegerAttr(scratchMost ? align64(workspaceBytes) + scratchMost : workspaceBytes));
+  module->setAttr("ein.threads", b.getI64IntegerAttr(threads));
+  kernel.erase();
+  return success();
+}
+
+struct EmitNests : impl::EmitNestsBase<EmitNests> {
+  using EmitNestsBase::EmitNestsBase;
+
+  void runOnOperation() override {
+    auto kernel = getOperation().lookupSymbol<func::FuncOp>("kernel");
+    if (!kernel) {
+      getOperation().emitError("expected a function @kernel");
+      return signalPassFailure();
+    }
+    if (failed(EntryEmitter(kernel, fma).emit())) signalPassFailure();
+  }
+};
+
+} // namespace
+
+} // namespace ein

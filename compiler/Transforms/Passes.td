@@ -1,0 +1,55 @@
+// The project's passes, in the order in which the CPU pipeline runs them.
+#ifndef EIN_PASSES
+#define EIN_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def PlanKernels : Pass<"ein-plan-kernels", "::mlir::func::FuncOp"> {
+  let summary = "Attach a plan to every linalg operation";
+  let description = [{
+    Before: linalg operations on memrefs of static shapes and strides.
+    After: each carries `ein.plan`, the decisions the next pass obeys. Nothing else changes, so a plan can
+    be read, edited and replayed.
+  }];
+  let options = [
+    Option<"vectorBytes", "vector-bytes", "int64_t", "64", "Bytes of a vector register">,
+    Option<"vectorRegisters", "vector-registers", "int64_t", "32", "Vector registers">,
+    Option<"fma", "fma", "bool", "true", "Whether the target has fused multiply-add">,
+    Option<"l1Bytes", "l1", "int64_t", "32768", "L1 data cache, bytes">,
+    Option<"l2Bytes", "l2", "int64_t", "1048576", "L2 cache, bytes">,
+    Option<"l3Bytes", "l3", "int64_t", "33554432", "L3 cache, bytes">,
+    Option<"threads", "threads", "int64_t", "1", "Team size">
+  ];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+def EmitNests : Pass<"ein-emit-nests", "::mlir::ModuleOp"> {
+  let summary = "Replace planned linalg operations by their nests and the kernel by its C entry point";
+  let description = [{
+    Before: one function `@kernel` whose memref arguments carry `ein.operand`, `ein.result` or
+    `ein.workspace`, and whose linalg operations carry `ein.plan`.
+    After: `@ein_kernel(operands, results, workspace)` over raw pointers, which calls private functions in
+    scf, vector, memref, arith and omp. The module says what it needs in `ein.workspace_bytes` and
+    `ein.threads`.
+  }];
+  let options = [
+    Option<"fma", "fma", "bool", "true", "Whether the target has fused multiply-add">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::omp::OpenMPDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect", "::mlir::ub::UBDialect"
+  ];
+}
+
+def LowerToLLVM : Pass<"ein-lower-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Convert nests to the LLVM dialect in one conversion";
+  let description = [{
+    Before: what ein-emit-nests leaves.
+    After: the LLVM and omp dialects only, no unrealized casts. One conversion with all patterns costs half
+    of a pass per dialect.
+  }];
+  let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
+#endif

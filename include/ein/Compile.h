@@ -1,0 +1,50 @@
+// One compilation: text, types and options in, a CompiledModule out, with every stage on request.
+#pragma once
+
+#include "ein/CompileOptions.h"
+#include "ein/CompiledModule.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ein {
+
+/// The stages that can be printed, in order.
+inline constexpr const char *kStages[] = {"notation", "path", "linalg", "plan", "nest", "llvm-dialect", "llvm", "asm"};
+
+/// What to compile.
+struct CompileRequest {
+  std::string text;
+  std::vector<TensorType> operands;
+  CompileOptions options;             ///< `threads` is resolved: at least 1
+  std::vector<std::string> dumpStages;  ///< names from kStages; what is asked for comes back as text
+
+  /// The cache key as text, one line for an einsum string; `dumpStages` are no part of it.
+  std::string keyText() const;
+
+  std::string serialize() const;
+  static Expected<CompileRequest> deserialize(std::string_view bytes);
+};
+
+/// What came out.
+struct CompileResult {
+  CompiledModule module;
+  std::vector<std::pair<std::string, std::string>> stages;   ///< (stage, text), in stage order
+  std::vector<std::pair<std::string, double>> timings;       ///< (stage, milliseconds)
+
+  std::string serialize() const;
+  static Expected<CompileResult> deserialize(std::string_view bytes);
+};
+
+/// Binary form of an error, as libein-compiler hands it to libein.
+std::string serializeError(const Error &error);
+/// Reads into `error` what `serializeError` wrote; its own error if the bytes are anything else.
+Expected<void> deserializeError(std::string_view bytes, Error &error);
+
+/// Compiles through libein-compiler, which the first call of a process loads (from beside libein, or from
+/// EIN_COMPILER). No cache. Thread-safe; compilations in one process run one at a time.
+Expected<CompileResult> compile(const CompileRequest &request);
+
+} // namespace ein

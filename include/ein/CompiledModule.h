@@ -1,0 +1,36 @@
+// The artefact: what the compiler returns, the caches hold and the runtime loads. Plain data.
+#pragma once
+
+#include "ein/TensorType.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ein {
+
+/// Machine code and everything needed to run it.
+///
+/// `code` is an ELF shared object for the host whose symbol `entry` has the signature
+///
+///     void entry(void *const *operands, void *const *results, void *workspace)
+///
+/// Operand and result pointers address the element at index zero; `workspace` is 64-byte aligned and
+/// `workspaceBytes` long. The kernel reads operands, writes every element of the results, and calls
+/// nothing but the OpenMP runtime (libomp) and libm.
+struct CompiledModule {
+  std::string entry;
+  std::string key;  ///< the text of the cache key it was compiled for
+  std::vector<TensorType> operands;
+  std::vector<TensorType> results;
+  int64_t workspaceBytes = 0;
+  int32_t threads = 1;  ///< largest team it forks
+  std::string code;
+
+  /// Binary form, self-describing and checksummed; `deserialize(serialize())` is the identity and any
+  /// other input is an error, never a crash.
+  std::string serialize() const;
+  static Expected<CompiledModule> deserialize(std::string_view bytes);
+};
+
+} // namespace ein

@@ -1,0 +1,55 @@
+// Compiles, caches and loads kernels.
+#pragma once
+
+#include "ein/CompileOptions.h"
+#include "ein/Kernel.h"
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace ein {
+
+/// Counters of an engine since it was made.
+struct EngineStats {
+  uint64_t hits = 0;
+  uint64_t misses = 0;     ///< calls that had to wait for a compilation, their own or another thread's
+  uint64_t compiles = 0;   ///< compilations that were run: one per key, however many threads asked
+  uint64_t evictions = 0;
+};
+
+/// Owns the cache of kernels in memory (least recently used goes first) and the loaded code.
+/// Thread-safe. Threads that ask for one key at once compile it once: the others wait.
+class Engine {
+public:
+  /// `capacity`: how many kernels the memory cache keeps.
+  explicit Engine(size_t capacity = 1024);
+  ~Engine();
+  Engine(const Engine &) = delete;
+  Engine &operator=(const Engine &) = delete;
+
+  /// The kernel of an einsum string or Program text for operands of these types. The first call for a
+  /// key loads the compiler and compiles; later calls are a hash and a comparison.
+  Expected<Kernel> compile(std::string_view text, std::span<const TensorType> operands,
+                           const CompileOptions &options = {});
+  /// The same for operands like these; their data is not looked at.
+  Expected<Kernel> compile(std::string_view text, std::span<const TensorView> operands,
+                           const CompileOptions &options = {});
+  /// Compiles (or finds) and runs in one call.
+  Expected<void> run(std::string_view text, std::span<const TensorView> operands,
+                     std::span<const TensorView> results, const CompileOptions &options = {});
+  /// Loads a module that was compiled elsewhere; it does not enter the cache.
+  Expected<Kernel> load(CompiledModule module);
+
+  EngineStats stats() const;
+
+  /// The process-wide engine that `einsum` uses. Made at first use, never destroyed.
+  static Engine &global();
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl;
+};
+
+} // namespace ein

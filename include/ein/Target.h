@@ -1,0 +1,23 @@
+// What a kernel is compiled for.
+#pragma once
+
+#include "ein/Error.h"
+
+#include <string>
+#include <string_view>
+
+namespace ein {
+
+/// A target by name: `host` is this machine's CPU with all it reports; `host:x86-64-v4` (AVX-512),
+/// `host:x86-64-v3` (AVX2 and FMA) and `host:x86-64-v2` (SSE4.2) restrict it. `parse` and `str` round-trip.
+struct Target {
+  /// Empty: whatever the CPU reports.
+  std::string cpu;
+
+  std::string str() const { return cpu.empty() ? "host" : "host:" + cpu; }
+  static Expected<Target> parse(std::string_view text);
+
+  friend bool operator==(const Target &, const Target &) = default;
+};
+
+} // namespace ein

@@ -1,0 +1,7 @@
+// Everything a user of ein includes.
+#pragma once
+
+#include "ein/Einsum.h"
+#include "ein/Engine.h"
+#include "ein/Kernel.h"
+#include "ein/Version.h"

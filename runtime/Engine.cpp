@@ -1,0 +1,156 @@
+// The engine: keys, the memory cache, one compilation per key however many threads ask.
+#include "ein/Engine.h"
+#include "ein/Compile.h"
+#include "runtime/Environment.h"
+#include "runtime/KernelKey.h"
+#include "runtime/MemoryCache.h"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+
+namespace ein {
+namespace {
+
+using KernelPointer = std::shared_ptr<const LoadedKernel>;
+
+/// A compilation under way. The threads that wait for it hold it, and the engine's lock.
+struct Flight {
+  std::condition_variable landed;
+  std::optional<Expected<KernelPointer>> outcome;
+};
+
+const TensorType &typeOf(const TensorType &type) { return type; }
+const TensorType &typeOf(const TensorView &view) { return view.type; }
+
+} // namespace
+
+/// One lock guards everything here. It is held for a lookup, never for a compilation. A child that was
+/// forked during a lookup or a compilation of another thread must not use the engine.
+struct Engine::Impl {
+  explicit Impl(size_t capacity) : cache(capacity), defaultThreads(resolveThreads(0)) {}
+
+  /// The kernel for operands given by their types or by views.
+  template <class Operand>
+  Expected<KernelPointer> find(std::string_view text, std::span<const Operand> operands, const CompileOptions &options);
+
+  /// Waits for the flight of this key, or makes one and compiles. `lock` is held, and free afterwards.
+  Expected<KernelPointer> miss(std::unique_lock<std::mutex> &lock, KeyHash hash, std::string_view key,
+                               CompileRequest request);
+
+  std::mutex mutex;
+  MemoryCache cache;
+  std::map<std::string, std::shared_ptr<Flight>> flights;
+  EngineStats counters;
+  const int defaultThreads;
+};
+
+namespace {
+
+/// Compiles and loads, without any cache.
+Expected<KernelPointer> compileAndLoad(const CompileRequest &request) {
+  for (size_t i = 0; i < request.operands.size(); ++i)
+    if (auto fine = request.operands[i].verify(); !fine) {
+      fine.error().message = "operand " + std::to_string(i) + ": " + fine.error().message;
+      return fine.error();
+    }
+  auto result = compile(request);
+  if (!result) return result.error();
+  return LoadedKernel::load(std::move(result->module));
+}
+
+} // namespace
+
+template <class Operand>
+Expected<KernelPointer> Engine::Impl::find(std::string_view text, std::span<const Operand> operands,
+                                           const CompileOptions &options) {
+  const int threads = options.threads == 0 ? defaultThreads : options.threads;
+  if (threads < 1 || threads > kMaxThreads)
+    return makeError(ErrorCode::Limit, "a team of " + std::to_string(threads) + " threads",
+                     "1 to " + std::to_string(kMaxThreads) + " threads, or 0 for the default");
+  KernelKey key;
+  key.add(text);
+  key.number(operands.size());
+  for (const Operand &operand : operands) key.add(typeOf(operand));
+  key.add(options, threads);
+  const KeyHash hash = hashKey(key.bytes());
+
+  std::unique_lock lock(mutex);
+  if (KernelPointer kernel = cache.find(hash, key.bytes())) {
+    ++counters.hits;
+    return kernel;
+  }
+  CompileRequest request;
+  request.text = text;
+  for (const Operand &operand : operands) request.operands.push_back(typeOf(operand));
+  request.options = options;
+  request.options.threads = threads;
+  return miss(lock, hash, key.bytes(), std::move(request));
+}
+
+Expected<KernelPointer> Engine::Impl::miss(std::unique_lock<std::mutex> &lock, KeyHash hash, std::string_view key,
+                                           CompileRequest request) {
+  ++counters.misses;
+  const auto [place, mine] = flights.try_emplace(std::string(key));
+  if (mine) place->second = std::make_shared<Flight>();
+  const std::shared_ptr<Flight> flight = place->second;
+  if (!mine) {
+    flight->landed.wait(lock, [&] { return flight->outcome.has_value(); });
+    return *flight->outcome;
+  }
+  ++counters.compiles;
+  lock.unlock();
+  Expected<KernelPointer> outcome = compileAndLoad(request);
+  lock.lock();
+  KernelPointer gone;
+  if (outcome) gone = cache.insert(hash, key, *outcome);
+  if (gone) ++counters.evictions;
+  flight->outcome = outcome;
+  flights.erase(place);
+  lock.unlock();
+  flight->landed.notify_all();
+  return outcome;
+}
+
+Engine::Engine(size_t capacity) : impl(std::make_unique<Impl>(capacity)) {}
+Engine::~Engine() = default;
+
+Expected<Kernel> Engine::compile(std::string_view text, std::span<const TensorType> operands,
+                                 const CompileOptions &options) {
+  auto kernel = impl->find(text, operands, options);
+  if (!kernel) return kernel.error();
+  return Kernel(std::move(*kernel));
+}
+
+Expected<Kernel> Engine::compile(std::string_view text, std::span<const TensorView> operands,
+                                 const CompileOptions &options) {
+  auto kernel = impl->find(text, operands, options);
+  if (!kernel) return kernel.error();
+  return Kernel(std::move(*kernel));
+}
+
+Expected<void> Engine::run(std::string_view text, std::span<const TensorView> operands,
+                           std::span<const TensorView> results, const CompileOptions &options) {
+  auto kernel = impl->find(text, operands, options);
+  if (!kernel) return kernel.error();
+  return (*kernel)->run(operands, results);
+}
+
+Expected<Kernel> Engine::load(CompiledModule module) {
+  auto kernel = LoadedKernel::load(std::move(module));
+  if (!kernel) return kernel.error();
+  return Kernel(std::move(*kernel));
+}
+
+EngineStats Engine::stats() const {
+  const std::lock_guard lock(impl->mutex);
+  return impl->counters;
+}
+
+Engine &Engine::global() {
+  static Engine *engine = new Engine;
+  return *engine;
+}
+
+} // namespace ein

@@ -1,0 +1,133 @@
+// Binary form of what goes to the compiler and what comes back from it.
+#include "runtime/Types/Wire.h"
+
+#include <cstdio>
+
+namespace ein {
+namespace {
+
+void write(wire::Writer &w, const CompileOptions &options) {
+  w.string(options.target.cpu);
+  w.number(static_cast<uint8_t>(options.path));
+  w.number(options.pathBudgetMs);
+  w.number<int32_t>(options.threads);
+  w.number(options.memoryLimit);
+  w.list(options.resultStrides, [&](const std::vector<int64_t> &strides) { w.numbers(strides); });
+}
+
+CompileOptions readOptions(wire::Reader &r) {
+  CompileOptions options;
+  options.target.cpu = r.string();
+  options.path = r.enumerator(PathStrategy::Greedy);
+  options.pathBudgetMs = r.number<double>();
+  options.threads = r.number<int32_t>();
+  options.memoryLimit = r.number<int64_t>();
+  options.resultStrides = r.list<std::vector<int64_t>>([&] { return r.numbers(); });
+  return options;
+}
+
+} // namespace
+
+std::string CompileRequest::serialize() const {
+  wire::Writer w;
+  w.string(text);
+  w.list(operands, [&](const TensorType &type) { wire::write(w, type); });
+  write(w, options);
+  w.list(dumpStages, [&](const std::string &stage) { w.string(stage); });
+  return w.seal(wire::Kind::Request);
+}
+
+Expected<CompileRequest> CompileRequest::deserialize(std::string_view bytes) {
+  auto fields = wire::open(wire::Kind::Request, bytes);
+  if (!fields) return fields.error();
+  wire::Reader r(*fields);
+  CompileRequest request;
+  request.text = r.string();
+  request.operands = r.list<TensorType>([&] { return wire::readTensorType(r); });
+  request.options = readOptions(r);
+  request.dumpStages = r.list<std::string>([&] { return r.string(); });
+  if (!r.finished()) return wire::malformed("request");
+  return request;
+}
+
+std::string CompileRequest::keyText() const {
+  static constexpr const char *kStrategies[] = {"auto", "optimal", "greedy"};
+  char numbers[96];
+  std::snprintf(numbers, sizeof numbers, "; path %s %g ms; threads %d; memory %lld",
+                kStrategies[static_cast<int>(options.path)], options.pathBudgetMs, options.threads,
+                static_cast<long long>(options.memoryLimit));
+  std::string key = text + "; ";
+  for (size_t i = 0; i < operands.size(); ++i) key += (i > 0 ? ", " : "") + operands[i].str();
+  key += "; " + options.target.str() + numbers;
+  for (const std::vector<int64_t> &strides : options.resultStrides) key += "; result strides " + shapeString(strides);
+  return key;
+}
+
+std::string CompileResult::serialize() const {
+  wire::Writer w;
+  wire::write(w, module);
+  w.list(stages, [&](const auto &stage) {
+    w.string(stage.first);
+    w.string(stage.second);
+  });
+  w.list(timings, [&](const auto &timing) {
+    w.string(timing.first);
+    w.number(timing.second);
+  });
+  return w.seal(wire::Kind::Result);
+}
+
+Expected<CompileResult> CompileResult::deserialize(std::string_view bytes) {
+  auto fields = wire::open(wire::Kind::Result, bytes);
+  if (!fields) return fields.error();
+  wire::Reader r(*fields);
+  CompileResult result;
+  result.module = wire::readModule(r);
+  result.stages = r.list<std::pair<std::string, std::string>>([&] {
+    std::string stage = r.string();
+    return std::pair(std::move(stage), r.string());
+  });
+  result.timings = r.list<std::pair<std::string, double>>([&] {
+    std::string stage = r.string();
+    return std::pair(std::move(stage), r.number<double>());
+  });
+  if (!r.finished()) return wire::malformed("result");
+  return result;
+}
+
+std::string serializeError(const Error &error) {
+  wire::Writer w;
+  w.number(static_cast<uint8_t>(error.code));
+  w.string(error.message);
+  w.string(error.text);
+  w.list(error.labels, [&](const Label &label) {
+    w.number(label.span.begin);
+    w.number(label.span.end);
+    w.string(label.text);
+  });
+  w.list(error.notes, [&](const std::string &note) { w.string(note); });
+  w.string(error.help);
+  return w.seal(wire::Kind::Error);
+}
+
+Expected<void> deserializeError(std::string_view bytes, Error &error) {
+  auto fields = wire::open(wire::Kind::Error, bytes);
+  if (!fields) return fields.error();
+  wire::Reader r(*fields);
+  error.code = r.enumerator(ErrorCode::DeviceMissing);
+  error.message = r.string();
+  error.text = r.string();
+  error.labels = r.list<Label>([&] {
+    Label label;
+    label.span.begin = r.number<uint32_t>();
+    label.span.end = r.number<uint32_t>();
+    label.text = r.string();
+    return label;
+  });
+  error.notes = r.list<std::string>([&] { return r.string(); });
+  error.help = r.string();
+  if (!r.finished()) return wire::malformed("error");
+  return {};
+}
+
+} // namespace ein

@@ -1,0 +1,49 @@
+// Binary form of CompiledModule.
+#include "runtime/Types/Wire.h"
+
+namespace ein {
+namespace wire {
+
+void write(Writer &w, const CompiledModule &module) {
+  const auto type = [&](const TensorType &t) { write(w, t); };
+  w.string(module.entry);
+  w.string(module.key);
+  w.list(module.operands, type);
+  w.list(module.results, type);
+  w.number(module.workspaceBytes);
+  w.number(module.threads);
+  w.string(module.code);
+}
+
+CompiledModule readModule(Reader &r) {
+  const auto type = [&] { return readTensorType(r); };
+  CompiledModule module;
+  module.entry = r.string();
+  module.key = r.string();
+  module.operands = r.list<TensorType>(type);
+  module.results = r.list<TensorType>(type);
+  module.workspaceBytes = r.number<int64_t>();
+  module.threads = r.number<int32_t>();
+  module.code = r.string();
+  if (module.workspaceBytes < 0 || module.threads < 1) r.fail();
+  return module;
+}
+
+} // namespace wire
+
+std::string CompiledModule::serialize() const {
+  wire::Writer w;
+  wire::write(w, *this);
+  return w.seal(wire::Kind::Module);
+}
+
+Expected<CompiledModule> CompiledModule::deserialize(std::string_view bytes) {
+  auto fields = wire::open(wire::Kind::Module, bytes);
+  if (!fields) return fields.error();
+  wire::Reader r(*fields);
+  CompiledModule module = wire::readModule(r);
+  if (!r.finished()) return wire::malformed("module");
+  return module;
+}
+
+} // namespace ein

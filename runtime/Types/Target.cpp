@@ -1,0 +1,16 @@
+// Parsing of target names.
+#include "ein/Target.h"
+
+namespace ein {
+
+Expected<Target> Target::parse(std::string_view text) {
+  if (text == "host") return Target{};
+  for (std::string_view cpu : {"x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
+    Target target{std::string(cpu)};
+    if (text == target.str()) return target;
+  }
+  return makeError(ErrorCode::Syntax, "unknown target '" + std::string(text) + "'",
+                   "targets are host, host:x86-64-v2, host:x86-64-v3 and host:x86-64-v4");
+}
+
+} // namespace ein

@@ -1,0 +1,127 @@
+// Compares results with the reference interpreter, element by element, against a rounding bound.
+#include "tools/einc/Check.h"
+
+#include "compiler/IndexNotation/Interpreter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+using namespace ein;
+
+namespace einc {
+
+/// gamma(n) of Higham, Accuracy and Stability of Numerical Algorithms, section 3.1; infinite where n u reaches 1.
+static double gamma(double n, double unitRoundoff) {
+  double x = n * unitRoundoff;
+  return x < 1 ? x / (1 - x) : std::numeric_limits<double>::infinity();
+}
+
+namespace {
+
+/// Walks a Program bottom-up, counting roundings by expression and by tensor.
+class RoundingCounter {
+public:
+  explicit RoundingCounter(const Program &program)
+      : program(program), byTensor(program.tensors.size(), 0), byExpr(program.exprs.size(), 0) {}
+
+  Roundings count() {
+    for (const Assignment &assignment : program.assignments) {
+      // Children come before parents, so one sweep up to the value suffices.
+      for (ExprId e = 0; e <= assignment.value; ++e) byExpr[e] = ofExpr(program.exprs[e]);
+      byTensor[assignment.result] = byExpr[assignment.value];
+    }
+    for (TensorId output : program.outputs) result.most = std::max(result.most, byTensor[output]);
+    return result;
+  }
+
+private:
+  const Program &program;
+  std::vector<double> byTensor, byExpr;
+  Roundings result;
+
+  double terms(const std::vector<IndexId> &indices) const {
+    double product = 1;
+    for (IndexId index : indices) product *= static_cast<double>(program.indices[index].extent.value_or(1));
+    return product;
+  }
+
+  double ofExpr(const Expr &expr) {
+    double sum = 0, largest = 0;
+    for (ExprId arg : expr.args) {
+      sum += byExpr[arg];
+      largest = std::max(largest, byExpr[arg]);
+    }
+    switch (expr.kind) {
+    case Expr::Kind::Literal: return 1;
+    case Expr::Kind::IndexValue: return 1;
+    case Expr::Kind::Access: return byTensor[expr.tensor];
+    case Expr::Kind::Map:
+      if (expr.fn == Fn::Mul) return sum + 1;
+      result.sumsOfProducts &= expr.fn == Fn::Add || expr.fn == Fn::Sub || expr.fn == Fn::Neg;
+      return largest + 1;
+    case Expr::Kind::Reduce:
+      result.sumsOfProducts &= expr.monoid == Monoid::Sum && !expr.guard;
+      return largest + (expr.monoid == Monoid::Sum ? terms(expr.indices) : 0);
+    case Expr::Kind::Softmax: result.sumsOfProducts = false; return largest + terms(expr.indices) + 3;
+    }
+    return largest;
+  }
+};
+
+} // namespace
+
+Roundings countRoundings(const Program &program) { return RoundingCounter(program).count(); }
+
+/// "[1,2]" of a flat row-major position.
+static std::string positionText(const std::vector<int64_t> &shape, int64_t flat) {
+  std::vector<int64_t> position(shape.size());
+  for (size_t d = shape.size(); d-- > 0; flat /= shape[d]) position[d] = flat % shape[d];
+  return shapeString(position);
+}
+
+CheckReport check(const Program &program, std::span<const TensorView> operands, std::span<const TensorView> results) {
+  std::vector<ReferenceTensor> inputs;
+  for (const TensorView &operand : operands) inputs.push_back(readReference(operand));
+  std::vector<ReferenceTensor> references = interpret(program, inputs);
+  Roundings roundings = countRoundings(program);
+  std::vector<ReferenceTensor> magnitudes;
+  if (roundings.sumsOfProducts) magnitudes = interpretMagnitude(program, inputs);
+
+  CheckReport report;
+  double worst = -1;
+  for (size_t r = 0; r < references.size(); ++r) {
+    ReferenceTensor result = readReference(results[r]);
+    const std::vector<double> &expected = references[r].values;
+    bool isFloat = results[r].type.dtype == DType::F32;
+    double largestValue = isFloat ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+    // The reference rounds as well, in double; and every product may lose up to one denormal.
+    double relative = gamma(roundings.most, isFloat ? 0x1p-24 : 0x1p-53) + gamma(roundings.most, 0x1p-53);
+    double absolute = roundings.most *
+                      (isFloat ? std::numeric_limits<float>::denorm_min() : std::numeric_limits<double>::denorm_min());
+    double scale = 0;
+    for (double value : expected)
+      if (std::isfinite(value)) scale = std::max(scale, 8 * std::abs(value));
+    for (size_t i = 0; i < expected.size(); ++i) {
+      double value = result.values[i], reference = expected[i];
+      double magnitude = roundings.sumsOfProducts ? magnitudes[r].values[i] : scale;
+      bool same = value == reference || (std::isnan(value) && std::isnan(reference));
+      bool overflowed = magnitude > largestValue && !std::isfinite(value);
+      double error = same || overflowed ? 0 : std::abs(value - reference);
+      double bound = relative * magnitude + absolute;
+      bool fine = error <= bound || same || overflowed;
+      double ratio = fine ? (error > 0 ? error / bound : 0) : std::numeric_limits<double>::infinity();
+      if (ratio <= worst) continue;
+      worst = ratio;
+      char values[96];
+      std::snprintf(values, sizeof values, " is %.9g, the reference %.9g", value, reference);
+      report = {fine, error, bound,
+                program.tensors[program.outputs[r]].name + positionText(references[r].shape, static_cast<int64_t>(i)) +
+                    values};
+    }
+  }
+  return report;
+}
+
+} // namespace einc

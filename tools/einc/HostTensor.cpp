@@ -1,0 +1,37 @@
+// A tensor that owns its memory and may have any strides.
+#include "tools/einc/HostTensor.h"
+
+#include "runtime/Memory.h"
+
+#include <unistd.h>
+
+using namespace ein;
+
+namespace einc {
+
+int64_t storageElements(const TensorType &type) {
+  int64_t low = 0, high = 0;
+  type.addressRange(low, high);
+  return high - low;
+}
+
+Expected<HostTensor> HostTensor::allocate(TensorType type) {
+  if (auto ok = type.verify(); !ok) return ok.error();
+  int64_t low = 0, high = 0;
+  type.addressRange(low, high);
+  int64_t bytes = (high - low) * byteSize(type.dtype);
+  int64_t machine = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  auto tooLarge = [&] {
+    return makeError(ErrorCode::Limit, type.str() + " needs " + std::to_string(bytes) +
+                                           " bytes, but this machine has " + std::to_string(machine));
+  };
+  if (bytes > machine) return tooLarge();
+  void *memory = allocateAligned(static_cast<size_t>(bytes));
+  if (!memory) return tooLarge();
+  HostTensor tensor;
+  tensor.memory = std::shared_ptr<void>(memory, freeAligned);
+  tensor.view = TensorView(static_cast<char *>(memory) - low * byteSize(type.dtype), std::move(type));
+  return tensor;
+}
+
+} // namespace einc

@@ -1,0 +1,61 @@
+// What every subcommand starts from: the expression, the operands' types and the options, checked.
+#include "tools/einc/Request.h"
+
+#include "runtime/Environment.h"
+#include "tools/einc/Files.h"
+#include "tools/einc/Npy.h"
+
+using namespace ein;
+
+namespace einc {
+
+/// The expression behind the TEXT argument.
+static Expected<std::string> resolveText(const std::string &argument) {
+  constexpr size_t limit = 1 << 20;
+  bool isFile = argument.starts_with('@');
+  if (!isFile && argument != "-") return argument;
+  auto text = readText(isFile ? argument.substr(1) : argument, limit);
+  // The line feed that ends a file is not part of the expression.
+  while (text && text->ends_with('\n')) text->pop_back();
+  return text;
+}
+
+static Expected<PathStrategy> resolvePath(const std::string &name) {
+  if (name == "auto") return PathStrategy::Auto;
+  if (name == "optimal") return PathStrategy::Optimal;
+  if (name == "greedy") return PathStrategy::Greedy;
+  return makeError(ErrorCode::UnknownName, "there is no path strategy '" + name + "'",
+                   "strategies: auto, optimal, greedy");
+}
+
+Expected<Request> resolve(const Arguments &arguments) {
+  if (!arguments.types.empty() && !arguments.files.empty())
+    return makeError(ErrorCode::OperandCount, "operands come either from .npy files or from --type, not from both");
+  Request request;
+  auto text = resolveText(arguments.text);
+  if (!text) return text.error();
+  request.text = std::move(*text);
+  for (const std::string &word : arguments.types) {
+    auto type = TensorType::parse(word);
+    if (!type) {
+      type.error().notes.push_back("this is the --type of operand " + std::to_string(request.operands.size()));
+      return type.error();
+    }
+    request.operands.push_back(std::move(*type));
+  }
+  for (const std::string &file : arguments.files) {
+    auto type = readNpyType(file);
+    if (!type) return type.error();
+    request.operands.push_back(std::move(*type));
+  }
+  auto target = Target::parse(arguments.target);
+  if (!target) return target.error();
+  auto path = resolvePath(arguments.path);
+  if (!path) return path.error();
+  request.options.target = *target;
+  request.options.path = *path;
+  request.options.threads = resolveThreads(arguments.threads);
+  return request;
+}
+
+} // namespace einc

@@ -1,0 +1,133 @@
+// einc run: compiles, runs, checks, times; prints or writes the results.
+#include "ein/Engine.h"
+#include "tools/einc/Check.h"
+#include "tools/einc/Commands.h"
+#include "tools/einc/Npy.h"
+#include "tools/einc/Operands.h"
+#include "tools/einc/Timing.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+using namespace ein;
+
+namespace einc {
+
+namespace {
+
+/// What was measured and found beside the results.
+struct Findings {
+  std::optional<Timing> timing;
+  double flops = 0;
+  std::optional<CheckReport> check;
+};
+
+} // namespace
+
+static void printFindings(const Findings &findings) {
+  if (const auto &t = findings.timing)
+    std::fprintf(stderr, "time: median %.4g ms, min %.4g ms of %d runs, %.4g GFLOP/s\n", t->median * 1e3, t->min * 1e3,
+                 t->runs, findings.flops / t->median * 1e-9);
+  if (const auto &c = findings.check)
+    std::fprintf(stderr, "check: %s, error %.3g, bound %.3g%s\n", c->fine ? "ok" : "WRONG", c->error, c->bound,
+                 c->fine ? "" : (" (" + c->place + ")").c_str());
+}
+
+/// Values of a result for JSON, flat and row-major; nothing above the size that is printed in full.
+static nlohmann::json valuesOf(const TensorView &view) {
+  nlohmann::json values = nlohmann::json::array();
+  for (int64_t i = 0; i < view.type.numElements(); ++i)
+    if (view.type.dtype == DType::F32)
+      values.push_back(static_cast<const float *>(view.data)[i]);
+    else
+      values.push_back(static_cast<const double *>(view.data)[i]);
+  return values;
+}
+
+static std::string jsonReport(const RunArguments &arguments, const Request &request, const Kernel &kernel,
+                              std::span<const HostTensor> results, const Findings &findings) {
+  nlohmann::ordered_json report;
+  report["expression"] = request.text;
+  for (const TensorType &type : request.operands) report["operands"].push_back(type.str());
+  for (size_t r = 0; r < results.size(); ++r) {
+    nlohmann::ordered_json result;
+    result["type"] = results[r].view.type.str();
+    if (!arguments.outputs.empty())
+      result["file"] = arguments.outputs[r];
+    else if (results[r].view.type.numElements() <= 1000)
+      result["values"] = valuesOf(results[r].view);
+    report["results"].push_back(std::move(result));
+  }
+  report["threads"] = kernel.module().threads;
+  if (const auto &t = findings.timing) {
+    report["median_s"] = t->median;
+    report["min_s"] = t->min;
+    report["runs"] = t->runs;
+    report["gflops"] = findings.flops / t->median * 1e-9;
+  }
+  if (const auto &c = findings.check) {
+    report["check"] = c->fine ? "ok" : "wrong";
+    report["max_error"] = c->error;
+    report["bound"] = c->bound;
+  }
+  return report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+static Expected<Findings> examine(const RunArguments &arguments, const Request &request, const Kernel &kernel,
+                                  std::span<const TensorView> operands, std::span<const TensorView> results) {
+  Findings findings;
+  if (auto ok = kernel.run(operands, results); !ok) return ok.error();
+  if (arguments.time) {
+    auto timing = timeCall([&] { return kernel.run(operands, results); });
+    if (!timing) return timing.error();
+    auto flops = countFlops(request);
+    if (!flops) return flops.error();
+    findings.timing = *timing;
+    findings.flops = *flops;
+  }
+  if (arguments.check) {
+    auto program = parseAndBind(request.text, request.operands);
+    if (!program) return program.error();
+    findings.check = check(*program, operands, results);
+  }
+  return findings;
+}
+
+/// Writes the files that -o names and prints what stdout is to show.
+static Expected<void> deliver(const RunArguments &arguments, std::span<const HostTensor> results,
+                              const std::string &json) {
+  std::string text = json;
+  for (size_t r = 0; r < results.size(); ++r) {
+    if (arguments.outputs.empty()) {
+      if (!arguments.json) text += printTensor(results[r].view);
+    } else if (auto ok = writeNpy(arguments.outputs[r], results[r].view); !ok) {
+      return ok;
+    }
+  }
+  return printResult(text);
+}
+
+ExitCode run(const RunArguments &arguments) {
+  auto request = resolve(arguments);
+  if (!request) return fail(request.error());
+  auto kernel = Engine::global().compile(request->text, request->operands, request->options);
+  if (!kernel) return fail(kernel.error());
+  if (!arguments.outputs.empty() && arguments.outputs.size() != kernel->results().size())
+    return fail(makeError(ErrorCode::OperandCount, "the expression has " + std::to_string(kernel->results().size()) +
+                                                       " results, but -o is given " +
+                                                       std::to_string(arguments.outputs.size()) + " times"));
+  auto operands = loadOperands(arguments, *request, arguments.seed);
+  if (!operands) return fail(operands.error());
+  auto results = allocateAll(kernel->results());
+  if (!results) return fail(results.error());
+
+  auto findings = examine(arguments, *request, *kernel, viewsOf(*operands), viewsOf(*results));
+  if (!findings) return fail(findings.error());
+  std::string json = arguments.json ? jsonReport(arguments, *request, *kernel, *results, *findings) : "";
+  if (auto ok = deliver(arguments, *results, json); !ok) return fail(ok.error(), While::Writing);
+  printFindings(*findings);
+  return findings->check && !findings->check->fine ? kWrong : kFine;
+}
+
+} // namespace einc

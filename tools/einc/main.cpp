@@ -1,0 +1,114 @@
+// einc: the command line. Options in, exit code out; the work is in the subcommands' files.
+#include "ein/Version.h"
+#include "runtime/Environment.h"
+#include "tools/einc/Commands.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+using namespace einc;
+
+static const char kFooter[] = R"(
+TEXT is an einsum string ('ik,kj->ij') or a Program; @FILE reads it from a file, - from standard input. Operands are
+.npy files or --type 'f32[64,32]', once per operand ('f64[]' is a scalar, 'f32[64,32]{1,64}' has strides). Results go
+to stdout, all else to stderr.
+Exit codes: 0 fine, 1 wrong in --check, 2 expression, operands or usage, 3 compile failure, 4 run failure,
+5 device missing.)";
+
+/// What all subcommands take.
+static void addArguments(CLI::App &command, Arguments &arguments) {
+  command.add_option("TEXT", arguments.text, "einsum string, Program, @FILE or -")->required()->type_name("");
+  command.add_option("FILES", arguments.files, "operands as .npy files")->type_name("");
+  command.add_option("--type", arguments.types, "type of an operand; once per operand")
+      ->type_name("TYPE")
+      ->allow_extra_args(false);
+  command.add_option("--target", arguments.target, "host, host:x86-64-v4, -v3 or -v2")->type_name("TARGET");
+  command.add_option("--path", arguments.path, "contraction order: auto (default), optimal, greedy")
+      ->type_name("STRATEGY");
+  command.add_option("--threads", arguments.threads, "team size; 0: EIN_NUM_THREADS, else all cores")
+      ->type_name("N")
+      ->check(CLI::Range(0, ein::kMaxThreads).description(""));
+}
+
+static void addRun(CLI::App &app, RunArguments &arguments) {
+  CLI::App &command = *app.add_subcommand("run", "compile and run");
+  addArguments(command, arguments);
+  command.add_option("--seed", arguments.seed, "seed of random operands")->type_name("N");
+  command.add_option("-o,--output", arguments.outputs, "write a result as .npy; once per result")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  command.add_flag("--check", arguments.check, "compare with the reference interpreter; exit code 1 when wrong");
+  command.add_flag("--time", arguments.time, "median and minimum of several runs");
+  command.add_flag("--json", arguments.json, "one JSON object on stdout");
+}
+
+static void addDump(CLI::App &app, DumpArguments &arguments) {
+  CLI::App &command = *app.add_subcommand("dump", "print the stages of a compilation");
+  addArguments(command, arguments);
+  command
+      .add_option("--stage", arguments.stages,
+                  "notation, path, linalg, plan, nest, llvm-dialect, llvm, asm; several with commas; default all")
+      ->type_name("STAGE")
+      ->allow_extra_args(false)
+      ->delimiter(',');
+  command.add_option("--dump-dir", arguments.directory, "write numbered files and command.txt here")->type_name("DIR");
+}
+
+static void addBench(CLI::App &app, BenchArguments &arguments) {
+  CLI::App &command = *app.add_subcommand("bench", "time compilation, execution and the cache hit");
+  addArguments(command, arguments);
+  command.add_option("--seed", arguments.seed, "seed of random operands")->type_name("N");
+  command.add_flag("--json", arguments.json, "one JSON object on stdout");
+}
+
+/// Prints what CLI11 found wrong with the command line.
+static int usageError(int argc, char **argv, const CLI::App &app, const CLI::ParseError &mistake) {
+  std::string message = mistake.what();
+  auto isNamed = [&](const CLI::App *command) { return command->get_name() == argv[1]; };
+  auto commands = app.get_subcommands({});
+  if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), isNamed))
+    message = "there is no subcommand '" + std::string(argv[1]) + "'";
+  std::fprintf(stderr, "error: %s\nhelp: subcommands are run, dump, path and bench; einc --help, einc run --help\n",
+               message.c_str());
+  return kUserError;
+}
+
+/// The words of the command line as CLI11 takes them: last first.
+static std::vector<std::string> wordsOf(int argc, char **argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  // "->" is an expression, not an option; white space means nothing in one.
+  for (std::string &word : words)
+    if (word.starts_with("->")) word.insert(0, " ");
+  std::reverse(words.begin(), words.end());
+  return words;
+}
+
+int main(int argc, char **argv) {
+  CLI::App app("einc: compiles einsum expressions to machine code and runs them", "einc");
+  app.set_version_flag("--version", std::string("ein ") + ein::version() + " (MLIR/LLVM 22)");
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  RunArguments runArguments;
+  DumpArguments dumpArguments;
+  Arguments pathArguments;
+  BenchArguments benchArguments;
+  addRun(app, runArguments);
+  addDump(app, dumpArguments);
+  addArguments(*app.add_subcommand("path", "print the contraction order and what it costs"), pathArguments);
+  addBench(app, benchArguments);
+  for (CLI::App *command : app.get_subcommands({})) command->footer(kFooter);
+
+  // CLI11 reports by exception; none leaves this block.
+  try {
+    app.parse(wordsOf(argc, argv));
+  } catch (const CLI::ParseError &mistake) {
+    if (mistake.get_exit_code() == 0) return app.exit(mistake);
+    return usageError(argc, argv, app, mistake);
+  }
+  if (app.got_subcommand("run")) return run(runArguments);
+  if (app.got_subcommand("path")) return path(pathArguments);
+  if (app.got_subcommand("bench")) return bench(benchArguments);
+  dumpArguments.command.assign(argv, argv + argc);
+  return dump(dumpArguments);
+}
