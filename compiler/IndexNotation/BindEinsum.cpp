@@ -6,12 +6,6 @@
 namespace ein {
 namespace {
 
-std::string quote(std::string_view word) { return "'" + std::string(word) + "'"; }
-
-bool contains(const std::vector<IndexId> &indices, IndexId i) {
-  return std::find(indices.begin(), indices.end(), i) != indices.end();
-}
-
 /// The labels of an implicit output: those that occur once, by code point.
 std::vector<std::string> onceOnly(const Subscripts &subscripts) {
   std::map<std::string, size_t> occurrences;
@@ -134,13 +128,14 @@ Expected<void> Binder::bindEinsumOperand(EinsumLabels &labels, size_t o) {
 Expected<IndexId> Binder::labelIndex(EinsumLabels &labels, const Subscript &s, int64_t extent) {
   if (auto known = labels.indices.find(s.name); known != labels.indices.end()) return known->second;
   Word word{text.substr(s.span.begin, s.span.end - s.span.begin), s.span};
-  if (program.indices.size() >= kMaxIndices)
+  bool isNew = !symbols.count(s.name);
+  if (isNew && program.indices.size() >= kMaxIndices)
     return at(s.span, ErrorCode::Limit, "a Program has at most " + std::to_string(kMaxIndices) + " indices");
   bool inOutput =
       std::find(labels.outputLabels.begin(), labels.outputLabels.end(), s.name) != labels.outputLabels.end();
-  Expected<IndexId> index = symbols.count(s.name) ? lookupIndex(word)
-                            : inOutput            ? declareIndex(word)
-                                                  : Expected<IndexId>(hiddenIndex(s.name, extent));
+  Expected<IndexId> index = !isNew     ? lookupIndex(word)
+                            : inOutput ? declareIndex(word)
+                                       : Expected<IndexId>(hiddenIndex(s.name, extent));
   if (index) labels.indices.emplace(s.name, *index);
   return index;
 }

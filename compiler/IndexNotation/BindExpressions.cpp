@@ -4,15 +4,6 @@
 #include <algorithm>
 
 namespace ein {
-namespace {
-
-std::string quote(std::string_view word) { return "'" + std::string(word) + "'"; }
-
-bool contains(const std::vector<IndexId> &indices, IndexId i) {
-  return std::find(indices.begin(), indices.end(), i) != indices.end();
-}
-
-} // namespace
 
 Expected<Binder::Value> Binder::bindNode(const SyntaxNode &node) {
   auto value = [&]() -> Expected<Value> {
@@ -167,11 +158,13 @@ void Binder::unite(Value &value, const Value &other) {
 /// Gives the reductions inside `value` that bind `index` an index of their own, because `index` is free or
 /// bound around them: in sum[k](exp(x - max[k](x))) the inner k is another than the outer.
 Expected<void> Binder::renameBound(Value &value, IndexId index) {
+  std::optional<IndexId> fresh; // one for all of them: none is inside another
   for (Bound &b : value.bound) {
     if (b.index != index) continue;
-    if (program.indices.size() >= kMaxIndices)
+    if (!fresh && program.indices.size() >= kMaxIndices)
       return at(b.span, ErrorCode::Limit, "a Program has at most " + std::to_string(kMaxIndices) + " indices");
-    IndexId own = hiddenIndex(program.indices[index].name, *program.indices[index].extent);
+    if (!fresh) fresh = hiddenIndex(program.indices[index].name, *program.indices[index].extent);
+    const IndexId own = *fresh;
     std::vector<ExprId> stack = {b.reduce};
     while (!stack.empty()) {
       Expr &e = program.exprs[stack.back()];

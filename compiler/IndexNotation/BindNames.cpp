@@ -7,8 +7,6 @@
 namespace ein {
 namespace {
 
-std::string quote(std::string_view word) { return "'" + std::string(word) + "'"; }
-
 /// Edits (insert, delete, replace) between two names, blind to ASCII case.
 size_t editDistance(std::string_view a, std::string_view b) {
   auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };

@@ -7,13 +7,7 @@
 namespace ein {
 namespace {
 
-std::string quote(std::string_view word) { return "'" + std::string(word) + "'"; }
-
 bool isNumber(const Word &word) { return word.text[0] >= '0' && word.text[0] <= '9'; }
-
-bool contains(const std::vector<IndexId> &indices, IndexId i) {
-  return std::find(indices.begin(), indices.end(), i) != indices.end();
-}
 
 } // namespace
 

@@ -4,6 +4,7 @@
 #include "compiler/IndexNotation/Syntax.h"
 #include "compiler/Subscripts/Subscripts.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -103,6 +104,10 @@ private:
   Expected<DType> dtypeOf(const Word &word) const;
   TensorId addTensor(const std::string &name, DType dtype, std::vector<IndexId> axes);
   std::string indexNames(const std::vector<IndexId> &indices) const;
+
+  static bool contains(const std::vector<IndexId> &indices, IndexId i) {
+    return std::find(indices.begin(), indices.end(), i) != indices.end();
+  }
 
   Error at(Span span, ErrorCode code, std::string message, std::string help = {}, std::string label = "here") const {
     return errorAt(text, span, code, std::move(message), std::move(help), std::move(label));

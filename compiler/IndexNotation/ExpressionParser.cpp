@@ -71,7 +71,7 @@ Parser::Parsed Parser::sum() { return leftAssociative(&Parser::term, {Fn::Add, F
 Parser::Parsed Parser::term() {
   Parsed result = leftAssociative(&Parser::unary, {Fn::Mul, Fn::Div});
   if (result && (is("^") || is("//") || is("%")))
-    return fail(peek().word.span, ErrorCode::Unsupported, "'" + std::string(peek().word.text) + "' is not built yet",
+    return fail(peek().word.span, ErrorCode::Unsupported, quote(peek().word.text) + " is not built yet",
                 "+, -, * and / are built");
   return result;
 }
@@ -153,7 +153,7 @@ std::optional<Word> Parser::subscript() {
 Parser::Parsed Parser::call() {
   Word function = take();
   const Fn *fn = words::function(function.text);
-  std::string quoted = "'" + std::string(function.text) + "'";
+  std::string quoted = quote(function.text);
   if (!fn && words::contains(words::kPlannedFunctions, function.text))
     return fail(function.span, ErrorCode::Unsupported, "function " + quoted + " is not built yet",
                 words::kBuiltFunctions);
@@ -186,8 +186,8 @@ Parser::Parsed Parser::reduction() {
   node.kind = SyntaxNode::Kind::Reduction;
   node.word = take();
   if (!words::contains(words::kReductions, node.word.text))
-    return fail(node.word.span, ErrorCode::Unsupported,
-                "reduction '" + std::string(node.word.text) + "' is not built yet", words::kBuiltReductions);
+    return fail(node.word.span, ErrorCode::Unsupported, "reduction " + quote(node.word.text) + " is not built yet",
+                words::kBuiltReductions);
   take();
   do {
     auto index = name("an index to reduce over");

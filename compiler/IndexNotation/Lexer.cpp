@@ -106,7 +106,7 @@ private:
     if (c.length == 0) return errorAt(text, span(at, at + 1), ErrorCode::Syntax, "the text is not valid UTF-8");
     if (!isNameCharacter(c.value)) {
       bool printable = c.value > ' ' && c.value != 0x7F;
-      std::string what = printable ? "'" + std::string(text.substr(at, c.length)) + "'" : "a control character";
+      std::string what = printable ? quote(text.substr(at, c.length)) : "a control character";
       return errorAt(text, span(at, at + c.length), ErrorCode::Syntax, what + " has no meaning in a Program");
     }
     for (; c.length != 0 && isNameCharacter(c.value); c = decodeUtf8(text, at)) at += c.length;

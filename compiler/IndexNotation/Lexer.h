@@ -3,6 +3,7 @@
 
 #include "ein/Error.h"
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct Token {
 /// Splits a Program text. White space and `# comments` vanish, `\` joins a line with the next, ';' counts
 /// as a Newline. The last token is End. Tokens point into `text`.
 Expected<std::vector<Token>> tokenize(std::string_view text);
+
+/// 'word', for messages.
+inline std::string quote(std::string_view word) { return "'" + std::string(word) + "'"; }
 
 /// An error of one label in `text`.
 Error errorAt(std::string_view text, Span span, ErrorCode code, std::string message, std::string help = {},

@@ -27,7 +27,7 @@ bool Parser::line() {
   if (eat("in")) return list(&Parser::inputDecl);
   if (eat("out")) return list(&Parser::outputDecl);
   if (is("require") || is("store")) {
-    fail(peek().word.span, ErrorCode::Unsupported, "'" + std::string(peek().word.text) + "' lines are not built yet",
+    fail(peek().word.span, ErrorCode::Unsupported, quote(peek().word.text) + " lines are not built yet",
          "a Program consists of 'index', 'in' and 'out' lines and of 'NAME[indices] = expression'");
     return false;
   }
@@ -143,7 +143,7 @@ bool Parser::eat(std::string_view word) {
 
 bool Parser::expect(std::string_view word, const char *after) {
   if (eat(word)) return true;
-  unexpected("'" + std::string(word) + "' after " + after);
+  unexpected(quote(word) + " after " + after);
   return false;
 }
 
@@ -151,7 +151,7 @@ std::optional<Word> Parser::name(const char *what) {
   if (isName()) return take();
   if (peek().kind == Token::Kind::Name)
     return fail(peek().word.span, ErrorCode::Syntax,
-                "'" + std::string(peek().word.text) + "' is a word of the language and cannot name " + what);
+                quote(peek().word.text) + " is a word of the language and cannot name " + what);
   return unexpected(what);
 }
 
@@ -165,7 +165,7 @@ std::nullopt_t Parser::unexpected(std::string expected) {
   std::string found = t.kind == Token::Kind::End       ? "the end of the text"
                       : t.kind == Token::Kind::Newline ? "the end of the line"
                       : t.kind == Token::Kind::String  ? "a string"
-                                                       : "'" + std::string(t.word.text) + "'";
+                                                       : quote(t.word.text);
   return fail(t.word.span, ErrorCode::Syntax, "expected " + expected + ", found " + found,
               t.kind == Token::Kind::Newline ? "a trailing '\\' joins a line with the next" : "");
 }

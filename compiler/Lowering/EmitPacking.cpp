@@ -86,34 +86,34 @@ void ContractionEmitter::packVectors(const Side &side, const Point &at, Range pa
   });
 }
 
-/// The contracted index is adjacent: squares of lanes x lanes are transposed in registers. Stores of a
-/// panel narrower than a vector overlap the next row, which is written after it; the last row spills
-/// into the padding between panels.
+/// The contracted index is adjacent: squares of lanes x lanes are transposed in registers, one loop over the
+/// squares of a panel so that there is one body. A panel that is no multiple of a vector wide ends in
+/// stores that overlap the next row: its last squares come first, so that whole ones repair what they
+/// spoil, and the last row spills into the padding between panels.
 void ContractionEmitter::packTransposed(const Side &side, const Point &at, Range panels, Value memory) {
-  const int64_t lanes = p.lanes;
+  const int64_t lanes = p.lanes, squares = (side.width + lanes - 1) / lanes;
   Value k0 = b.mul(at.kb, p.kc);
   b.loop(panels.low, panels.high, 1, [&](Value panel) {
     Value to = b.mul(b.sub(panel, panels.base), side.panelStride), first = b.mul(panel, side.width);
-    SmallVector<Value> from;  // offset of each element of the panel
-    for (int64_t i = 0; i < side.width; ++i) {
-      Value element = b.min(b.add(first, i), b.c(side.count - 1));
-      from.push_back(b.add(side.batch, this->at(side.elements, element)));
-    }
-    auto square = [&](Value k) {
-      Value along = this->at(side.depth, b.add(k0, k));
-      SmallVector<SmallVector<Value>> columns;
-      for (int64_t g = 0; g < side.width; g += lanes) {
-        SmallVector<Value> rows;
-        for (int64_t i = g; i < g + lanes; ++i)
-          rows.push_back(i < side.width ? b.loadVector(lanes, side.memory, b.add(from[i], along)) : rows.front());
-        columns.push_back(b.transpose(rows));
+    b.loop(0, squares, 1, [&](Value i) {
+      Value g = b.mul(b.sub(b.c(squares - 1), i), lanes);
+      SmallVector<Value> from;  // offset of each element of the squares
+      for (int64_t j = 0; j < std::min(lanes, side.width); ++j) {
+        Value element = b.min(b.add(b.add(first, g), j), b.c(side.count - 1));
+        from.push_back(b.add(side.batch, this->at(side.elements, element)));
       }
-      for (int64_t j = 0; j < lanes; ++j)
-        for (auto [g, column] : llvm::enumerate(columns))
-          b.storeVector(column[j], memory, b.add(b.add(to, b.mul(b.add(k, j), side.width)), g * lanes));
-    };
-    // The last square moves back to end with the block; what it repeats is the same.
-    b.loop(b.c(0), at.depth, lanes, [&](Value k) { square(b.min(k, b.sub(at.depth, b.c(lanes)))); });
+      // The last square moves back to end with the block; what it repeats is the same.
+      b.loop(b.c(0), at.depth, lanes, [&](Value start) {
+        Value k = b.min(start, b.sub(at.depth, b.c(lanes)));
+        Value along = this->at(side.depth, b.add(k0, k));
+        SmallVector<Value> rows;
+        for (int64_t j = 0; j < lanes; ++j)
+          rows.push_back(j < int64_t(from.size()) ? b.loadVector(lanes, side.memory, b.add(from[j], along)) : rows.front());
+        Value row = b.add(b.add(to, b.mul(k, side.width)), g);
+        for (auto [j, column] : llvm::enumerate(b.transpose(rows)))
+          b.storeVector(column, memory, b.add(row, j * side.width));
+      });
+    });
   });
 }
 

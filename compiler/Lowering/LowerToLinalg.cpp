@@ -109,7 +109,7 @@ OwningOpRef<ModuleOp> LinalgLowering::run() {
   return module;
 }
 
-/// Subscripts that repeat take the diagonal, constant ones and loops that do not move (stride 0) drop out.
+/// Subscripts that repeat take the diagonal, constant ones drop out.
 LinalgLowering::View LinalgLowering::view(TensorId tensor, ArrayRef<AccessSubscript> subscripts) {
   const Memory &m = memory[tensor];
   View v;
@@ -130,16 +130,6 @@ LinalgLowering::View LinalgLowering::view(TensorId tensor, ArrayRef<AccessSubscr
     v.indices.push_back(i);
     sizes.push_back(*p.indices[i].extent);
     strides.push_back(m.strides[d]);
-  }
-  for (size_t d = 0; d < strides.size();) {
-    if (strides[d] != 0) {
-      ++d;
-      continue;
-    }
-    plain = false;
-    v.indices.erase(v.indices.begin() + d);
-    sizes.erase(sizes.begin() + d);
-    strides.erase(strides.begin() + d);
   }
   if (plain) {
     v.memref = m.base;

@@ -13,7 +13,17 @@ namespace ein {
 NestBuilder::NestBuilder(Location loc, MLIRContext *context, FloatType element)
     : ImplicitLocOpBuilder(loc, context), element(element), ptr(LLVM::LLVMPointerType::get(context)) {}
 
-Value NestBuilder::c(int64_t value) { return arith::ConstantIndexOp::create(*this, value); }
+Value NestBuilder::c(int64_t value) {
+  Operation *parent = getInsertionBlock()->getParentOp();
+  auto function = isa<func::FuncOp>(parent) ? cast<func::FuncOp>(parent) : parent->getParentOfType<func::FuncOp>();
+  Value &known = constants[{function, value}];
+  if (!known) {
+    OpBuilder::InsertionGuard guard(*this);
+    setInsertionPointToStart(&function.getBody().front());
+    known = arith::ConstantIndexOp::create(*this, value);
+  }
+  return known;
+}
 Value NestBuilder::add(Value a, Value b) { return createOrFold<arith::AddIOp>(a, b); }
 Value NestBuilder::sub(Value a, Value b) { return createOrFold<arith::SubIOp>(a, b); }
 Value NestBuilder::mul(Value a, int64_t b) { return b == 1 ? a : b == 0 ? c(0) : mul(a, c(b)); }

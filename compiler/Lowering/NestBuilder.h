@@ -19,6 +19,7 @@ public:
   mlir::LLVM::LLVMPointerType ptr;
 
   // Index arithmetic.
+  /// A constant, made once per function, at its start.
   mlir::Value c(int64_t value);
   mlir::Value add(mlir::Value a, mlir::Value b);
   mlir::Value add(mlir::Value a, int64_t b) { return b ? add(a, c(b)) : a; }
@@ -71,6 +72,9 @@ public:
   void parallelChunks(int64_t chunks, mlir::func::FuncOp function, mlir::ValueRange arguments);
   /// First and last+1 of chunk `t` when `count` items are split evenly over `chunks`.
   std::pair<mlir::Value, mlir::Value> chunkBounds(mlir::Value t, int64_t chunks, int64_t count);
+
+private:
+  llvm::DenseMap<std::pair<mlir::Operation *, int64_t>, mlir::Value> constants;
 };
 
 } // namespace ein

@@ -92,8 +92,8 @@ TEST(InterpreterTest, CausalAttentionAgainstDirectLoops) {
   const char *spellings[] = {
       "S = einsum(\"q d, k d -> q k\", Q, K) * 0.5; P = softmax[k | k <= q](S); O[q,e] = sum[k](P * V)",
       "S = sum[d](Q * K) / 2; P = softmax[k](if k <= q then S else -inf); O = einsum(\"qk,ke->qe\", P, V)",
-      "S = sum[d](Q * K) * 0.5; L = sum[k | k <= q](exp(S - max[k | k <= q](S))); O[q,e] = sum[k | k <= q](exp(S - "
-      "max[k | k <= q](S)) * V) / L",
+      ("S = sum[d](Q * K) * 0.5; L = sum[k | k <= q](exp(S - max[k | k <= q](S)));"
+       "O[q,e] = sum[k | k <= q](exp(S - max[k | k <= q](S)) * V) / L"),
   };
   for (const char *spelling : spellings) {
     auto p =

@@ -67,6 +67,7 @@ TEST(ProgramTextTest, Expressions) {
       {"A[i,j] * sum[j](B)", "[i,j]: f32 = A[i,j] * sum[j0](B[j0,i])"},
       {"sum[j](exp(A - max[j | j > i](A)))", "[i]: f32 = sum[j](exp(A[i,j] - max[j0 | j0 > i](A[i,j0])))"},
       {"sum[j](A * sum[j](A * max[j](A)))", "[i]: f32 = sum[j](A[i,j] * sum[j1](A[i,j1] * max[j0](A[i,j0])))"},
+      {"A - max[j](A) - min[j](A)", "[i,j]: f32 = A[i,j] - max[j0](A[i,j0]) - min[j0](A[i,j0])"},
       {"sum[j](A) * sum[j](A)", "[i]: f32 = sum[j](A[i,j]) * sum[j](A[i,j])"},
       {"sum[j](softmax[j](A) * A)", "[i]: f32 = sum[j](softmax[j](A[i,j]) * A[i,j])"},
       {"softmax[j](A - einsum(\"ij->i\", A))", "[i,j]: f32 = softmax[j](A[i,j] - sum[j0](A[i,j0]))"},
@@ -92,6 +93,8 @@ TEST(ProgramTextTest, IndexDeclarations) {
             "in X: f32[n]\n"
             "Y[n,r]: f32 = X[n] * r\nZ[k]: f32 = k\nW[u]: f32 = X[u]\n"
             "out Y, Z, W\n");
+  // Declarations may refer to later ones.
+  EXPECT_EQ(assignment("index a = b * 2, b = c, c = n\nin X: f32[n]\nY[a] = a\nout Y", "f32[3]"), "Y[a]: f32 = a");
   // An index without an extent gets the one of the first axis it stands for.
   EXPECT_EQ(assignment("in X: f32[n]\nindex m\nY[n,m] = X[m] * X\nout Y", "f32[3]"), "Y[n,m]: f32 = X[m] * X[n]");
 }
@@ -141,7 +144,8 @@ TEST(ProgramTextTest, LongAndDeepTextsAreFineOrRefused) {
   EXPECT_EQ(print(*p, p->assignments[0].value), chain);
   EXPECT_EQ(interpret(*p, std::vector<ReferenceTensor>{{{}, {1}}})[0].values[0], 4001);
 
-  EXPECT_TRUE(bind(std::string(200, '(') + "s" + std::string(200, ')')));
+  EXPECT_TRUE(bind(std::string(255, '(') + "s" + std::string(255, ')')));
+  EXPECT_EQ(bind(std::string(256, '(') + "s" + std::string(256, ')')).error().code, ErrorCode::Limit);
   for (const char *nest : {"(", "-(", "exp(", "sum[s](", "if "}) {
     std::string deep;
     while (deep.size() < 60000) deep += nest;
