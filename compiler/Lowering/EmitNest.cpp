@@ -42,11 +42,13 @@ private:
   void parallelLoops(int d, const Offsets &at, Inner inner);
   SmallVector<Value> reducedLoops(int d, const Offsets &at, ValueRange carried,
                                   llvm::function_ref<SmallVector<Value>(const Offsets &, ValueRange)> inner);
+  SmallVector<Offsets> blockOf(const Offsets &at);
   Value loadRun(unsigned operand, Value offset, const Run &run);
   Value elementRun(Value memory, Value offset, int64_t stride, int64_t lanes);
   Value evaluate(const Offsets &at, const Run &run, Value acc);
   Value indexValues(int64_t source, const Run &run);
-  void storeRun(Value value, const Offsets &at, int64_t lanes);
+  void storeRun(Value value, const Offsets &at, int64_t lanes, bool streaming);
+  Value restOf(const Offsets &row, int64_t begin, int64_t end);
   Value initial(int64_t lanes) { return b.constant(identityOf(reduction.combine), lanes); }
   Value fold(Value vector);
 
@@ -104,10 +106,24 @@ void NestEmitter::parallelLoops(int d, const Offsets &at, Inner inner) {
   while (d < int(dims.size()) && (dims[d].reduced || d == p.lane || d == p.across)) ++d;
   if (d == int(dims.size())) return inner(at);
   auto [low, high] = bounds(d);
+  const int64_t factor = p.factor(d), extent = dims[d].extent;
   b.loop(low, high, 1, [&](Value i) {
-    position[d] = i;
-    parallelLoops(d + 1, moved(at, d, i), inner);
+    // The last block moves back to end with the loop.
+    Value start = b.mul(i, factor);
+    position[d] = extent % factor ? b.min(start, b.c(extent - factor)) : start;
+    parallelLoops(d + 1, moved(at, d, position[d]), inner);
   });
+}
+
+/// `at` for each combination of values of the blocked loops.
+SmallVector<NestEmitter::Offsets> NestEmitter::blockOf(const Offsets &at) {
+  SmallVector<Offsets> all;
+  for (int64_t i = 0; i < p.factor(p.block0); ++i)
+    for (int64_t j = 0; j < p.factor(p.block1); ++j) {
+      Offsets now = p.block0 < 0 ? at : moved(at, p.block0, i);
+      all.push_back(p.block1 < 0 ? now : moved(now, p.block1, j));
+    }
+  return all;
 }
 
 /// The reduced loops that the lanes do not follow, with what they carry.
@@ -164,12 +180,12 @@ Value NestEmitter::evaluate(const Offsets &at, const Run &run, Value acc) {
   return acc ? body.accumulate(reduction, acc) : body.emit(reduction.term);
 }
 
-void NestEmitter::storeRun(Value value, const Offsets &at, int64_t lanes) {
+void NestEmitter::storeRun(Value value, const Offsets &at, int64_t lanes, bool streaming) {
   const int64_t stride = p.lane < 0 || p.kind == Lanes::Reduced ? 0 : outputStride(p, partStrides, p.lane);
   const bool adds = !overwrite && partStrides.empty() && reduction.combine != Combine::None;
   if (stride == 1 || lanes == 1) {
     if (adds) value = emitCombine(b, reduction.combine, b.loadVector(lanes, memory[out], at[out]), value);
-    return b.storeVector(value, memory[out], at[out]);
+    return b.storeVector(value, memory[out], at[out], streaming);
   }
   for (int64_t i = 0; i < lanes; ++i) {
     Value element = vector::ExtractOp::create(b, value, ArrayRef<int64_t>{i}), offset = b.add(at[out], i * stride);
@@ -191,22 +207,28 @@ Value NestEmitter::fold(Value vector) {
 
 /// Runs of the output; the last run moves back to end with the loop.
 void NestEmitter::lanesParallel(const Offsets &at) {
+  auto along = [&](const Offsets &from, int64_t u) { return p.lane < 0 ? from : moved(from, p.lane, u * p.lanes); };
   auto trip = [&](Value start, const Offsets &from) {
     auto term = [&](const Offsets &now, ValueRange carried) {
       SmallVector<Value> next;
-      for (int64_t u = 0; u < p.unroll; ++u) {
-        Run run{p.lanes, p.lane, b.add(start, u * p.lanes)};
-        Value acc = carried.empty() ? Value() : carried[u];
-        next.push_back(evaluate(p.lane < 0 ? now : moved(now, p.lane, u * p.lanes), run, acc));
-      }
+      for (const Offsets &block : blockOf(now))
+        for (int64_t u = 0; u < p.unroll; ++u) {
+          Value acc = carried.empty() ? Value() : carried[next.size()];
+          next.push_back(evaluate(along(block, u), {p.lanes, p.lane, b.add(start, u * p.lanes)}, acc));
+        }
       return next;
     };
-    const bool reduces = reduction.combine != Combine::None;
-    SmallVector<Value> sums = reduces
-                                  ? reducedLoops(0, from, SmallVector<Value>(p.unroll, initial(p.lanes)), term)
-                                  : term(from, {});
-    for (int64_t u = 0; u < p.unroll; ++u)
-      storeRun(sums[u], p.lane < 0 ? from : moved(from, p.lane, u * p.lanes), p.lanes);
+    const int64_t sums = p.unroll * p.factor(p.block0) * p.factor(p.block1);
+    SmallVector<Value> results = reduction.combine == Combine::None
+                                     ? term(from, {})
+                                     : reducedLoops(0, from, SmallVector<Value>(sums, initial(p.lanes)), term);
+    auto put = [&](bool streaming) {
+      auto *result = results.begin();
+      for (const Offsets &block : blockOf(from))
+        for (int64_t u = 0; u < p.unroll; ++u) storeRun(*result++, along(block, u), p.lanes, streaming);
+    };
+    if (!p.streaming) return put(false);
+    b.ifThen(aligned, [&] { put(true); }, [&] { put(false); });
   };
   if (p.lane < 0) return trip(b.c(0), at);
   const int64_t extent = dims[p.lane].extent;
@@ -218,45 +240,55 @@ void NestEmitter::lanesParallel(const Offsets &at) {
   });
 }
 
-/// Lanes along a reduced loop: whole vectors, then what is left in ever narrower ones.
+/// Lanes along a reduced loop: whole vectors, then what is left in ever narrower ones. Carried are the
+/// sums of the vectors of every row of the block, then a vector of one per row for what is left.
 void NestEmitter::lanesReduced(const Offsets &at) {
   const int64_t extent = dims[p.lane].extent, whole = extent / p.width();
+  const int64_t rest = extent - whole * p.width(), rows = p.factor(p.block0) * p.factor(p.block1);
   const bool splitHere = p.split == p.lane;
-  const int64_t rest = extent - whole * p.width();
-  SmallVector<Value> init(p.unroll, initial(p.lanes));
-  init.push_back(initial(1));
+  SmallVector<Value> init(rows * p.unroll, initial(p.lanes));
+  if (rest) init.append(rows, initial(1));
   SmallVector<Value> sums = reducedLoops(0, at, init, [&](const Offsets &now, ValueRange carried) {
     auto [low, high] = splitHere ? b.chunkBounds(thread, p.threads, whole) : std::pair{b.c(0), b.c(whole)};
-    SmallVector<Value> next = b.loop(low, high, 1, carried.drop_back(), [&](Value i, ValueRange accs) {
+    ValueRange vectors = carried.take_front(rows * p.unroll);
+    SmallVector<Value> next = b.loop(low, high, 1, vectors, [&](Value i, ValueRange accs) {
       Value start = b.mul(i, p.width());
       SmallVector<Value> result;
-      for (int64_t u = 0; u < p.unroll; ++u) {
-        Value from = b.add(start, u * p.lanes);
-        result.push_back(evaluate(moved(now, p.lane, from), {p.lanes, p.lane, from}, accs[u]));
-      }
+      for (const Offsets &row : blockOf(moved(now, p.lane, start)))
+        for (int64_t u = 0; u < p.unroll; ++u)
+          result.push_back(evaluate(moved(row, p.lane, u * p.lanes), {p.lanes, p.lane, b.add(start, u * p.lanes)},
+                                    accs[result.size()]));
       return result;
     });
-    Value single = carried.back();
-    for (int64_t done = 0; done < rest;) {
-      const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(rest - done));
-      Value from = b.c(whole * p.width() + done);
-      Value part = evaluate(moved(now, p.lane, from), {lanes, p.lane, from}, initial(lanes));
-      single = emitCombine(b, reduction.combine, single, fold(part));
-      done += lanes;
-    }
-    next.push_back(single);
+    if (!rest) return next;
+    for (auto [row, single] : llvm::zip(blockOf(now), carried.drop_front(rows * p.unroll)))
+      next.push_back(emitCombine(b, reduction.combine, single, restOf(row, whole * p.width(), extent)));
     return next;
   });
-  Value total = sums[0];
-  for (int64_t u = 1; u < p.unroll; ++u) total = emitCombine(b, reduction.combine, total, sums[u]);
-  total = fold(total);
-  Value single = sums.back();
-  if (splitHere && rest) {
-    // Every thread evaluates the rest; only the first keeps it.
-    Value mine = b.equal(thread, b.c(0));
-    single = arith::SelectOp::create(b, mine, single, initial(1));
+  for (auto [i, row] : llvm::enumerate(blockOf(at))) {
+    Value total = sums[i * p.unroll];
+    for (int64_t u = 1; u < p.unroll; ++u) total = emitCombine(b, reduction.combine, total, sums[i * p.unroll + u]);
+    total = fold(total);
+    if (rest) {
+      Value single = sums[rows * p.unroll + i];
+      // Every thread evaluates what is left; only the first keeps it.
+      if (splitHere) single = arith::SelectOp::create(b, b.equal(thread, b.c(0)), single, initial(1));
+      total = emitCombine(b, reduction.combine, total, single);
+    }
+    storeRun(total, row, 1, false);
   }
-  storeRun(emitCombine(b, reduction.combine, total, single), at, 1);
+}
+
+/// The body over [begin, end) of the lane loop in vectors that halve, folded into a vector of one.
+Value NestEmitter::restOf(const Offsets &row, int64_t begin, int64_t end) {
+  Value single = initial(1);
+  for (int64_t lanes = p.lanes; begin < end; begin += lanes) {
+    lanes = std::min<int64_t>(lanes, llvm::bit_floor<uint64_t>(end - begin));
+    Value from = b.c(begin);
+    Value part = evaluate(moved(row, p.lane, from), {lanes, p.lane, from}, initial(lanes));
+    single = emitCombine(b, reduction.combine, single, fold(part));
+  }
+  return single;
 }
 
 /// lanes x lanes squares: inputs adjacent along `across` are transposed in registers.

@@ -11,7 +11,7 @@ int64_t NestPlan::trips(int d) const {
   const int64_t extent = shape.dims[d].extent;
   if (d == lane) return (extent + width() - 1) / width();
   if (d == across) return (extent + lanes - 1) / lanes;
-  return extent;
+  return (extent + factor(d) - 1) / factor(d);
 }
 
 std::string NestPlan::str() const {
@@ -20,7 +20,10 @@ std::string NestPlan::str() const {
   s << "nest " << shape.str() << "; lanes " << kinds[int(kind)];
   if (lane >= 0) s << " along loop " << lane;
   if (across >= 0) s << " across loop " << across << " in runs of " << run;
-  s << ", " << unroll << " vectors of " << lanes << (streaming ? ", streaming stores" : "") << "; ";
+  s << ", " << unroll << " vectors of " << lanes;
+  if (block0 >= 0) s << ", " << factor0 << " values of loop " << block0;
+  if (block1 >= 0) s << ", " << factor1 << " values of loop " << block1;
+  s << (streaming ? ", streaming stores" : "") << "; ";
   if (split < 0) s << "serial";
   else s << "split loop " << split << (splitsReduction() ? " (partial results)" : "") << " over " << threads;
   s << "; " << reason;
@@ -95,10 +98,12 @@ bool findSquare(NestPlan &plan, const CpuModel &cpu) {
   return false;
 }
 
-/// Streaming stores pay when the output does not fit the caches and each store is a whole cache line.
+/// Streaming stores pay when the output does not fit the caches and each store is a whole cache line that
+/// is written once.
 bool mayStream(const NestPlan &plan, const CpuModel &cpu) {
   const NestShape &shape = plan.shape;
-  if (plan.lanes * shape.elementBytes != 64) return false;
+  if (plan.kind == Lanes::Reduced || plan.lane < 0 || plan.lanes * shape.elementBytes != 64) return false;
+  if (shape.dims[plan.lane].strides[shape.output()] != 1) return false;
   double bytes = double(shape.elementBytes) * double(shape.points(false));
   if (bytes < 2.0 * double(cpu.l2Bytes)) return false;
   for (int i = 0; i < int(shape.dims.size()); ++i) {
@@ -106,6 +111,27 @@ bool mayStream(const NestPlan &plan, const CpuModel &cpu) {
     if (i == plan.lane ? shape.dims[i].extent % plan.lanes != 0 : stride % plan.lanes != 0) return false;
   }
   return true;
+}
+
+/// Blocks of parallel loops in a reduction, for the operands that do not move along them.
+void chooseBlocks(NestPlan &plan, const CpuModel &cpu) {
+  const NestShape &shape = plan.shape;
+  if (shape.points(true) == 1 || plan.lane < 0) return;
+  const int64_t sums = cpu.vectorRegisters / 2;
+  int64_t used = 1;
+  for (int i = int(shape.dims.size()) - 1; i >= 0 && plan.block1 < 0; --i) {
+    const LoopDim &d = shape.dims[i];
+    if (d.reduced || d.valued || i == plan.lane || d.extent < 2) continue;
+    bool reuses = false;
+    for (unsigned o = 0; o < shape.output(); ++o) reuses |= d.strides[o] == 0;
+    if (!reuses) continue;
+    const int64_t factor = std::min<int64_t>({4, d.extent, sums / used});
+    if (factor < 2) break;
+    (plan.block0 < 0 ? plan.block0 : plan.block1) = i;
+    (plan.block1 < 0 ? plan.factor0 : plan.factor1) = factor;
+    used *= factor;
+  }
+  plan.unroll = std::clamp<int64_t>(sums / used, 1, plan.unroll);
 }
 
 void chooseUnroll(NestPlan &plan) {
@@ -158,8 +184,9 @@ NestPlan planNest(const NestShape &shape, const CpuModel &cpu, bool overwrite) {
   if (!overwrite || !findSquare(plan, cpu)) {
     chooseLane(plan, cpu, overwrite);
     chooseUnroll(plan);
+    if (overwrite) chooseBlocks(plan, cpu);
   }
-  plan.streaming = plan.kind == Lanes::Square && mayStream(plan, cpu);
+  plan.streaming = overwrite && shape.points(true) == 1 && mayStream(plan, cpu);
   chooseSplit(plan, cpu);
   return plan;
 }

@@ -26,6 +26,8 @@ struct NestPlan {
   int across = -1;          ///< Square: the loop adjacent in the transposed inputs
   int64_t lanes = 1;        ///< elements of a vector
   int64_t unroll = 1;       ///< vectors per trip
+  int block0 = -1, block1 = -1;         ///< parallel loops done several values at a time: what an operand
+  int64_t factor0 = 1, factor1 = 1;     ///< that does not move along them is loaded for is used that often
   int64_t run = 0;          ///< Square: trips along `across` before the lanes move on
   bool streaming = false;   ///< stores go past the caches where the output is aligned
   int split = -1;           ///< loop split over the team; -1: serial
@@ -34,6 +36,8 @@ struct NestPlan {
 
   /// Elements of one trip of the lane loop.
   int64_t width() const { return lanes * unroll; }
+  /// Values of loop `d` done at a time, lanes aside.
+  int64_t factor(int d) const { return d < 0 ? 1 : d == block0 ? factor0 : d == block1 ? factor1 : 1; }
   /// Trips of loop `d` as the nest runs it.
   int64_t trips(int d) const;
   /// Whether the team splits a reduced loop, so that partial results are combined afterwards.

@@ -79,7 +79,8 @@ template <class Visitor> static bool visit(ContractionPlan &p, Visitor &&field) 
 template <class Visitor> static bool visit(NestPlan &p, Visitor &&field) {
   return field("lanes_along", p.kind) && field("lane", p.lane) && field("across", p.across) &&
          field("lanes", p.lanes) && field("unroll", p.unroll) && field("run", p.run) &&
-         field("streaming", p.streaming) && field("split", p.split) && field("threads", p.threads);
+         field("block0", p.block0) && field("factor0", p.factor0) && field("block1", p.block1) &&
+         field("factor1", p.factor1) && field("streaming", p.streaming) && field("split", p.split) && field("threads", p.threads);
 }
 
 DictionaryAttr planToAttr(MLIRContext *context, const KernelPlan &plan) {
@@ -120,7 +121,9 @@ FailureOr<KernelPlan> planFromAttr(linalg::LinalgOp op, const NestShape &shape, 
     if (failed(read)) return failure();
     const auto &p = std::get<NestPlan>(*read);
     const int loops = shape.dims.size();
-    if (p.lane >= loops || p.across >= loops || p.split >= loops || p.unroll < 1) return failure();
+    if (p.lane >= loops || p.across >= loops || p.split >= loops || p.block0 >= loops || p.block1 >= loops ||
+        p.unroll < 1 || p.factor0 < 1 || p.factor1 < 1)
+      return failure();
     return read;
   }
   if (kind.getValue() != "contraction" || shape.operands != 3) return failure();

@@ -1,0 +1,124 @@
+// Memory that notices a kernel which leaves its tensors.
+#include "tests/conformance/GuardedMemory.h"
+
+#include <bit>
+#include <csignal>
+#include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
+
+namespace ein::test {
+namespace {
+
+constexpr int64_t kPage = 4096;
+
+/// Whole pages for `bytes`.
+int64_t pagesFor(int64_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+
+struct Block {
+  char *begin; ///< of the pages that may be touched
+  int64_t bytes;
+};
+
+/// The pages around a tensor's storage: what `guardedTensor` mapped.
+Block blockOf(const einc::HostTensor &tensor) {
+  const int64_t bytes = einc::storageElements(tensor.view.type) * byteSize(tensor.view.type.dtype);
+  const auto address = reinterpret_cast<uintptr_t>(tensor.memory.get());
+  // A tensor that begins a block begins a page; else it ends where the block does.
+  const uintptr_t end = pagesFor(static_cast<int64_t>(address) + bytes);
+  return {reinterpret_cast<char *>(end) - pagesFor(bytes), pagesFor(bytes)};
+}
+
+template <class Bits, Bits Signalling> void fill(Block block) {
+  for (int64_t i = 0; i < block.bytes / int64_t(sizeof(Bits)); ++i) reinterpret_cast<Bits *>(block.begin)[i] = Signalling;
+}
+
+constexpr uint32_t kSignalling32 = 0x7fa00001;
+constexpr uint64_t kSignalling64 = 0x7ff4000000000001;
+
+template <class Bits, Bits Signalling>
+std::optional<int64_t> findWritten(Block block, int64_t first, const std::vector<bool> &isElement) {
+  for (int64_t i = 0; i < block.bytes / int64_t(sizeof(Bits)); ++i) {
+    const int64_t offset = i - first;
+    const bool inside = offset >= 0 && offset < int64_t(isElement.size()) && isElement[offset];
+    if (!inside && reinterpret_cast<const Bits *>(block.begin)[i] != Signalling) return offset;
+  }
+  return {};
+}
+
+/// Which offsets of the storage belong to elements.
+std::vector<bool> elementsOf(const TensorType &type) {
+  std::vector<bool> isElement(einc::storageElements(type), false);
+  if (type.numElements() == 0) return isElement;
+  int64_t low = 0, high = 0;
+  type.addressRange(low, high);
+  std::vector<int64_t> at(type.rank(), 0);
+  int64_t offset = -low;
+  while (true) {
+    isElement[offset] = true;
+    int64_t d = type.rank() - 1;
+    for (; d >= 0 && ++at[d] == type.shape[d]; --d) {
+      offset -= (type.shape[d] - 1) * type.strides[d];
+      at[d] = 0;
+    }
+    if (d < 0) return isElement;
+    offset += type.strides[d];
+  }
+}
+
+char announced[1 << 14];
+
+void sayAndDie(int signal) {
+  [[maybe_unused]] auto written = write(STDERR_FILENO, announced, strlen(announced));
+  std::signal(signal, SIG_DFL);
+  raise(signal);
+}
+
+} // namespace
+
+einc::HostTensor guardedTensor(const TensorType &type, Guard guard) {
+  int64_t low = 0, high = 0;
+  type.addressRange(low, high);
+  const int64_t bytes = (high - low) * byteSize(type.dtype);
+  const int64_t mapped = pagesFor(bytes) + 2 * kPage;
+  void *pages = mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return {};
+  char *begin = static_cast<char *>(pages) + kPage;
+  mprotect(begin, pagesFor(bytes), PROT_READ | PROT_WRITE);
+  char *storage = guard == Guard::Below ? begin : begin + pagesFor(bytes) - bytes;
+  einc::HostTensor tensor;
+  tensor.memory = std::shared_ptr<void>(storage, [pages, mapped](void *) { munmap(pages, mapped); });
+  tensor.view = TensorView(storage - low * byteSize(type.dtype), type);
+  return tensor;
+}
+
+void poison(const einc::HostTensor &tensor) {
+  if (tensor.view.type.dtype == DType::F32)
+    fill<uint32_t, kSignalling32>(blockOf(tensor));
+  else
+    fill<uint64_t, kSignalling64>(blockOf(tensor));
+}
+
+std::optional<int64_t> writtenOutside(const einc::HostTensor &tensor) {
+  const Block block = blockOf(tensor);
+  const std::vector<bool> isElement = elementsOf(tensor.view.type);
+  const int64_t first = (static_cast<char *>(tensor.memory.get()) - block.begin) / byteSize(tensor.view.type.dtype);
+  return tensor.view.type.dtype == DType::F32
+             ? findWritten<uint32_t, kSignalling32>(block, first, isElement)
+             : findWritten<uint64_t, kSignalling64>(block, first, isElement);
+}
+
+void announce(const std::string &reproducer) {
+  static const bool installed = [] {
+    for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) std::signal(signal, sayAndDie);
+    return true;
+  }();
+  (void)installed;
+  const std::string line = "\ndied in: " + reproducer + "\n";
+  const size_t length = std::min(line.size(), sizeof announced - 1);
+  std::memcpy(announced, line.data(), length);
+  announced[length] = 0;
+}
+
+} // namespace ein::test

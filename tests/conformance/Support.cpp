@@ -1,0 +1,167 @@
+// What the conformance tests share: a case, its run on guarded memory, and the verdict of the reference interpreter.
+#include "tests/conformance/Support.h"
+
+#include "compiler/IndexNotation/Interpreter.h"
+#include "ein/Compile.h"
+#include "ein/Engine.h"
+#include "tests/conformance/GuardedMemory.h"
+#include "tools/einc/Check.h"
+#include "tools/einc/Operands.h"
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+namespace ein::test {
+namespace {
+
+/// Quotes for the shell, on one line.
+std::string quoted(const std::string &text) {
+  std::string result = text.find('\n') == std::string::npos ? "'" : "$'";
+  for (char c : text) result += c == '\n' ? "\\n" : std::string(1, c);
+  return result + "'";
+}
+
+const char *strategyName(PathStrategy strategy) {
+  switch (strategy) {
+  case PathStrategy::Auto: return "auto";
+  case PathStrategy::Optimal: return "optimal";
+  case PathStrategy::Greedy: return "greedy";
+  }
+  return "auto";
+}
+
+/// Small integers in all storage.
+template <class T> void fillIntegers(void *memory, int64_t count, std::mt19937_64 &generator) {
+  for (int64_t i = 0; i < count; ++i) static_cast<T *>(memory)[i] = static_cast<T>(generator() % 5) - 2;
+}
+
+void fillOperands(const Case &c, std::vector<einc::HostTensor> &operands) {
+  if (c.data == Data::Fractions) return einc::fillRandom(operands, c.seed);
+  std::mt19937_64 generator(c.seed);
+  for (einc::HostTensor &operand : operands) {
+    const int64_t count = einc::storageElements(operand.view.type);
+    if (operand.view.type.dtype == DType::F32)
+      fillIntegers<float>(operand.memory.get(), count, generator);
+    else
+      fillIntegers<double>(operand.memory.get(), count, generator);
+  }
+}
+
+/// A kernel for a case; through `compile` where stages are asked for.
+Expected<Kernel> kernelOf(const Case &c, std::vector<std::pair<std::string, std::string>> &stages) {
+  Engine &engine = Engine::global();
+  if (c.stages.empty()) return engine.compile(c.text, std::span<const TensorType>(c.types), c.options);
+  auto result = compile({c.text, c.types, c.options, c.stages});
+  if (!result) return result.error();
+  stages = std::move(result->stages);
+  return engine.load(std::move(result->module));
+}
+
+} // namespace
+
+std::string reproducer(const Case &c) {
+  std::string line = "einc run " + quoted(c.text);
+  for (const TensorType &type : c.types) line += " --type '" + type.str() + "'";
+  line += " --target " + c.options.target.str() + " --path " + strategyName(c.options.path) + " --threads " +
+          std::to_string(c.options.threads) + " --seed " + std::to_string(c.seed) + " --check";
+  for (const std::vector<int64_t> &strides : c.options.resultStrides)
+    line += "  # result strides " + shapeString(strides);
+  return line;
+}
+
+::testing::AssertionResult failure(const Case &c, const std::string &why) {
+  return ::testing::AssertionFailure() << why << "\n  seed " << c.seed
+                                       << (c.data == Data::Integers ? ", integers" : "") << "\n  " << reproducer(c);
+}
+
+Expected<Execution> Execution::prepare(const Case &c) {
+  auto program = parseAndBind(c.text, c.types);
+  if (!program) return program.error();
+  Execution execution;
+  execution.source = c;
+  execution.program = std::move(*program);
+  for (const TensorType &type : c.types)
+    execution.operands.push_back(guardedTensor(type, c.seed % 2 ? Guard::Below : Guard::Above));
+  fillOperands(c, execution.operands);
+  return execution;
+}
+
+Expected<void> Execution::run() {
+  auto kernel = kernelOf(source, stages);
+  if (!kernel) return kernel.error();
+  results.clear();
+  for (const TensorType &type : kernel->results()) {
+    results.push_back(guardedTensor(type, source.seed % 2 ? Guard::Above : Guard::Below));
+    poison(results.back());
+  }
+  announce(reproducer(source));
+  if (auto ok = kernel->run(einc::viewsOf(operands), einc::viewsOf(results)); !ok) return ok;
+  return checkSurroundings();
+}
+
+Expected<void> Execution::checkSurroundings() const {
+  for (const einc::HostTensor &result : results)
+    if (auto offset = writtenOutside(result))
+      return makeError(ErrorCode::Run, "element " + std::to_string(*offset) + " beside a result " +
+                                           result.view.type.str() + " was written");
+  return {};
+}
+
+double roundingBound(double roundings, DType dtype) {
+  auto gamma = [&](double unitRoundoff) {
+    const double x = roundings * unitRoundoff;
+    return x < 1 ? x / (1 - x) : std::numeric_limits<double>::infinity();
+  };
+  return gamma(dtype == DType::F32 ? 0x1p-24 : 0x1p-53) + gamma(0x1p-53);
+}
+
+/// Integers have no bound to allow for.
+static ::testing::AssertionResult equalsInterpreter(const Execution &execution) {
+  std::vector<ReferenceTensor> operands;
+  for (const einc::HostTensor &operand : execution.operands) operands.push_back(readReference(operand.view));
+  const std::vector<ReferenceTensor> references = interpret(execution.program, operands);
+  for (size_t r = 0; r < references.size(); ++r) {
+    const ReferenceTensor result = readReference(execution.results[r].view);
+    for (size_t i = 0; i < result.values.size(); ++i)
+      if (result.values[i] != references[r].values[i])
+        return failure(execution.source, "element " + std::to_string(i) + " is " + std::to_string(result.values[i]) +
+                                             ", the reference " + std::to_string(references[r].values[i]));
+  }
+  return ::testing::AssertionSuccess();
+}
+
+::testing::AssertionResult agreesWithInterpreter(const Execution &execution) {
+  if (execution.source.data == Data::Integers) return equalsInterpreter(execution);
+  const einc::CheckReport report = einc::check(execution.program, einc::viewsOf(execution.operands),
+                                               einc::viewsOf(execution.results));
+  if (report.fine) return ::testing::AssertionSuccess();
+  return failure(execution.source, report.place + ", bound " + std::to_string(report.bound));
+}
+
+::testing::AssertionResult computesAsInterpreted(const Case &c) {
+  auto execution = Execution::prepare(c);
+  if (!execution) return failure(c, execution.error().render());
+  if (auto ok = execution->run(); !ok) return failure(c, ok.error().render());
+  return agreesWithInterpreter(*execution);
+}
+
+double points(const Program &program) {
+  double product = 1;
+  for (const Index &index : program.indices) product *= static_cast<double>(*index.extent);
+  return product;
+}
+
+std::vector<TensorType> types(std::string_view text) {
+  std::vector<TensorType> result;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    auto type = TensorType::parse(text.substr(at, end - at));
+    EXPECT_TRUE(type) << text;
+    if (type) result.push_back(*type);
+    at = end + 1;
+  }
+  return result;
+}
+
+} // namespace ein::test
