@@ -24,13 +24,13 @@ struct Case {
   std::vector<ein::TensorType> operands;
   Comparison comparison = Comparison::PermuteGemm;
   /// Cases that follow each other and name one family do the same work in other spellings; they are interleaved.
-  std::string family;
+  std::string family = {};
   /// Takes the operands of its family's first case in reverse order.
   bool reversed = false;
 };
 
 /// Names of the suites that consist of cases, in order. "compile" is beside them.
-inline constexpr std::string_view kSuites[] = {"gemm", "small",  "batched",          "tccg",
+inline constexpr std::string_view kSuites[] = {"gemm", "small",  "batched",         "tccg",
                                                "slow", "memory", "attention-scores"};
 
 /// The cases of a suite; empty for an unknown name.

@@ -57,7 +57,7 @@ template <class T> double flopsPerSecond(int threads) {
   const double lanes = (has512 ? 64 : has256 ? 32 : 16) / static_cast<double>(sizeof(T));
   constexpr int64_t steps = 1'000'000;
   double best = 0;
-  for (int attempt = 0; attempt < 12; ++attempt) {
+  for (int attempt = 0; attempt < 40; ++attempt) {
     const double start = now();
 #pragma omp parallel num_threads(threads)
     sink = function(steps, static_cast<T>(0.999));
@@ -145,14 +145,15 @@ Ceilings measureCeilings(int threads) {
   Ceilings c;
   c.flopsF32 = flopsPerSecond<float>(threads);
   c.flopsF64 = flopsPerSecond<double>(threads);
-  const std::unique_ptr<char, decltype(&std::free)> from(static_cast<char *>(std::aligned_alloc(64, kArray)), std::free);
+  const std::unique_ptr<char, decltype(&std::free)> from(static_cast<char *>(std::aligned_alloc(64, kArray)),
+                                                         std::free);
   const std::unique_ptr<char, decltype(&std::free)> to(static_cast<char *>(std::aligned_alloc(64, kArray)), std::free);
   if (from && to) {
     std::memset(from.get(), 1, kArray);
     std::memset(to.get(), 1, kArray);
     c.memcpyBytes = bytesPerSecond(2.0 * kArray, [&] { copyBytes(to.get(), from.get(), kArray, threads); });
-    c.copyBytes = std::max(
-        c.memcpyBytes, bytesPerSecond(2.0 * kArray, [&] { streamCopy(to.get(), from.get(), kArray, threads); }));
+    c.copyBytes = std::max(c.memcpyBytes,
+                           bytesPerSecond(2.0 * kArray, [&] { streamCopy(to.get(), from.get(), kArray, threads); }));
     c.readBytes = bytesPerSecond(kArray, [&] { sink = readBytes(from.get(), kArray, threads); });
   }
   c.cacheBytes = lastLevelCache();

@@ -9,12 +9,12 @@ namespace bench {
 
 /// Measured on an otherwise idle moment of this process, best of several tries.
 struct Ceilings {
-  double flopsF32 = 0;     ///< register-only multiply-adds, 2 per lane, FLOP/s
+  double flopsF32 = 0; ///< register-only multiply-adds, 2 per lane, FLOP/s
   double flopsF64 = 0;
-  double memcpyBytes = 0;  ///< large memcpy: bytes read plus bytes written, per second
-  double copyBytes = 0;    ///< the better of memcpy and a copy with non-temporal stores
-  double readBytes = 0;    ///< bytes per second of a sum over a large array
-  double cacheBytes = 0;   ///< last-level cache; work that fits in it is not bound by memory
+  double memcpyBytes = 0; ///< large memcpy: bytes read plus bytes written, per second
+  double copyBytes = 0;   ///< the better of memcpy and a copy with non-temporal stores
+  double readBytes = 0;   ///< bytes per second of a sum over a large array
+  double cacheBytes = 0;  ///< last-level cache; work that fits in it is not bound by memory
 
   double flops(ein::DType dtype) const { return dtype == ein::DType::F32 ? flopsF32 : flopsF64; }
 };

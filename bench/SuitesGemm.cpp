@@ -58,8 +58,10 @@ std::vector<Case> batchedSuite() {
   for (Size size : {Size{4096, 8}, Size{1024, 16}, Size{512, 32}, Size{128, 64}})
     for (const Spelling &s : spellings) {
       std::string text = std::string(s.left) + "," + s.right + "->" + s.result;
-      cases.push_back({"batched", text + " " + std::to_string(size.batch) + "x" + std::to_string(size.extent) + "^3",
-                       text, {typeOf(s.left, size.batch, size.extent), typeOf(s.right, size.batch, size.extent)}});
+      cases.push_back({"batched",
+                       text + " " + std::to_string(size.batch) + "x" + std::to_string(size.extent) + "^3",
+                       text,
+                       {typeOf(s.left, size.batch, size.extent), typeOf(s.right, size.batch, size.extent)}});
     }
   for (Case &c : tccgBatchCases()) cases.push_back(std::move(c));
   return cases;

@@ -8,7 +8,8 @@ namespace bench {
 std::vector<Case> memorySuite() {
   constexpr auto f32 = DType::F32;
   const TensorType matrix(f32, {4096, 4096}), vector(f32, {4096}), cube(f32, {256, 256, 256}),
-      rank4(f32, {64, 64, 64, 64}), odd(f32, {64, 32, 64, 128}), line(f32, {1 << 24}), rank6(f32, {16, 16, 16, 16, 16, 16});
+      rank4(f32, {64, 64, 64, 64}), odd(f32, {64, 32, 64, 128}), line(f32, {1 << 24}),
+      rank6(f32, {16, 16, 16, 16, 16, 16});
   auto copy = Comparison::Copy, read = Comparison::Read, blas = Comparison::PermuteGemm;
   struct Row {
     std::string name, text;

@@ -53,6 +53,7 @@ Expected<HostTarget> hostTarget(const Target &target) {
   host.model.vectorBytes = wide ? 64 : fused ? 32 : 16;
   host.model.vectorRegisters = wide ? 32 : 16;
   host.model.fma = wide || fused;
+  host.model.splitsWideVectors = wide && llvm::sys::getHostCPUName() == "znver4";
   host.model.l1Bytes = cacheBytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
   host.model.l2Bytes = cacheBytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
   host.model.l3Bytes = cacheBytes(_SC_LEVEL3_CACHE_SIZE, 16 << 20);

@@ -62,6 +62,9 @@ std::string ContractionPlan::str() const {
   return s.str();
 }
 
+/// Bytes of one element's run along the contracted index in a block: 512 f32, 256 f64 (docs/rationale.md).
+static constexpr int64_t kDepthBytes = 2048;
+
 static int64_t roundUp(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
 
 void classify(const NestShape &shape, ContractionPlan &plan) {
@@ -81,25 +84,40 @@ void classify(const NestShape &shape, ContractionPlan &plan) {
   });
 }
 
-/// The part of a side that padding to whole tiles wastes, as a factor >= 1.
-static double padding(int64_t extent, int64_t tile) { return double(roundUp(extent, tile)) / double(extent); }
+/// Cycles of one step of the contracted index on a tile of `mr` rows and `vectors` columns: its
+/// multiply-adds, at least as many as hide their latency, and half of its loads.
+static double tileCost(int64_t mr, int64_t vectors, double cyclesPerVector) {
+  return std::max(double(mr * vectors), 8.0) * cyclesPerVector + 0.5 * double(mr + vectors);
+}
 
-/// The register tile: least padding, then most multiply-adds per load. Accumulators, one vector per column
-/// and one broadcast must fit the register file.
+/// Cycles of one step over a whole side pair: whole tiles, and the smaller ones at the edges.
+static double sideCost(int64_t m, int64_t n, int64_t mr, int64_t nv, int64_t lanes, double cyclesPerVector) {
+  const int64_t rowRest = m % mr, colRest = (n % (nv * lanes) + lanes - 1) / lanes;
+  auto row = [&](int64_t rows) {
+    double cost = double(n / (nv * lanes)) * tileCost(rows, nv, cyclesPerVector);
+    return colRest ? cost + tileCost(rows, colRest, cyclesPerVector) : cost;
+  };
+  return double(m / mr) * row(mr) + (rowRest ? row(rowRest) : 0);
+}
+
+/// The register tile with the fewest cycles. Accumulators, one vector per column and one broadcast must fit
+/// the register file; a sliver of rows over a block of the depth should fit half of L1.
 static void chooseTile(ContractionPlan &plan, const CpuModel &cpu) {
-  const int64_t m = plan.rows.size(), n = plan.cols.size();
+  const int64_t m = plan.rows.size(), n = plan.cols.size(), widest = plan.lanes;
+  const int64_t depth = std::min(plan.depth.size(), kDepthBytes / plan.elementBytes);
   double best = 1e300;
-  const bool inPlace = plan.packRows == Packing::None;
-  for (int64_t nv = 1; nv <= 4; ++nv) {
-    if (plan.packCols == Packing::None && n % (nv * plan.lanes) != 0) continue;
-    for (int64_t mr = 1; mr <= 14; ++mr) {
-      if (mr * nv + nv + 1 > cpu.vectorRegisters) continue;
-      if (inPlace && m % mr != 0) continue;
-      // Loads per multiply-add: one vector per column and a broadcast per row, shared by the tile.
-      double cost = padding(m, mr) * padding(n, nv * plan.lanes) * (1 + 1.0 / double(mr) + 0.35 / double(nv));
-      if (plan.packRows == Packing::Rows && !plan.rows.contiguous(0, mr)) cost *= 1.15;
-      if (cost < best) best = cost, plan.mr = mr, plan.nv = nv;
-    }
+  // Where a wide vector takes two slots, half of one costs half: a finer grain for ragged columns.
+  for (int64_t lanes = widest; lanes >= (cpu.splitsWideVectors && widest * plan.elementBytes == 64 ? widest / 2 : widest); lanes /= 2) {
+    if (plan.packCols == Packing::None && n % lanes != 0) continue;
+    const double cycles = lanes < widest ? 0.5 : 1;
+    for (int64_t nv = 1; nv <= 4; ++nv)
+      for (int64_t mr = 1; mr <= std::min<int64_t>(14, m); ++mr) {
+        if (mr * nv + nv + 1 > cpu.vectorRegisters) continue;
+        double cost = sideCost(m, n, mr, nv, lanes, cycles);
+        if (mr * depth * plan.elementBytes > cpu.l1Bytes / 2) cost *= 1.1;
+        if (plan.packRows == Packing::Rows && !plan.rows.contiguous(0, mr)) cost *= 1.15;
+        if (cost < best) best = cost, plan.mr = mr, plan.nv = nv, plan.lanes = lanes;
+      }
   }
 }
 
@@ -111,19 +129,12 @@ static Packing choosePacking(const IndexGroup &side, const IndexGroup &depth, un
   return Packing::Gather;
 }
 
-/// Whether some tile height in [4, 14] divides the rows, so that they need no packing for their edge.
-static bool dividesIntoTiles(int64_t m) {
-  for (int64_t mr = 14; mr >= 4; --mr)
-    if (m % mr == 0) return true;
-  return false;
-}
-
 static void choosePackings(ContractionPlan &plan) {
   const int64_t m = plan.rows.size(), n = plan.cols.size(), k = plan.depth.size();
   plan.packRows = choosePacking(plan.rows, plan.depth, 0, plan.lanes);
   plan.packCols = choosePacking(plan.cols, plan.depth, 1, plan.lanes);
   // Small operands stay in cache as they are: packing them costs more than it gives (docs/rationale.md).
-  if (plan.rows.affine(0) && plan.depth.affine(0) && dividesIntoTiles(m) && m * k * plan.elementBytes <= 256 << 10)
+  if (plan.rows.affine(0) && plan.depth.affine(0) && m * k * plan.elementBytes <= 256 << 10)
     plan.packRows = Packing::None;
   if (plan.cols.affine(1) == 1 && plan.depth.affine(1) && n % plan.lanes == 0 && n * k * plan.elementBytes <= 32 << 10)
     plan.packCols = Packing::None;
@@ -131,10 +142,10 @@ static void choosePackings(ContractionPlan &plan) {
 
 static void chooseBlocks(ContractionPlan &plan, const CpuModel &cpu) {
   const int64_t k = plan.depth.size();
-  const int64_t deepest = 2048 / plan.elementBytes;
+  const int64_t deepest = kDepthBytes / plan.elementBytes;
   const int64_t blocks = (k + deepest - 1) / deepest;
   plan.kc = std::min(k, roundUp((k + blocks - 1) / blocks, std::max<int64_t>(plan.lanes, 4)));
-  plan.kUnroll = plan.kc >= 4 ? 4 : 1;
+  plan.kUnroll = plan.kc >= 2 ? 2 : 1;
   // Half of L2 for the block that is packed per thread; L3 for the shared one.
   const int64_t privateElements = cpu.l2Bytes / 2 / plan.elementBytes / plan.kc;
   const int64_t sharedElements = std::max<int64_t>(3072, cpu.l3Bytes / 4 / plan.elementBytes / plan.kc / 4);

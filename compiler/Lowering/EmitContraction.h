@@ -77,12 +77,18 @@ private:
   void packElements(const Side &side, const Point &at, Value panel, Value to, Value memory);
 
   // EmitMicroKernel.cpp
+  /// A register tile: whole, or what is left of it at an edge. The last vector may hold fewer columns.
+  struct Tile {
+    int64_t rows, cols;
+  };
+  using TileBody = llvm::function_ref<void(Value index, int64_t extent)>;
   void compute(const Point &at, Range rows, Range cols, Value rowPack, Value colPack, Value tile);
-  llvm::SmallVector<Value> multiply(const Sliver &rows, const Sliver &cols, Value depth);
-  void writeTile(const Point &at, Value row, Value col, llvm::ArrayRef<Value> sums, Value tile);
-  void writeFull(const Point &at, Value row, Value col, llvm::ArrayRef<Value> sums, Value first);
-  void writeEdge(const Point &at, Value row, Value col, Value tile, Value first);
-  void update(Value sum, Value offset, Value first);
+  void panels(Range range, int64_t extent, int64_t width, TileBody body);
+  llvm::SmallVector<Value> multiply(Tile tile, const Sliver &rows, const Sliver &cols, Value depth);
+  void writeTile(const Point &at, Tile tile, Value row, Value col, llvm::ArrayRef<Value> sums, Value spill);
+  void writeVectors(const Point &at, Tile tile, Value row, Value col, llvm::ArrayRef<Value> sums, bool add);
+  void writeElements(const Point &at, Tile tile, Value row, Value col, llvm::ArrayRef<Value> sums, Value spill, bool add);
+  int64_t vectorsOf(int64_t cols) const { return (cols + p.lanes - 1) / p.lanes; }
 
   NestBuilder &b;
   const ContractionPlan &p;

@@ -197,10 +197,7 @@ void NestEmitter::storeRun(Value value, const Offsets &at, int64_t lanes, bool s
 /// Combines the lanes of a vector into a vector of one, halving it.
 Value NestEmitter::fold(Value vector) {
   for (int64_t n = cast<VectorType>(vector.getType()).getNumElements(); n > 1; n /= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t i = 0; i < n / 2; ++i) low.push_back(i), high.push_back(n / 2 + i);
-    vector = emitCombine(b, reduction.combine, vector::ShuffleOp::create(b, vector, vector, low),
-                         vector::ShuffleOp::create(b, vector, vector, high));
+    vector = emitCombine(b, reduction.combine, b.slice(vector, 0, n / 2), b.slice(vector, n / 2, n / 2));
   }
   return vector;
 }

@@ -38,16 +38,13 @@ Value NestBuilder::equal(Value a, Value b) { return createOrFold<arith::CmpIOp>(
 Value NestBuilder::both(Value a, Value b) { return createOrFold<arith::AndIOp>(a, b); }
 
 void NestBuilder::loop(Value low, Value high, int64_t step, Body body) {
+  auto first = getConstantIntValue(low), last = getConstantIntValue(high);
+  if (first && last && *last <= *first) return;
+  if (first && last && *first + step >= *last) return body(low);
   auto loop = scf::ForOp::create(*this, low, high, c(step));
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVar());
-}
-
-void NestBuilder::loop(int64_t low, int64_t high, int64_t step, Body body) {
-  if (high <= low) return;
-  if (low + step >= high) return body(c(low));
-  loop(c(low), c(high), step, body);
 }
 
 SmallVector<Value> NestBuilder::loop(Value low, Value high, int64_t step, ValueRange init, Carry body) {
@@ -60,6 +57,11 @@ SmallVector<Value> NestBuilder::loop(Value low, Value high, int64_t step, ValueR
 }
 
 void NestBuilder::ifThen(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
+  if (auto known = getConstantIntValue(condition)) {
+    if (*known) then();
+    else if (otherwise) otherwise();
+    return;
+  }
   auto op = scf::IfOp::create(*this, TypeRange{}, condition, /*addThenBlock=*/true, /*addElseBlock=*/bool(otherwise));
   OpBuilder::InsertionGuard guard(*this);
   auto fill = [&](Block *block, llvm::function_ref<void()> body) {
@@ -84,6 +86,13 @@ Value NestBuilder::advance(Value pointer, Value bytes) {
 Value NestBuilder::load(Value memory, Value offset) { return memref::LoadOp::create(*this, memory, offset); }
 void NestBuilder::store(Value value, Value memory, Value offset) {
   memref::StoreOp::create(*this, value, memory, offset);
+}
+
+Value NestBuilder::slice(Value vector, int64_t from, int64_t lanes) {
+  if (cast<VectorType>(vector.getType()).getNumElements() == lanes) return vector;
+  SmallVector<int64_t> positions;
+  for (int64_t i = 0; i < lanes; ++i) positions.push_back(from + i);
+  return vector::ShuffleOp::create(*this, vector, vector, positions);
 }
 
 Value NestBuilder::loadVector(int64_t lanes, Value memory, Value offset) {

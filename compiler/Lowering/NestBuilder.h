@@ -36,11 +36,12 @@ public:
   // Control. A body without results yields nothing.
   using Body = llvm::function_ref<void(mlir::Value)>;
   using Carry = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)>;
+  /// Where the bounds are constants, no trip leaves nothing and a single one straight-line code.
   void loop(mlir::Value low, mlir::Value high, int64_t step, Body body);
-  /// A loop of known bounds; a single trip becomes straight-line code.
-  void loop(int64_t low, int64_t high, int64_t step, Body body);
+  void loop(int64_t low, int64_t high, int64_t step, Body body) { loop(c(low), c(high), step, body); }
   llvm::SmallVector<mlir::Value> loop(mlir::Value low, mlir::Value high, int64_t step, mlir::ValueRange init,
                                       Carry body);
+  /// Where the condition is a constant, only what it takes.
   void ifThen(mlir::Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise = {});
 
   // Memory.
@@ -56,6 +57,8 @@ public:
   // Values.
   mlir::VectorType vectorType(int64_t lanes) { return mlir::VectorType::get({lanes}, element); }
   mlir::Value splat(mlir::Value scalar, int64_t lanes);
+  /// `lanes` neighbours of a vector.
+  mlir::Value slice(mlir::Value vector, int64_t from, int64_t lanes);
   mlir::Value constant(double value, int64_t lanes = 0);
   /// a * b + c, fused where `fusedMultiplyAdd` says that the target does it in one instruction.
   mlir::Value multiplyAdd(mlir::Value a, mlir::Value b, mlir::Value c);

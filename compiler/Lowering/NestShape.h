@@ -34,6 +34,7 @@ struct CpuModel {
   int64_t vectorBytes = 16;
   int64_t vectorRegisters = 16;
   bool fma = false;
+  bool splitsWideVectors = false;  ///< a 64-byte operation takes two 32-byte slots
   int64_t l1Bytes = 32 << 10;
   int64_t l2Bytes = 1 << 20;
   int64_t l3Bytes = 32 << 20;

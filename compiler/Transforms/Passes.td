@@ -15,6 +15,7 @@ def PlanKernels : Pass<"ein-plan-kernels", "::mlir::func::FuncOp"> {
     Option<"vectorBytes", "vector-bytes", "int64_t", "64", "Bytes of a vector register">,
     Option<"vectorRegisters", "vector-registers", "int64_t", "32", "Vector registers">,
     Option<"fma", "fma", "bool", "true", "Whether the target has fused multiply-add">,
+    Option<"splitsWideVectors", "splits-wide-vectors", "bool", "false", "Whether a 64-byte operation takes two slots">,
     Option<"l1Bytes", "l1", "int64_t", "32768", "L1 data cache, bytes">,
     Option<"l2Bytes", "l2", "int64_t", "1048576", "L2 cache, bytes">,
     Option<"l3Bytes", "l3", "int64_t", "33554432", "L3 cache, bytes">,

@@ -15,7 +15,7 @@ struct PlanKernels : impl::PlanKernelsBase<PlanKernels> {
   using PlanKernelsBase::PlanKernelsBase;
 
   void runOnOperation() override {
-    CpuModel cpu{vectorBytes, vectorRegisters, fma, l1Bytes, l2Bytes, l3Bytes, threads};
+    CpuModel cpu{vectorBytes, vectorRegisters, fma, splitsWideVectors, l1Bytes, l2Bytes, l3Bytes, threads};
     auto result = getOperation().walk([&](linalg::LinalgOp op) -> WalkResult {
       if (auto fill = dyn_cast<linalg::FillOp>(*op); fill && startsReduction(fill)) return WalkResult::advance();
       FailureOr<NestShape> shape = shapeOf(op);

@@ -1,4 +1,6 @@
-"""lit configuration: %einc and %ein-opt are the programs of this build, %exactly is FileCheck for whole lines."""
+"""lit configuration: %einc and %ein-opt are the programs of this build, %exactly is FileCheck for whole lines.
+
+Features are what this CPU can run: x86-64-v3 (AVX2, FMA) and x86-64-v4 (AVX-512)."""
 import os
 
 import lit.formats
@@ -17,3 +19,10 @@ config.substitutions.append(("%exactly", "FileCheck --strict-whitespace --match-
 config.substitutions.append(("%demo", os.path.join(config.ein_source, "tools", "demo")))
 config.environment["PATH"] = os.path.pathsep.join((config.llvm_tools, config.environment["PATH"]))
 config.environment["NO_COLOR"] = "1"
+
+with open("/proc/cpuinfo") as cpuinfo:
+    flags = next((set(line.split()) for line in cpuinfo if line.startswith("flags")), set())
+if {"avx2", "fma"} <= flags:
+    config.available_features.add("x86-64-v3")
+if {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"} <= flags:
+    config.available_features.add("x86-64-v4")

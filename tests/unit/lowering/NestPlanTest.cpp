@@ -34,6 +34,7 @@ const Case kCases[] = {
     {"bi,bi->b", {{'b', 100}, {'i', 3}}},
     {"i->i", {{'i', 1}}},
     {"ij->ij", {{'i', 7}, {'j', 3}}},
+    {"ik,kj->ij", {{'i', 500}, {'k', 2}, {'j', 500}}},
 };
 
 template <class Law> void everyPlan(Law law) {
@@ -68,7 +69,7 @@ TEST(NestPlan, LanesFitARegisterAndTheirLoop) {
 TEST(NestPlan, TripsCoverEveryLoop) {
   everyPlan([](const NestPlan &p, const CpuModel &, bool) {
     for (int d = 0; d < int(p.shape.dims.size()); ++d) {
-      const int64_t step = d == p.lane ? p.width() : d == p.across ? p.lanes : 1;
+      const int64_t step = d == p.lane ? p.width() : d == p.across ? p.lanes : p.factor(d);
       EXPECT_GE(p.trips(d) * step, p.shape.dims[d].extent);
       EXPECT_LT((p.trips(d) - 1) * step, p.shape.dims[d].extent);
     }
@@ -95,6 +96,21 @@ TEST(NestPlan, KindsFitTheirLoops) {
       EXPECT_NE(p.lane, p.across);
     }
   });
+}
+
+TEST(NestPlan, BlockedLoopsAreParallelAndReused) {
+  everyPlan([](const NestPlan &p, const CpuModel &cpu, bool) {
+    for (auto [d, factor] : {std::pair{p.block0, p.factor0}, {p.block1, p.factor1}}) {
+      EXPECT_EQ(d < 0, factor == 1);
+      if (d < 0) continue;
+      const LoopDim &loop = p.shape.dims[d];
+      EXPECT_FALSE(loop.reduced || loop.valued || d == p.lane);
+      EXPECT_LE(factor, loop.extent);
+      EXPECT_TRUE(loop.strides[0] == 0 || loop.strides[1] == 0);
+    }
+    EXPECT_LE(p.unroll * p.factor0 * p.factor1, cpu.vectorRegisters);
+  });
+  EXPECT_EQ(planOf("ij,j->i", {{'i', 1000}, {'j', 1000}}).factor0, 4) << "four rows share each vector of operand 1";
 }
 
 TEST(NestPlan, ASplitLoopHasATripForEveryThread) {

@@ -1,0 +1,15 @@
+// The suite "compile": what compiling, finding and calling a kernel cost.
+#pragma once
+
+#include "bench/Runner.h"
+
+namespace bench {
+
+/// One record per measurement, without peers:
+/// - cold compile in a process that has compiled before, over all two-operand cases of each suite;
+/// - first compile of a process, from exec: `einc run` on a tiny einsum, start to exit;
+/// - a repeated Engine::run, and a held Kernel, on 4x4 operands.
+/// `einc` is the path of the tool; an empty one leaves its records out.
+std::vector<Record> runCompileSuite(const RunOptions &options, const std::string &einc);
+
+} // namespace bench
