@@ -47,6 +47,7 @@ static const char *name(Split s) {
   case Split::Batch: return "batch";
   case Split::Cols: return "cols";
   case Split::Rows: return "rows";
+  case Split::Depth: return "depth";
   }
   return "";
 }
@@ -181,7 +182,7 @@ static void chooseSplit(ContractionPlan &plan, const CpuModel &cpu) {
     plan.split = Split::Cols;
     plan.colPanels = evenBlocks(plan.allColPanels(), plan.colPanels, t);
     plan.reason = "each thread packs its own columns against shared rows";
-  } else if (plan.allRowPanels() >= t) {
+  } else if (plan.allRowPanels() >= 2 * t || (plan.allRowPanels() >= t && plan.depthBlocks() < 2 * t)) {
     plan.split = Split::Rows;
     if (!plan.colsOuter) {
       plan.colsOuter = true;
@@ -190,6 +191,9 @@ static void chooseSplit(ContractionPlan &plan, const CpuModel &cpu) {
     }
     plan.rowPanels = evenBlocks(plan.allRowPanels(), std::min(plan.rowPanels, plan.allRowPanels()), t);
     plan.reason = "each thread packs its own rows against shared columns";
+  } else if (plan.depthBlocks() >= t) {
+    plan.split = Split::Depth;
+    plan.reason = "a small result: each thread sums a part of the depth";
   } else {
     plan.threads = 1;
     plan.reason = "too few panels to share";

@@ -28,8 +28,9 @@ enum class Packing : uint8_t {
   Gather,     ///< element by element, from offset tables where the group is not affine
 };
 
-/// What is split over the team.
-enum class Split : uint8_t { Serial, Batch, Cols, Rows };
+/// What is split over the team. `Depth`: each thread sums a part of the contracted index into a result of
+/// its own, and the parts are added up.
+enum class Split : uint8_t { Serial, Batch, Cols, Rows, Depth };
 
 /// A contraction as a packed matrix product C[b,s,v] = sum over k of S[b,s,k] * V[b,k,v].
 ///

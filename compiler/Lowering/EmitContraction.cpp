@@ -1,6 +1,8 @@
 // The nest of a packed contraction: blocks, teams and the loops around the micro-kernel.
 #include "compiler/Lowering/EmitContraction.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 using namespace mlir;
 
 namespace ein {
@@ -26,9 +28,13 @@ ContractionScratch::ContractionScratch(const ContractionPlan &p) {
   sharedBytes = p.colsOuter ? colBytes : rowBytes;
   privateBytes = (p.colsOuter ? rowBytes : colBytes) + tileBytes;
   shared = total;
-  total += sharedBytes * (p.split == Split::Batch ? p.threads : 1);
+  total += sharedBytes * (p.split == Split::Batch || p.split == Split::Depth ? p.threads : 1);
   own = total;
   total += privateBytes * p.threads;
+  if (p.split != Split::Depth) return;
+  parts = total;
+  partElements = p.batch.size() * p.rows.size() * p.cols.size();
+  total += align64(partElements * p.threads * p.elementBytes);
 }
 
 int64_t scratchBytes(const ContractionPlan &plan) { return ContractionScratch(plan).total; }
@@ -53,6 +59,7 @@ void ContractionEmitter::bind(ValueRange pointers) {
   rowsS = offsets(p.rows, 0, layout.rowsS), rowsC = offsets(p.rows, 2, layout.rowsC);
   colsV = offsets(p.cols, 1, layout.colsV), colsC = offsets(p.cols, 2, layout.colsC);
   depthS = offsets(p.depth, 0, layout.depthS), depthV = offsets(p.depth, 1, layout.depthV);
+  firstBlock = b.c(0), lastBlock = b.c(p.depthBlocks());
 }
 
 Value ContractionEmitter::at(const Offsets &f, Value index) {
@@ -125,7 +132,7 @@ void ContractionEmitter::privateBlock(const Point &at, Range shared, Value share
 void ContractionEmitter::sharedBlocks(llvm::function_ref<void(Value first, Value kb)> inBlock) {
   const int64_t all = p.colsOuter ? p.allColPanels() : p.allRowPanels();
   b.loop(0, all, p.colsOuter ? p.colPanels : p.rowPanels, [&](Value first) {
-    b.loop(0, p.depthBlocks(), 1, [&](Value kb) { inBlock(first, kb); });
+    b.loop(firstBlock, lastBlock, 1, [&](Value kb) { inBlock(first, kb); });
   });
 }
 
@@ -148,16 +155,25 @@ ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
           blockDepth(kb)};
 }
 
-/// Whole batches per thread: every thread runs the serial nest with its own scratch memory.
+/// Whole batches, or a part of the depth, per thread: every thread runs the serial nest with its own scratch
+/// memory. Parts of the depth go to results of the threads' own, row-major over batch, rows and columns.
 void ContractionEmitter::emitByBatch(ValueRange pointers) {
   auto fn = b.function(name, 4, 1, [&](ValueRange args, ValueRange index) {
     bind(args);
     Value shared = b.advance(scratch, b.add(b.mul(index[0], layout.sharedBytes), layout.shared));
     Value own = b.advance(scratch, b.add(b.mul(index[0], layout.privateBytes), layout.own));
-    auto [low, high] = b.chunkBounds(index[0], p.threads, p.batch.size());
+    const bool splitsDepth = p.split == Split::Depth;
+    if (splitsDepth) {
+      std::tie(firstBlock, lastBlock) = b.chunkBounds(index[0], p.threads, p.depthBlocks());
+      Value part = b.advance(scratch, b.add(b.mul(index[0], layout.partElements * p.elementBytes), layout.parts));
+      memC = b.flat(part, b.element, layout.partElements);
+      rowsC.stride = p.cols.size(), colsC.stride = 1;
+    }
+    auto [low, high] = b.chunkBounds(index[0], splitsDepth ? 1 : p.threads, p.batch.size());
     auto one = [&](Value batch) {
       sharedBlocks([&](Value first, Value kb) {
         Point at = point(batch, kb);
+        if (splitsDepth) at.c = b.mul(batch, p.rows.size() * p.cols.size());
         Range range = sharedRange(first);
         packShared(at, range, shared);
         b.loop(0, p.colsOuter ? p.allRowPanels() : p.allColPanels(), privatePanels(),
@@ -194,6 +210,7 @@ void ContractionEmitter::emitByBlock(ValueRange pointers) {
     auto [low, high] = b.chunkBounds(index[3], p.threads, privateBlocks());
     b.loop(low, high, 1, [&](Value i) { privateBlock(at, range, shared, b.mul(i, privatePanels()), own); });
   });
+  firstBlock = b.c(0), lastBlock = b.c(p.depthBlocks());
   b.loop(0, p.batch.size(), 1, [&](Value batch) {
     sharedBlocks([&](Value first, Value kb) {
       SmallVector<Value> arguments(pointers);
@@ -204,11 +221,40 @@ void ContractionEmitter::emitByBlock(ValueRange pointers) {
   });
 }
 
+/// Loops over batch, rows and columns of the output: `place` counts them, `offset` is where they are.
+void ContractionEmitter::overOutput(size_t group, size_t dim, Value place, Value offset,
+                                    llvm::function_ref<void(Value, Value)> body) {
+  const IndexGroup *const groups[] = {&p.batch, &p.rows, &p.cols};
+  if (group == 3) return body(place, offset);
+  if (dim == groups[group]->dims.size()) return overOutput(group + 1, 0, place, offset, body);
+  const LoopDim &d = groups[group]->dims[dim];
+  b.loop(0, d.extent, 1, [&](Value i) {
+    overOutput(group, dim + 1, b.add(b.mul(place, d.extent), i), b.add(offset, b.mul(i, d.strides[2])), body);
+  });
+}
+
+/// Adds up the threads' results, always in the same order.
+void ContractionEmitter::combineParts(ValueRange pointers) {
+  auto fn = b.function(name + "_combine", 4, 1, [&](ValueRange args, ValueRange) {
+    Value parts = b.flat(b.advance(args[3], b.c(layout.parts)), b.element, layout.partElements * p.threads);
+    Value result = b.flat(args[2], b.element, out.extent);
+    overOutput(0, 0, b.c(0), b.c(out.offset), [&](Value place, Value offset) {
+      Value sum = b.load(parts, place);
+      for (int64_t t = 1; t < p.threads; ++t)
+        sum = arith::AddFOp::create(b, sum, b.load(parts, b.add(place, t * layout.partElements)));
+      if (!overwrite) sum = arith::AddFOp::create(b, b.load(result, offset), sum);
+      b.store(sum, result, offset);
+    });
+  });
+  b.parallelChunks(1, fn, pointers);
+}
+
 void ContractionEmitter::emit(Value scratchPointer) {
   Value pointers[] = {s.pointer, v.pointer, out.pointer, scratchPointer};
   emitTables(pointers);
-  if (p.split == Split::Serial || p.split == Split::Batch) emitByBatch(pointers);
-  else emitByBlock(pointers);
+  if (p.split == Split::Cols || p.split == Split::Rows) return emitByBlock(pointers);
+  emitByBatch(pointers);
+  if (p.split == Split::Depth) combineParts(pointers);
 }
 
 void emitContraction(NestBuilder &b, const ContractionPlan &plan, ArrayRef<NestOperand> operands, Value scratch,

@@ -7,7 +7,7 @@
 namespace ein {
 
 /// Places in the scratch memory of a contraction, in bytes: offset tables (-1 where a stride does), the
-/// shared pack (one per thread when batches are split) and one private area per thread, which is the
+/// shared pack (one per thread when batches or the depth are split) and one private area per thread, which is the
 /// tile's spill area followed by the private pack.
 struct ContractionScratch {
   explicit ContractionScratch(const ContractionPlan &plan);
@@ -15,6 +15,7 @@ struct ContractionScratch {
   int64_t rowsS, rowsC, colsV, colsC, depthS, depthV;
   int64_t shared = 0, sharedBytes = 0;
   int64_t own = 0, privateBytes = 0, tileBytes = 0;
+  int64_t parts = 0, partElements = 0;  ///< results of the threads when the depth is split
   int64_t total = 0;
 };
 
@@ -63,6 +64,8 @@ private:
   int64_t privateBlocks() const;
   void emitByBatch(ValueRange pointers);
   void emitByBlock(ValueRange pointers);
+  void combineParts(ValueRange pointers);
+  void overOutput(size_t group, size_t dim, Value place, Value offset, llvm::function_ref<void(Value, Value)> body);
   void sharedBlocks(llvm::function_ref<void(Value first, Value kb)> inBlock);
   void packShared(const Point &at, Range range, Value pack);
   void privateBlock(const Point &at, Range shared, Value sharedPack, Value first, Value own);
@@ -97,6 +100,7 @@ private:
   std::string name;
   ContractionScratch layout;
   Value memS, memV, memC, scratch;
+  Value firstBlock, lastBlock;  ///< of the depth, for this thread
   Offsets rowsS, rowsC, colsV, colsC, depthS, depthV;
 };
 

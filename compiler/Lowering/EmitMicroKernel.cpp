@@ -67,13 +67,13 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
 
 void ContractionEmitter::writeTile(const Point &at, Tile tile, Value row, Value col, ArrayRef<Value> sums, Value spill) {
   auto write = [&](bool add) {
-    if (p.contiguousStore) writeVectors(at, tile, row, col, sums, add);
+    if (p.contiguousStore || colsC.stride == 1) writeVectors(at, tile, row, col, sums, add);
     else writeElements(at, tile, row, col, sums, spill, add);
   };
-  if (!overwrite) return write(true);
+  if (!overwrite && p.split != Split::Depth) return write(true);
   if (p.depthBlocks() == 1) return write(false);
   // The first block of the depth writes, the others add.
-  b.ifThen(b.equal(at.kb, b.c(0)), [&] { write(false); }, [&] { write(true); });
+  b.ifThen(b.equal(at.kb, firstBlock), [&] { write(false); }, [&] { write(true); });
 }
 
 /// Rows of the tile are adjacent in the output. The last vector of an edge is stored in halving pieces.

@@ -10,6 +10,7 @@ using namespace ein;
 using ein::testing::allCpus;
 using ein::testing::avx2;
 using ein::testing::avx512;
+using ein::testing::avx512Split;
 using ein::testing::einsumShape;
 
 namespace {
@@ -101,23 +102,24 @@ TEST(ContractionPlan, LanesFollowTheOutputsUnitStride) {
 
 TEST(ContractionPlan, APackingReadsWhatIsAdjacent) {
   everyPlan([](const ContractionPlan &p, const NestShape &, const CpuModel &) {
-    auto law = [&](Packing packing, const IndexGroup &side, unsigned o, int64_t tile) {
+    auto law = [&](Packing packing, const IndexGroup &side, unsigned o) {
       const int64_t lastBlock = p.depth.size() - (p.depthBlocks() - 1) * p.kc;
       switch (packing) {
-      case Packing::None:  // the micro-kernel has no edge of its own
-        EXPECT_TRUE(side.affine(o) && p.depth.affine(o));
-        EXPECT_EQ(side.size() % tile, 0);
-        break;
+      case Packing::None: EXPECT_TRUE(side.affine(o) && p.depth.affine(o)); break;
       case Packing::Rows: EXPECT_TRUE(side.contiguous(o, p.lanes)); break;
-      case Packing::Transpose:  // whole squares: each block is as deep as a vector is long
+      case Packing::Transpose: // whole squares: each block is as deep as a vector is long
         EXPECT_TRUE(p.depth.contiguous(o, p.lanes));
         EXPECT_GE(lastBlock, p.lanes);
         break;
       case Packing::Gather: break;
       }
     };
-    law(p.packRows, p.rows, 0, p.mr);
-    law(p.packCols, p.cols, 1, p.nr());
+    law(p.packRows, p.rows, 0);
+    law(p.packCols, p.cols, 1);
+    if (p.packCols == Packing::None) { // whole vectors, also at the edge
+      EXPECT_EQ(p.cols.affine(1), 1);
+      EXPECT_EQ(p.cols.size() % p.lanes, 0);
+    }
   });
 }
 
@@ -126,12 +128,11 @@ TEST(ContractionPlan, ASplitIsEven) {
     EXPECT_EQ(p.split == Split::Serial, p.threads == 1);
     if (p.split == Split::Serial) return;
     EXPECT_EQ(p.threads, cpu.threads);
-    EXPECT_EQ(p.colsOuter, p.split == Split::Rows || (p.split == Split::Batch && p.colsOuter));
-    if (p.split == Split::Batch) {
-      EXPECT_GE(p.batch.size(), p.threads);
-      return;
-    }
+    if (p.split == Split::Batch) EXPECT_GE(p.batch.size(), p.threads);
+    if (p.split == Split::Depth) EXPECT_GE(p.depthBlocks(), p.threads);
+    if (p.split != Split::Cols && p.split != Split::Rows) return;
     const bool cols = p.split == Split::Cols;
+    EXPECT_EQ(p.colsOuter, !cols) << "the other side is the one packed together";
     const int64_t all = cols ? p.allColPanels() : p.allRowPanels(), perBlock = cols ? p.colPanels : p.rowPanels;
     const int64_t blocks = (all + perBlock - 1) / perBlock, most = (blocks + p.threads - 1) / p.threads;
     // Blocks are whole panels, so a thread may get one panel more than its share in each of its blocks.
@@ -142,7 +143,7 @@ TEST(ContractionPlan, ASplitIsEven) {
 TEST(ContractionPlan, ATransposedBlockIsAsDeepAsAVectorIsLong) {
   for (int64_t bytes : {4, 8})
     for (int64_t k = 16; k < 40000; k += 61)
-      for (const CpuModel &cpu : {avx512(), avx2()}) {
+      for (const CpuModel &cpu : {avx512(), avx512Split(), avx2()}) {
         const auto p = planContraction(einsumShape("ik,jk->ij", {{'i', 100}, {'j', 100}, {'k', k}}, bytes), cpu);
         ASSERT_TRUE(p);
         if (p->packCols != Packing::Transpose) continue;
@@ -152,12 +153,12 @@ TEST(ContractionPlan, ATransposedBlockIsAsDeepAsAVectorIsLong) {
 
 TEST(ContractionPlan, ThinContractionsAreNotTiled) {
   const Case thin[] = {
-      {"ik,k->i", {{'i', 1000}, {'k', 1000}}},              // no columns
-      {"k,k->", {{'k', 1000}}},                             // neither side
-      {"i,j->ij", {{'i', 1000}, {'j', 1000}}},              // nothing contracted
-      {"bi,bi->b", {{'b', 100}, {'i', 100}}},               // batches of dot products
-      {"ik,kj->ij", {{'i', 500}, {'k', 2}, {'j', 500}}},    // too shallow
-      {"ik,kj->ij", {{'i', 4}, {'k', 4}, {'j', 4}}},        // too small
+      {"ik,k->i", {{'i', 1000}, {'k', 1000}}},           // no columns
+      {"k,k->", {{'k', 1000}}},                          // neither side
+      {"i,j->ij", {{'i', 1000}, {'j', 1000}}},           // nothing contracted
+      {"bi,bi->b", {{'b', 100}, {'i', 100}}},            // batches of dot products
+      {"ik,kj->ij", {{'i', 500}, {'k', 2}, {'j', 500}}}, // too shallow
+      {"ik,kj->ij", {{'i', 4}, {'k', 4}, {'j', 4}}},     // too small
   };
   for (const Case &c : thin)
     for (const CpuModel &cpu : allCpus()) EXPECT_FALSE(planContraction(einsumShape(c.text, c.extents), cpu)) << c.text;
@@ -190,6 +191,7 @@ TEST(ContractionPlan, ATeamNeedsWorkToShare) {
   const std::map<char, int64_t> small = {{'i', 64}, {'j', 64}, {'k', 64}}, large = {{'i', 512}, {'j', 512}, {'k', 512}};
   EXPECT_EQ(planOf("ik,kj->ij", small, avx512(2)).split, Split::Serial);
   EXPECT_NE(planOf("ik,kj->ij", large, avx512(2)).split, Split::Serial);
+  EXPECT_EQ(planOf("ik,kj->ij", {{'i', 12}, {'j', 32}, {'k', 100000}}, avx512(2)).split, Split::Depth);
   EXPECT_EQ(planOf("bij,bjk->bik", {{'b', 64}, {'i', 64}, {'j', 64}, {'k', 64}}, avx512(2)).split, Split::Batch);
 }
 

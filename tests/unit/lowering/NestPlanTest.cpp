@@ -157,7 +157,8 @@ TEST(NestPlan, FewResultsSplitTheReduction) {
 TEST(NestPlan, PrintsItsDecisionsAndWhy) {
   EXPECT_EQ(planOf("i->i", {{'i', 1}}).str(), "nest ; lanes parallel, 1 vectors of 1; serial; a single element");
   const std::string text = planOf("ij->ji", {{'i', 1000}, {'j', 1000}}, avx2()).str();
-  for (const char *part : {"1000p(1,1000) 1000p(1000,1)", "lanes square along loop 1 across loop 0", "vectors of 8", "one thread"})
+  for (const char *part :
+       {"1000p(1,1000) 1000p(1000,1)", "lanes square along loop 1 across loop 0", "vectors of 8", "one thread"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in " << text;
 }
 

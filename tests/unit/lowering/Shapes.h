@@ -15,9 +15,12 @@ namespace ein::testing {
 inline NestShape einsumShape(std::string_view text, const std::map<char, int64_t> &extents, int64_t elementBytes = 4) {
   std::vector<std::string> terms(1);
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == ',') terms.emplace_back();
-    else if (text[i] == '-') terms.emplace_back(), ++i;
-    else terms.back() += text[i];
+    if (text[i] == ',')
+      terms.emplace_back();
+    else if (text[i] == '-')
+      terms.emplace_back(), ++i;
+    else
+      terms.back() += text[i];
   }
   std::string loops = terms.back();
   for (const std::string &term : terms)
@@ -42,14 +45,29 @@ inline NestShape einsumShape(std::string_view text, const std::map<char, int64_t
   return simplify(shape);
 }
 
-inline CpuModel avx512(int64_t threads = 1) { return {64, 32, true, 32 << 10, 1 << 20, 32 << 20, threads}; }
-inline CpuModel avx2(int64_t threads = 1) { return {32, 16, true, 32 << 10, 256 << 10, 8 << 20, threads}; }
-inline CpuModel sse(int64_t threads = 1) { return {16, 16, false, 32 << 10, 256 << 10, 4 << 20, threads}; }
+inline CpuModel cpuModel(int64_t vectorBytes, int64_t registers, int64_t threads) {
+  CpuModel cpu;
+  cpu.vectorBytes = vectorBytes;
+  cpu.vectorRegisters = registers;
+  cpu.fma = vectorBytes > 16;
+  cpu.threads = threads;
+  return cpu;
+}
+inline CpuModel avx512(int64_t threads = 1) { return cpuModel(64, 32, threads); }
+inline CpuModel avx2(int64_t threads = 1) { return cpuModel(32, 16, threads); }
+inline CpuModel sse(int64_t threads = 1) { return cpuModel(16, 16, threads); }
+/// AVX-512 in two halves.
+inline CpuModel avx512Split(int64_t threads = 1) {
+  CpuModel cpu = avx512(threads);
+  cpu.splitsWideVectors = true;
+  return cpu;
+}
 
 inline std::vector<CpuModel> allCpus() {
   std::vector<CpuModel> cpus;
   for (int64_t threads : {1, 2, 7})
-    for (const CpuModel &cpu : {avx512(threads), avx2(threads), sse(threads)}) cpus.push_back(cpu);
+    for (const CpuModel &cpu : {avx512(threads), avx512Split(threads), avx2(threads), sse(threads)})
+      cpus.push_back(cpu);
   return cpus;
 }
 

@@ -17,7 +17,7 @@ namespace {
 struct Function {
   const char *name;
   long double (*exact)(long double);
-  double low, high;  ///< where its results are neither constant nor overflowing
+  double low, high; ///< where its results are neither constant nor overflowing
   double maxUlp;
 };
 constexpr Function kFunctions[] = {{"exp", std::exp, -746, 711, 4},
@@ -30,9 +30,21 @@ template <class T> using Limits = std::numeric_limits<T>;
 
 /// Zeros, infinities, NaN, subnormals, the edges of overflow and underflow, and what lies beside each.
 template <class T> std::vector<T> specials() {
-  std::vector<T> points = {0, Limits<T>::denorm_min(), Limits<T>::min(), Limits<T>::max(), Limits<T>::infinity(),
-                           Limits<T>::quiet_NaN(), 1, 2, 20, 88.0f, T(std::log(2.0) / 2), T(std::sqrt(0.5)),
-                           std::log(Limits<T>::max()), std::log(Limits<T>::min()), std::log(Limits<T>::denorm_min())};
+  std::vector<T> points = {0,
+                           Limits<T>::denorm_min(),
+                           Limits<T>::min(),
+                           Limits<T>::max(),
+                           Limits<T>::infinity(),
+                           Limits<T>::quiet_NaN(),
+                           1,
+                           2,
+                           20,
+                           88.0f,
+                           T(std::log(2.0) / 2),
+                           T(std::sqrt(0.5)),
+                           std::log(Limits<T>::max()),
+                           std::log(Limits<T>::min()),
+                           std::log(Limits<T>::denorm_min())};
   const size_t plain = points.size();
   for (size_t i = 0; i < plain; ++i)
     for (T toward : {-Limits<T>::infinity(), Limits<T>::infinity()}) {
@@ -69,7 +81,7 @@ template <class T> double ulps(T got, long double exact) {
   int exponent;
   std::frexp(exact, &exponent);
   const long double unit = std::ldexp(1.0L, std::max(exponent, Limits<T>::min_exponent) - Limits<T>::digits);
-  return double(std::abs((long double)(got) - exact) / unit);
+  return double(std::abs((long double)(got)-exact) / unit);
 }
 
 template <class T> std::vector<T> evaluate(const Function &f, const std::vector<T> &x, const std::string &target) {

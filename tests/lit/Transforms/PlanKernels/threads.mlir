@@ -21,6 +21,16 @@ func.func @one_matrix(%a: memref<512x512xf32>, %b: memref<512x512xf32>, %c: memr
   return
 }
 
+// A small result of a long sum: each thread sums a part.
+// CHECK-LABEL: @deep
+// TWO: linalg.contract {{.*}}split depth over 2
+// ONE: linalg.contract {{.*}}split serial over 1
+func.func @deep(%a: memref<12x100000xf32>, %b: memref<100000x32xf32>, %c: memref<12x32xf32>) {
+  linalg.contract indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>]
+    ins(%a, %b : memref<12x100000xf32>, memref<100000x32xf32>) outs(%c : memref<12x32xf32>)
+  return
+}
+
 // Forking would cost more than it gives.
 // CHECK-LABEL: @too_small
 // CHECK: linalg.contract {{.*}}split serial over 1
