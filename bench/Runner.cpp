@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 using namespace ein;
 
@@ -61,66 +62,133 @@ template <class T> double difference(const void *ours, const void *peer, int64_t
   return worst / largest;
 }
 
-double flopsOf(const Case &c) {
-  auto bound = parseAndBind(c.text, c.operands);
-  if (!bound) return 0;
-  auto flat = flatten(*bound, {});
+double flopsOf(const Program &program) {
+  auto flat = flatten(program, {});
   double flops = 0;
   if (flat)
     for (const auto &contraction : flat->contractions) flops += contraction.path.optimisedFlops;
   return flops;
 }
 
-/// What takes turns in a family, and which of it is what.
-struct Turns {
-  std::vector<std::function<void()>> calls;
-  std::vector<std::string> names; ///< empty for ours, "=" before the name of a GEMM alone
+/// Bytes of operands and results, each once; of a diagonal only what lies on it.
+double bytesTouched(const Program &program) {
+  std::vector<std::set<std::vector<AccessSubscript>>> accesses(program.tensors.size());
+  for (const Expr &e : program.exprs)
+    if (e.kind == Expr::Kind::Access) accesses[e.tensor].insert(e.subscripts);
+  for (TensorId output : program.outputs) {
+    const auto &axes = program.tensors[output].axes;
+    accesses[output].insert({axes.begin(), axes.end()});
+  }
+  double bytes = 0;
+  for (TensorId tensor = 0; tensor < program.tensors.size(); ++tensor)
+    for (const auto &subscripts : accesses[tensor]) {
+      const std::set<AccessSubscript> distinct(subscripts.begin(), subscripts.end());
+      double elements = 1;
+      for (const AccessSubscript &index : distinct)
+        if (index) elements *= static_cast<double>(program.indices[*index].extent.value_or(1));
+      bytes += elements * static_cast<double>(byteSize(program.tensors[tensor].dtype));
+    }
+  return bytes;
+}
 
+volatile unsigned readSink;
+
+/// The cases of one family while they are measured.
+class Family {
+public:
+  Family(std::span<const Case> cases, std::span<const Blas> libraries, int threads)
+      : cases(cases), first(cases.front()), libraries(libraries), threads(threads) {}
+
+  /// Compiles and runs each once. An error ends the family.
+  Expected<void> prepare(Engine &engine);
+  /// Adds what `first` is compared with; afterwards `calls` can be timed.
+  void addPeers(double bytes);
+  /// What is wrong with the result of case `f`; empty where it agrees with the peer or there is none.
+  std::string check(size_t f) const;
+  /// Writes what `interleave(calls)` measured into the record of case `f`.
+  void fillIn(Record &record, size_t f, std::span<const Stats> stats) const;
+
+  std::vector<std::function<void()>> calls;
+  TensorType result;
+
+private:
   void add(std::string name, std::function<void()> call) {
     names.push_back(std::move(name));
     calls.push_back(std::move(call));
   }
+  void addMemoryPeer(double bytes);
+  void addBlasPeers();
+
+  std::span<const Case> cases;
+  const Case &first;
+  std::span<const Blas> libraries;
+  int threads;
+  Buffers buffers;
+  std::optional<PermuteGemmProgram> program;
+  std::vector<std::string> names; ///< by call; empty for ours, "=" before the name of a GEMM alone
 };
 
-volatile unsigned readSink;
+Expected<void> Family::prepare(Engine &engine) {
+  CompileOptions options;
+  options.threads = threads;
+  for (const Case &c : cases) {
+    auto kernel = engine.compile(c.text, c.operands, options);
+    if (!kernel) return kernel.error();
+    result = kernel->results().front();
+    if (!buffers.ours && !buffers.allocate(c, result)) return makeError(ErrorCode::Run, "no memory for operands");
+    std::vector<TensorView> in, out{TensorView(buffers.ours.get(), result)};
+    const std::vector<void *> pointers = buffers.pointers(c.reversed);
+    for (size_t o = 0; o < pointers.size(); ++o) in.emplace_back(pointers[o], c.operands[o]);
+    if (auto ok = kernel->run(in, out); !ok) return ok.error();
+    add("", [in, out, kernel = *kernel] { (void)kernel.run(in, out); });
+  }
+  return {};
+}
 
-void addMemoryPeer(Turns &turns, const Case &c, const Buffers &buffers, double bytes, int threads) {
-  if (c.comparison == Comparison::Read) {
-    const auto size = static_cast<size_t>(bytesOf(c.operands[0]));
-    const char *from = buffers.operands[0].get();
-    return turns.add("read", [=] { readSink = readBytes(from, size, threads); });
+void Family::addPeers(double bytes) {
+  if (first.comparison != Comparison::PermuteGemm) return addMemoryPeer(bytes);
+  program = PermuteGemmProgram::plan(first.text, first.operands);
+  if (!program) return;
+  for (const Blas &blas : libraries) blas.setThreads(threads);
+  addBlasPeers();
+}
+
+void Family::addMemoryPeer(double bytes) {
+  if (first.comparison == Comparison::Read) {
+    const auto size = static_cast<size_t>(bytesOf(first.operands[0]));
+    return add("read",
+               [size, from = buffers.operands[0].get(), team = threads] { readSink = readBytes(from, size, team); });
   }
   // Half of the bytes are read, half written.
   const auto size = static_cast<size_t>(bytes / 2);
-  const std::shared_ptr<char> from = allocateBytes(size), to = allocateBytes(size);
-  if (from && to) turns.add("memcpy", [=] { copyBytes(to.get(), from.get(), size, threads); });
+  const std::shared_ptr<char> from = allocateBytes(bytes / 2), to = allocateBytes(bytes / 2);
+  if (from && to) add("memcpy", [from, to, size, team = threads] { copyBytes(to.get(), from.get(), size, team); });
 }
 
-/// The strides of an operand that no index repeats or broadcasts over cover it exactly.
-bool isPlain(const Case &c, int64_t resultElements, const PermuteGemm &gemm) {
-  return c.operands.size() == 2 &&
-         gemm.covers(c.operands[0].numElements(), c.operands[1].numElements(), resultElements);
-}
-
-void addBlasPeers(Turns &turns, const Case &c, const TensorType &result, Buffers &buffers,
-                  std::span<const Blas> libraries, const PermuteGemmProgram &program, int threads) {
+void Family::addBlasPeers() {
   buffers.peer = allocateBytes(bytesOf(result));
   if (!buffers.peer) return;
+  const PermuteGemm &step = program->onlyStep();
+  // Of a contraction with repeated or broadcast indices the operands are too large or too small for a plain GEMM.
+  const bool alone =
+      program->stepCount() == 1 && step.permutes() && first.operands.size() == 2 &&
+      step.covers(first.operands[0].numElements(), first.operands[1].numElements(), result.numElements());
+  const std::vector<void *> operands = buffers.pointers(false);
   for (const Blas &blas : libraries) {
     if (!blas.supports(result.dtype)) continue;
-    turns.add(blas.name, [&blas, &program, list = buffers.pointers(false), out = buffers.peer.get(), threads] {
-      program.run(blas, list, out, threads);
+    add(blas.name, [this, &blas, operands, out = buffers.peer.get()] { program->run(blas, operands, out, threads); });
+    if (!alone) continue;
+    add("=" + blas.name, [this, &blas, operands, gemm = step.gemmAlone(), out = allocateBytes(bytesOf(result))] {
+      gemm.run(blas, operands[0], operands[1], out.get(), threads);
     });
-    if (program.stepCount() != 1 || !program.onlyStep().permutes()) continue;
-    if (!isPlain(c, result.numElements(), program.onlyStep())) continue;
-    turns.add("=" + blas.name, [&blas, gemm = program.onlyStep().gemmAlone(), list = buffers.pointers(false),
-                                out = allocateBytes(bytesOf(result)),
-                                threads] { gemm.run(blas, list[0], list[1], out.get(), threads); });
   }
 }
 
-/// Whether ours writes what the peer wrote; the peer has been called.
-std::string compare(const TensorType &result, const Buffers &buffers) {
+std::string Family::check(size_t f) const {
+  if (!buffers.peer || calls.size() == cases.size()) return {};
+  calls[cases.size()]();
+  std::fill_n(buffers.ours.get(), bytesOf(result), 0x7f);
+  calls[f]();
   const int64_t elements = result.numElements();
   const bool isF32 = result.dtype == DType::F32;
   const double off = isF32 ? difference<float>(buffers.ours.get(), buffers.peer.get(), elements)
@@ -129,11 +197,28 @@ std::string compare(const TensorType &result, const Buffers &buffers) {
   return "WRONG: differs from the peer by " + std::to_string(off) + " of the largest element";
 }
 
+void Family::fillIn(Record &record, size_t f, std::span<const Stats> stats) const {
+  record.ours = stats[f];
+  for (size_t t = cases.size(); t < stats.size(); ++t) {
+    if (names[t][0] != '=')
+      record.peers.emplace_back(names[t], stats[t]);
+    else if (!record.gemmAlone || stats[t].median < record.gemmAlone->median)
+      record.gemmAlone = stats[t];
+  }
+  std::sort(record.peers.begin(), record.peers.end(),
+            [](const auto &x, const auto &y) { return x.second.median < y.second.median; });
+  if (!program || program->stepCount() != 1) return;
+  record.gemmSize = program->onlyStep().size();
+  if (!program->onlyStep().permutes() && !record.peers.empty()) record.gemmAlone = record.peers.front().second;
+}
+
+/// The record of a case before it is measured.
 Record blankRecord(const Case &c) {
   Record record;
   record.suite = c.suite, record.name = c.name, record.text = c.text, record.family = c.family;
   for (const TensorType &type : c.operands) record.operands.push_back(type.str());
-  record.flops = flopsOf(c);
+  if (auto bound = parseAndBind(c.text, c.operands))
+    record.flops = flopsOf(*bound), record.bytes = bytesTouched(*bound);
   return record;
 }
 
@@ -146,67 +231,20 @@ double Runner::roofline(const Record &record, DType dtype, Comparison comparison
   return std::max(compute, memory) / record.ours.median;
 }
 
-std::vector<Record> Runner::run(std::span<const Case> family) {
+std::vector<Record> Runner::run(std::span<const Case> cases) {
   std::vector<Record> records;
-  for (const Case &c : family) records.push_back(blankRecord(c));
-  std::vector<Kernel> kernels;
-  CompileOptions compileOptions;
-  compileOptions.threads = options.threads;
-  const auto failAll = [&](const std::string &why) {
-    for (Record &record : records) record.error = why;
+  for (const Case &c : cases) records.push_back(blankRecord(c));
+  Family family(cases, libraries, options.threads);
+  if (auto ok = family.prepare(engine); !ok) {
+    for (Record &record : records) record.error = ok.error().message;
     return records;
-  };
-  for (const Case &c : family) {
-    auto kernel = engine.compile(c.text, c.operands, compileOptions);
-    if (!kernel) return failAll(kernel.error().message);
-    kernels.push_back(*kernel);
   }
-  const Case &first = family.front();
-  const TensorType result = kernels.front().results().front();
-  Buffers buffers;
-  if (!buffers.allocate(first, result)) return failAll("no memory for operands");
-
-  Turns turns;
-  for (size_t f = 0; f < family.size(); ++f) {
-    std::vector<TensorView> in, out{TensorView(buffers.ours.get(), result)};
-    const std::vector<void *> pointers = buffers.pointers(family[f].reversed);
-    for (size_t o = 0; o < pointers.size(); ++o) in.emplace_back(pointers[o], family[f].operands[o]);
-    if (auto ok = kernels[f].run(in, out); !ok) return failAll(ok.error().message);
-    turns.add("", [in, out, kernel = kernels[f]] { (void)kernel.run(in, out); });
-  }
-  double bytes = static_cast<double>(bytesOf(result));
-  for (const TensorType &type : first.operands) bytes += static_cast<double>(bytesOf(type));
-  std::optional<PermuteGemmProgram> program;
-  if (first.comparison == Comparison::PermuteGemm)
-    program = PermuteGemmProgram::plan(first.text, first.operands);
-  else
-    addMemoryPeer(turns, first, buffers, bytes, options.threads);
-  for (const Blas &blas : libraries) blas.setThreads(options.threads);
-  if (program) addBlasPeers(turns, first, result, buffers, libraries, *program, options.threads);
-  if (buffers.peer) {
-    turns.calls[family.size()]();
-    for (size_t f = 0; f < family.size(); ++f) {
-      std::fill_n(buffers.ours.get(), bytesOf(result), 0x7f);
-      turns.calls[f]();
-      records[f].error = compare(result, buffers);
-    }
-  }
-
-  const std::vector<Stats> stats = interleave(turns.calls, options.seconds, options.threads);
-  for (size_t f = 0; f < family.size(); ++f) {
-    Record &record = records[f];
-    record.ours = stats[f];
-    record.bytes = bytes;
-    if (program && program->stepCount() == 1) record.gemmSize = program->onlyStep().size();
-    for (size_t t = family.size(); t < stats.size(); ++t) {
-      if (turns.names[t][0] != '=')
-        record.peers.emplace_back(turns.names[t], stats[t]);
-      else if (!record.gemmAlone || stats[t].median < record.gemmAlone->median)
-        record.gemmAlone = stats[t];
-    }
-    std::sort(record.peers.begin(), record.peers.end(),
-              [](const auto &x, const auto &y) { return x.second.median < y.second.median; });
-    record.roofline = roofline(record, result.dtype, first.comparison);
+  family.addPeers(records.front().bytes);
+  for (size_t f = 0; f < cases.size(); ++f) records[f].error = family.check(f);
+  const std::vector<Stats> stats = interleave(family.calls, options.seconds, options.threads);
+  for (size_t f = 0; f < cases.size(); ++f) {
+    family.fillIn(records[f], f, stats);
+    records[f].roofline = roofline(records[f], family.result.dtype, cases[f].comparison);
   }
   return records;
 }

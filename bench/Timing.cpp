@@ -19,7 +19,7 @@ Stats statsOf(std::vector<double> samples) {
 namespace {
 
 constexpr double kSample = 20e-6, kTurn = 2e-3, kLong = 20e-3;
-constexpr int kFewestTurns = 5;
+constexpr int kFewestTurns = 3;
 /// Longer than the workers of libomp and OpenBLAS spin; main.cpp sets how long that is.
 constexpr auto kPause = std::chrono::milliseconds(3);
 

@@ -3,6 +3,7 @@
 
 #include "compiler/Lowering/NestShape.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -25,6 +26,7 @@ enum class Packing : uint8_t {
   None,       ///< the micro-kernel reads the operand in place
   Rows,       ///< adjacent elements are neighbours in the panel: vector copies
   Transpose,  ///< adjacent elements follow the contracted index: in-register transposes
+  Cross,      ///< adjacent elements follow another column index: in-register transposes between panels
   Gather,     ///< element by element, from offset tables where the group is not affine
 };
 
@@ -43,28 +45,34 @@ struct ContractionPlan {
   int64_t kc = 1, kUnroll = 1;          ///< depth of a block, unrolling of the innermost loop
   int64_t rowPanels = 1, colPanels = 1; ///< panels in one cache block of each side
   Packing packRows = Packing::Gather, packCols = Packing::Gather;
+  int64_t square = 0;                   ///< Cross: side of the squares that the columns are cut into
   bool colsOuter = false;               ///< cols are packed once and shared; rows are packed per block
   bool contiguousStore = true;          ///< a tile's rows are adjacent elements of the output
   Split split = Split::Serial;
   int64_t threads = 1;
   int64_t elementBytes = 4;
-  std::string reason;                   ///< why this and not another, one line
+  double predictedCycles = 0;           ///< of one core for all the work
+  std::string reason;                   ///< why this split and not another
 
   int64_t nr() const { return nv * lanes; }
   int64_t depthBlocks() const { return (depth.size() + kc - 1) / kc; }
   /// Panels that cover a whole side.
   int64_t allRowPanels() const { return (rows.size() + mr - 1) / mr; }
   int64_t allColPanels() const { return (cols.size() + nr() - 1) / nr(); }
+  /// Columns are shared out in this many panels: whole squares.
+  int64_t colUnit() const { return square ? std::max<int64_t>(1, square / nv) : 1; }
   /// Elements from one panel to the next: the panel and room for an overlapping store.
   int64_t rowPanelStride() const { return kc * mr + lanes; }
   int64_t colPanelStride() const { return kc * nr() + lanes; }
   double flops() const;
+  /// Whether the decisions fit the groups: what a packing needs of its operand holds, squares are whole.
+  bool fits() const;
 
   /// One line per decision.
   std::string str() const;
 };
 
-/// Puts the loops of a simplified contraction into the groups of `plan`, by its `swapped`.
+/// Puts the loops of a simplified contraction into the groups of `plan`, by its `swapped` and `square`.
 void classify(const NestShape &shape, ContractionPlan &plan);
 
 /// Plans a two-operand contraction; nothing where a plain nest (NestPlan) is the better kernel: no index

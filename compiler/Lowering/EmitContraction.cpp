@@ -193,9 +193,10 @@ void ContractionEmitter::emitByBlock(ValueRange pointers) {
                                  [&](ValueRange args, ValueRange index) {
                                    bind(args);
                                    Range range = sharedRange(index[1]);
-                                   Value count = b.sub(range.high, range.low), t = index[3];
+                                   const int64_t unit = p.colsOuter ? p.colUnit() : 1;
+                                   Value units = b.div(b.sub(range.high, range.low), unit), t = index[3];
                                    auto share = [&](Value i) {
-                                     return b.add(range.low, b.div(b.mul(i, count), p.threads));
+                                     return b.add(range.low, b.mul(b.div(b.mul(i, units), p.threads), unit));
                                    };
                                    packShared(point(index[0], index[2]), {share(t), share(b.add(t, 1)), range.base},
                                               b.advance(scratch, b.c(layout.shared)));

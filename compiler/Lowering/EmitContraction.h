@@ -77,6 +77,7 @@ private:
   void packPanels(const Side &side, const Point &at, Range panels, Value pack);
   void packVectors(const Side &side, const Point &at, Range panels, Value memory);
   void packTransposed(const Side &side, const Point &at, Range panels, Value memory);
+  void packSquares(const Side &side, const Point &at, Range panels, Value memory);
   void packElements(const Side &side, const Point &at, Value panel, Value to, Value memory);
 
   // EmitMicroKernel.cpp

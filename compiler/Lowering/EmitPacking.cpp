@@ -33,6 +33,7 @@ void ContractionEmitter::packPanels(const Side &side, const Point &at, Range pan
   case Packing::None: return;
   case Packing::Rows: return packVectors(side, at, panels, memory);
   case Packing::Transpose: return packTransposed(side, at, panels, memory);
+  case Packing::Cross: return packSquares(side, at, panels, memory);
   case Packing::Gather:
     return b.loop(panels.low, panels.high, 1, [&](Value panel) {
       packElements(side, at, panel, b.mul(b.sub(panel, panels.base), side.panelStride), memory);
@@ -113,6 +114,27 @@ void ContractionEmitter::packTransposed(const Side &side, const Point &at, Range
         for (auto [j, column] : llvm::enumerate(b.transpose(rows)))
           b.storeVector(column, memory, b.add(row, j * side.width));
       });
+    });
+  });
+}
+
+/// Adjacent elements of the operand are columns of different panels: squares of the column space are
+/// transposed in registers. The innermost two loops of the columns are the square; the range is whole
+/// squares (ContractionPlan::colUnit).
+void ContractionEmitter::packSquares(const Side &side, const Point &at, Range panels, Value memory) {
+  const int64_t q = p.square, unit = p.colUnit(), apart = p.cols.dims.back().strides[1];
+  Value k0 = b.mul(at.kb, p.kc);
+  // Panels hold one square, or a square spans `unit` panels; nv divides the side, so neither is cut.
+  b.loop(b.div(panels.low, unit), b.div(panels.high, unit), 1, [&](Value square) {
+    Value from = b.add(side.batch, this->at(side.elements, b.mul(square, q * q)));
+    Value to = b.mul(b.sub(b.mul(square, unit), panels.base), side.panelStride);
+    b.loop(b.c(0), at.depth, 1, [&](Value k) {
+      Value along = b.add(from, this->at(side.depth, b.add(k0, k)));
+      SmallVector<Value> rows;
+      for (int64_t j = 0; j < q; ++j) rows.push_back(b.loadVector(q, side.memory, b.add(along, j * apart)));
+      Value row = b.add(to, b.mul(k, side.width));
+      for (auto [j, column] : llvm::enumerate(b.transpose(rows)))
+        b.storeVector(column, memory, b.add(row, int64_t(j) / p.nv * side.panelStride + int64_t(j) % p.nv * q));
     });
   });
 }

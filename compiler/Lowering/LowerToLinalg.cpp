@@ -8,6 +8,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -237,7 +238,7 @@ bool LinalgLowering::isInteger(ExprId e) const {
   const Expr &x = p.exprs[e];
   switch (x.kind) {
   case Expr::Kind::IndexValue: return true;
-  case Expr::Kind::Literal: return x.literal == double(int32_t(x.literal));
+  case Expr::Kind::Literal: return std::abs(x.literal) < 1e9 && x.literal == std::floor(x.literal);
   case Expr::Kind::Map:
     if (x.fn != Fn::Add && x.fn != Fn::Sub && x.fn != Fn::Mul && x.fn != Fn::Neg && x.fn != Fn::Max && x.fn != Fn::Min)
       return false;

@@ -134,7 +134,7 @@ void chooseBlocks(NestPlan &plan, const CpuModel &cpu) {
   plan.unroll = std::clamp<int64_t>(sums / used, 1, plan.unroll);
 }
 
-void chooseUnroll(NestPlan &plan) {
+void chooseUnroll(NestPlan &plan, bool mayRepeat) {
   const LoopDim &d = plan.shape.dims[plan.lane];
   const int64_t vectors = d.extent / plan.lanes;
   // Enough independent sums to hide the latency of an add; columns of a reduction share each row's page.
@@ -142,6 +142,7 @@ void chooseUnroll(NestPlan &plan) {
   double best = 1e300;
   for (int64_t u = 1; u <= std::min(most, std::max<int64_t>(vectors, 1)); ++u) {
     const int64_t width = u * plan.lanes;
+    if (!mayRepeat && plan.kind == Lanes::Parallel && d.extent % width != 0) continue;
     const double repeated = plan.kind == Lanes::Reduced ? 1 : double((d.extent + width - 1) / width * width) / double(d.extent);
     const double cost = repeated * (1 + 0.5 / double(u));
     if (cost < best) best = cost, plan.unroll = u;
@@ -183,7 +184,7 @@ NestPlan planNest(const NestShape &shape, const CpuModel &cpu, bool overwrite) {
   }
   if (!overwrite || !findSquare(plan, cpu)) {
     chooseLane(plan, cpu, overwrite);
-    chooseUnroll(plan);
+    chooseUnroll(plan, overwrite);
     if (overwrite) chooseBlocks(plan, cpu);
   }
   plan.streaming = overwrite && shape.points(true) == 1 && mayStream(plan, cpu);

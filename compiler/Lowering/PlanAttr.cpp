@@ -73,7 +73,7 @@ KernelPlan planKernel(linalg::LinalgOp op, const NestShape &shape, const CpuMode
 template <class Visitor> static bool visit(ContractionPlan &p, Visitor &&field) {
   return field("swapped", p.swapped) && field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) &&
          field("kc", p.kc) && field("unroll", p.kUnroll) && field("row_panels", p.rowPanels) &&
-         field("col_panels", p.colPanels) && field("pack_rows", p.packRows) && field("pack_cols", p.packCols) &&
+         field("col_panels", p.colPanels) && field("pack_rows", p.packRows) && field("pack_cols", p.packCols) && field("square", p.square) &&
          field("cols_outer", p.colsOuter) && field("split", p.split) && field("threads", p.threads);
 }
 template <class Visitor> static bool visit(NestPlan &p, Visitor &&field) {
@@ -128,15 +128,16 @@ FailureOr<KernelPlan> planFromAttr(linalg::LinalgOp op, const NestShape &shape, 
   }
   if (kind.getValue() != "contraction" || shape.operands != 3) return failure();
   ContractionPlan plan;
-  auto swapped = attr.getAs<IntegerAttr>("swapped");
-  if (!swapped) return failure();
+  auto swapped = attr.getAs<IntegerAttr>("swapped"), square = attr.getAs<IntegerAttr>("square");
+  if (!swapped || !square || square.getInt() < 0) return failure();
   plan.swapped = swapped.getInt();
+  plan.square = square.getInt();
   plan.elementBytes = shape.elementBytes;
   classify(shape, plan);
   auto read = ein::read(plan, attr);
   if (failed(read)) return failure();
   auto &p = std::get<ContractionPlan>(*read);
-  if (p.mr < 1 || p.nv < 1 || p.kc < 1 || p.kUnroll < 1 || p.rowPanels < 1 || p.colPanels < 1) return failure();
+  if (!p.fits()) return failure();
   p.contiguousStore = p.cols.contiguous(2, p.lanes);
   return read;
 }

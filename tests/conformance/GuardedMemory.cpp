@@ -1,7 +1,9 @@
 // Memory that notices a kernel which leaves its tensors.
 #include "tests/conformance/GuardedMemory.h"
 
-#include <bit>
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <csignal>
 #include <cstring>
 #include <sys/mman.h>
@@ -67,12 +69,28 @@ std::vector<bool> elementsOf(const TensorType &type) {
   }
 }
 
-char announced[1 << 14];
+/// The watch: what a signal handler may look at.
+struct {
+  std::array<Block, 4096> blocks;
+  std::array<const char *, 4096> storage;
+  size_t count = 0;
+  std::atomic<bool> isTouched = false;
+  Touch touch;
+  char lastWords[1 << 14];
+} watched;
 
-void sayAndDie(int signal) {
-  [[maybe_unused]] auto written = write(STDERR_FILENO, announced, strlen(announced));
+/// Opens the guard page and notes it, or says what ran and lets the process die.
+void onFault(int signal, siginfo_t *info, void *) {
+  const char *page = reinterpret_cast<char *>(reinterpret_cast<uintptr_t>(info->si_addr) / kPage * kPage);
+  for (size_t i = 0; i < watched.count; ++i) {
+    const Block block = watched.blocks[i];
+    if (page != block.begin - kPage && page != block.begin + block.bytes) continue;
+    mprotect(const_cast<char *>(page), kPage, PROT_READ | PROT_WRITE);
+    if (!watched.isTouched.exchange(true)) watched.touch = {i, static_cast<char *>(info->si_addr) - watched.storage[i]};
+    return;
+  }
+  [[maybe_unused]] auto written = write(STDERR_FILENO, watched.lastWords, strlen(watched.lastWords));
   std::signal(signal, SIG_DFL);
-  raise(signal);
 }
 
 } // namespace
@@ -109,16 +127,24 @@ std::optional<int64_t> writtenOutside(const einc::HostTensor &tensor) {
              : findWritten<uint64_t, kSignalling64>(block, first, isElement);
 }
 
-void announce(const std::string &reproducer) {
-  static const bool installed = [] {
-    for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) std::signal(signal, sayAndDie);
-    return true;
-  }();
-  (void)installed;
+void watch(std::span<const einc::HostTensor *const> tensors, const std::string &reproducer) {
+  watched.isTouched = false;
+  watched.count = std::min(tensors.size(), watched.blocks.size());
+  for (size_t i = 0; i < watched.count; ++i) {
+    watched.blocks[i] = blockOf(*tensors[i]);
+    watched.storage[i] = static_cast<char *>(tensors[i]->memory.get());
+  }
   const std::string line = "\ndied in: " + reproducer + "\n";
-  const size_t length = std::min(line.size(), sizeof announced - 1);
-  std::memcpy(announced, line.data(), length);
-  announced[length] = 0;
+  watched.lastWords[line.copy(watched.lastWords, sizeof watched.lastWords - 1)] = 0;
+  struct sigaction action = {};
+  action.sa_sigaction = onFault;
+  action.sa_flags = SA_SIGINFO;
+  for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) sigaction(signal, &action, nullptr);
+}
+
+std::optional<Touch> touched() {
+  if (!watched.isTouched) return {};
+  return watched.touch;
 }
 
 } // namespace ein::test

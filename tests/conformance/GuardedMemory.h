@@ -4,6 +4,7 @@
 #include "tools/einc/HostTensor.h"
 
 #include <optional>
+#include <span>
 #include <string>
 
 namespace ein::test {
@@ -21,7 +22,17 @@ void poison(const einc::HostTensor &tensor);
 /// The storage offset of something that is no element of the tensor and yet lost its poison; nothing if all is well.
 std::optional<int64_t> writtenOutside(const einc::HostTensor &tensor);
 
-/// What to print should the process die of a memory fault from here on.
-void announce(const std::string &reproducer);
+/// An access outside a tensor that hit a page of its guard.
+struct Touch {
+  size_t tensor = 0;  ///< position in what was watched
+  int64_t offset = 0; ///< bytes from the beginning of the tensor's storage
+};
+
+/// From here on the first access to a guard page of `tensors` is noted, on any thread, and the thread goes on. Any
+/// other memory fault prints `reproducer` and ends the process. At most 4096 tensors, which must outlive the watch.
+void watch(std::span<const einc::HostTensor *const> tensors, const std::string &reproducer);
+
+/// What was noted since `watch`.
+std::optional<Touch> touched();
 
 } // namespace ein::test

@@ -88,6 +88,7 @@ Expected<Execution> Execution::prepare(const Case &c) {
 }
 
 Expected<void> Execution::run() {
+  watch({}, reproducer(source)); // compiling is to name the case as well, should it die
   auto kernel = kernelOf(source, stages);
   if (!kernel) return kernel.error();
   results.clear();
@@ -95,12 +96,24 @@ Expected<void> Execution::run() {
     results.push_back(guardedTensor(type, source.seed % 2 ? Guard::Above : Guard::Below));
     poison(results.back());
   }
-  announce(reproducer(source));
+  std::vector<const einc::HostTensor *> tensors;
+  for (const einc::HostTensor &operand : operands) tensors.push_back(&operand);
+  for (const einc::HostTensor &result : results) tensors.push_back(&result);
+  watch(tensors, reproducer(source));
   if (auto ok = kernel->run(einc::viewsOf(operands), einc::viewsOf(results)); !ok) return ok;
   return checkSurroundings();
 }
 
 Expected<void> Execution::checkSurroundings() const {
+  if (auto touch = touched()) {
+    const bool isOperand = touch->tensor < operands.size();
+    const einc::HostTensor &tensor = isOperand ? operands[touch->tensor] : results[touch->tensor - operands.size()];
+    return makeError(ErrorCode::Run, "byte " + std::to_string(touch->offset) + " of the " +
+                                         std::to_string(einc::storageElements(tensor.view.type) *
+                                                        byteSize(tensor.view.type.dtype)) +
+                                         " of " + (isOperand ? "operand " : "result ") + tensor.view.type.str() +
+                                         " was touched");
+  }
   for (const einc::HostTensor &result : results)
     if (auto offset = writtenOutside(result))
       return makeError(ErrorCode::Run, "element " + std::to_string(*offset) + " beside a result " +

@@ -30,8 +30,8 @@ struct Case {
 /// The `einc run ... --check` line that repeats a case (with Data::Fractions).
 std::string reproducer(const Case &c);
 
-/// A case in memory. Each tensor ends, or for an odd seed begins, at a page that must not be touched: a kernel that
-/// leaves its operands dies, and the reproducer is printed before. `prepare` fills operands from the seed.
+/// A case in memory. Each tensor lies against a page that must not be touched, above it or for an odd seed below; so
+/// a kernel that leaves its tensors is found out. `prepare` fills operands from the seed.
 struct Execution {
   Case source;
   Program program;
@@ -39,8 +39,8 @@ struct Execution {
   std::vector<std::pair<std::string, std::string>> stages;
 
   static Expected<Execution> prepare(const Case &c);
-  /// Compiles, fills the results with signalling NaNs and runs. The error is Run if something beside the elements of a
-  /// result was written.
+  /// Compiles, fills the results with signalling NaNs and runs. An error Run says what was
+  /// touched beside the tensors.
   Expected<void> run();
 
 private:
