@@ -5,6 +5,7 @@
 #include "lld/Common/Driver.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <csignal>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -24,6 +25,23 @@ struct Descriptor {
   ~Descriptor() {
     if (fd >= 0) close(fd);
   }
+};
+
+/// lld registers handlers for fatal signals, which are the host's to choose: puts back what was there.
+class SignalHandlers {
+public:
+  SignalHandlers() {
+    for (int s = 1; s < kSignals; ++s) saved[s] = sigaction(s, nullptr, &actions[s]) == 0;
+  }
+  ~SignalHandlers() {
+    for (int s = 1; s < kSignals; ++s)
+      if (saved[s] && s != SIGKILL && s != SIGSTOP) sigaction(s, &actions[s], nullptr);
+  }
+
+private:
+  static constexpr int kSignals = 32;
+  struct sigaction actions[kSignals];
+  bool saved[kSignals];
 };
 
 bool writeAll(int fd, llvm::StringRef bytes) {
@@ -68,7 +86,10 @@ Expected<std::string> linkSharedObject(llvm::StringRef object) {
   std::string diagnostics, image;
   llvm::raw_string_ostream stream(diagnostics);
   const lld::DriverDef driver{lld::Gnu, &lld::elf::link};
-  const lld::Result result = lld::lldMain(arguments, stream, stream, driver);
+  const lld::Result result = [&] {
+    SignalHandlers keep;
+    return lld::lldMain(arguments, stream, stream, driver);
+  }();
   const bool read = result.retCode == 0 && readAll(to.c_str(), image);
   unlink(to.c_str());
   rmdir(made);

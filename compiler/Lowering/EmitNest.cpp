@@ -8,9 +8,18 @@ using namespace mlir;
 
 namespace ein {
 
-/// Results of each thread when a reduced loop is split, as many as the output has points.
+/// Scratch memory: results of each thread when a reduced loop is split, as many as the output has points;
+/// then the staged operands.
+static int64_t partBytes(const NestPlan &plan) {
+  if (!plan.splitsReduction()) return 0;
+  return (plan.threads * plan.shape.points(false) * plan.shape.elementBytes + 63) / 64 * 64;
+}
+
 int64_t scratchBytes(const NestPlan &plan) {
-  return plan.splitsReduction() ? plan.threads * plan.shape.points(false) * plan.shape.elementBytes : 0;
+  int64_t bytes = partBytes(plan);
+  for (unsigned o = 0; o < plan.shape.output(); ++o)
+    if (plan.isStaged(o)) bytes += plan.stagedElements(o) * plan.shape.elementBytes;
+  return bytes;
 }
 
 namespace {
@@ -39,7 +48,8 @@ private:
   Offsets moved(const Offsets &from, int d, Value by);
   Offsets moved(const Offsets &from, int d, int64_t by) { return moved(from, d, b.c(by)); }
   std::pair<Value, Value> bounds(int d);
-  void parallelLoops(int d, const Offsets &at, Inner inner);
+  SmallVector<int> parallelOrder() const;
+  void parallelLoops(ArrayRef<int> order, const Offsets &at, Inner inner);
   SmallVector<Value> reducedLoops(int d, const Offsets &at, ValueRange carried,
                                   llvm::function_ref<SmallVector<Value>(const Offsets &, ValueRange)> inner);
   SmallVector<Offsets> blockOf(const Offsets &at);
@@ -52,11 +62,17 @@ private:
   Value initial(int64_t lanes) { return b.constant(identityOf(reduction.combine), lanes); }
   Value fold(Value vector);
 
+  using Trip = llvm::function_ref<void(Value start, const Offsets &)>;
+  void laneTrips(const Offsets &at, Trip trip);
+  void parallelTrip(Value start, const Offsets &from);
   void lanesParallel(const Offsets &at);
+  void sweep(const Offsets &row);
+  void sweepLoops(int d, const Offsets &at, Inner inner);
   void lanesReduced(const Offsets &at);
   void square(const Offsets &at);
   void body(const Offsets &at);
   void combineParts(ValueRange pointers);
+  void stage(ValueRange pointers);
 
   NestBuilder &b;
   const NestPlan &p;
@@ -83,13 +99,19 @@ void NestEmitter::bind(ValueRange pointers, Value t) {
   position.assign(dims.size(), Value());
   for (auto [o, operand] : llvm::enumerate(operands))
     memory.push_back(operand.pointer ? b.flat(pointers[o], b.element, operand.extent) : Value());
+  int64_t place = partBytes(p);
+  for (unsigned o = 0; o < out; ++o) {
+    if (!p.isStaged(o)) continue;
+    memory[o] = b.flat(b.advance(pointers.back(), b.c(place)), b.element, p.stagedElements(o));
+    place += p.stagedElements(o) * p.shape.elementBytes;
+  }
   if (!partStrides.empty()) memory[out] = b.flat(pointers.back(), b.element, p.threads * p.shape.points(false));
 }
 
 NestEmitter::Offsets NestEmitter::moved(const Offsets &from, int d, Value by) {
   Offsets to(from);
   for (unsigned o = 0; o < p.shape.operands; ++o) {
-    const int64_t stride = o == out ? outputStride(p, partStrides, d) : dims[d].strides[o];
+    const int64_t stride = o == out ? outputStride(p, partStrides, d) : p.stride(o, d);
     if (stride) to[o] = b.add(to[o], b.mul(by, stride));
   }
   return to;
@@ -101,17 +123,25 @@ std::pair<Value, Value> NestEmitter::bounds(int d) {
   return {b.c(0), b.c(p.trips(d))};
 }
 
-/// The parallel loops that the lanes do not follow, from `d` on.
-void NestEmitter::parallelLoops(int d, const Offsets &at, Inner inner) {
-  while (d < int(dims.size()) && (dims[d].reduced || d == p.lane || d == p.across)) ++d;
-  if (d == int(dims.size())) return inner(at);
+/// The parallel loops that the lanes do not follow, outermost first.
+SmallVector<int> NestEmitter::parallelOrder() const {
+  SmallVector<int> order;
+  for (int d = 0; d < int(dims.size()); ++d)
+    if (!dims[d].reduced && d != p.lane && d != p.across && d != p.near) order.push_back(d);
+  if (p.near >= 0) order.insert(order.empty() ? order.end() : order.end() - 1, p.near);
+  return order;
+}
+
+void NestEmitter::parallelLoops(ArrayRef<int> order, const Offsets &at, Inner inner) {
+  if (order.empty()) return inner(at);
+  const int d = order.front();
   auto [low, high] = bounds(d);
   const int64_t factor = p.factor(d), extent = dims[d].extent;
   b.loop(low, high, 1, [&](Value i) {
     // The last block moves back to end with the loop.
     Value start = b.mul(i, factor);
     position[d] = extent % factor ? b.min(start, b.c(extent - factor)) : start;
-    parallelLoops(d + 1, moved(at, d, position[d]), inner);
+    parallelLoops(order.drop_front(), moved(at, d, position[d]), inner);
   });
 }
 
@@ -151,7 +181,7 @@ Value NestEmitter::loadRun(unsigned o, Value offset, const Run &run) {
     auto constant = op->getOperand(o).getDefiningOp<arith::ConstantOp>();
     return b.constant(cast<FloatAttr>(constant.getValue()).getValueAsDouble(), run.lanes);
   }
-  const int64_t stride = run.lane < 0 ? 0 : dims[run.lane].strides[o];
+  const int64_t stride = run.lane < 0 ? 0 : p.stride(o, run.lane);
   if (stride == 1) return b.loadVector(run.lanes, memory[o], offset);
   if (stride == 0) return b.splat(b.load(memory[o], offset), run.lanes);
   return elementRun(memory[o], offset, stride, run.lanes);
@@ -202,31 +232,8 @@ Value NestEmitter::fold(Value vector) {
   return vector;
 }
 
-/// Runs of the output; the last run moves back to end with the loop.
-void NestEmitter::lanesParallel(const Offsets &at) {
-  auto along = [&](const Offsets &from, int64_t u) { return p.lane < 0 ? from : moved(from, p.lane, u * p.lanes); };
-  auto trip = [&](Value start, const Offsets &from) {
-    auto term = [&](const Offsets &now, ValueRange carried) {
-      SmallVector<Value> next;
-      for (const Offsets &block : blockOf(now))
-        for (int64_t u = 0; u < p.unroll; ++u) {
-          Value acc = carried.empty() ? Value() : carried[next.size()];
-          next.push_back(evaluate(along(block, u), {p.lanes, p.lane, b.add(start, u * p.lanes)}, acc));
-        }
-      return next;
-    };
-    const int64_t sums = p.unroll * p.factor(p.block0) * p.factor(p.block1);
-    SmallVector<Value> results = reduction.combine == Combine::None
-                                     ? term(from, {})
-                                     : reducedLoops(0, from, SmallVector<Value>(sums, initial(p.lanes)), term);
-    auto put = [&](bool streaming) {
-      auto *result = results.begin();
-      for (const Offsets &block : blockOf(from))
-        for (int64_t u = 0; u < p.unroll; ++u) storeRun(*result++, along(block, u), p.lanes, streaming);
-    };
-    if (!p.streaming) return put(false);
-    b.ifThen(aligned, [&] { put(true); }, [&] { put(false); });
-  };
+/// Trips of the lane loop; the last one moves back to end with it.
+void NestEmitter::laneTrips(const Offsets &at, Trip trip) {
   if (p.lane < 0) return trip(b.c(0), at);
   const int64_t extent = dims[p.lane].extent;
   auto [low, high] = bounds(p.lane);
@@ -234,6 +241,102 @@ void NestEmitter::lanesParallel(const Offsets &at) {
     Value start = b.mul(i, p.width());
     if (extent % p.width()) start = b.min(start, b.c(extent - p.width()));
     trip(start, moved(at, p.lane, start));
+  });
+}
+
+/// The vectors of one trip for every value of the blocked loops, with their reductions.
+void NestEmitter::parallelTrip(Value start, const Offsets &from) {
+  auto along = [&](const Offsets &at, int64_t u) { return p.lane < 0 ? at : moved(at, p.lane, u * p.lanes); };
+  auto term = [&](const Offsets &now, ValueRange carried) {
+    SmallVector<Value> next;
+    for (const Offsets &block : blockOf(now))
+      for (int64_t u = 0; u < p.unroll; ++u) {
+        Value acc = carried.empty() ? Value() : carried[next.size()];
+        next.push_back(evaluate(along(block, u), {p.lanes, p.lane, b.add(start, u * p.lanes)}, acc));
+      }
+    return next;
+  };
+  const int64_t sums = p.unroll * p.factor(p.block0) * p.factor(p.block1);
+  SmallVector<Value> results = reduction.combine == Combine::None
+                                   ? term(from, {})
+                                   : reducedLoops(0, from, SmallVector<Value>(sums, initial(p.lanes)), term);
+  auto put = [&](bool streaming) {
+    auto *result = results.begin();
+    for (const Offsets &block : blockOf(from))
+      for (int64_t u = 0; u < p.unroll; ++u) storeRun(*result++, along(block, u), p.lanes, streaming);
+  };
+  if (!p.streaming) return put(false);
+  b.ifThen(aligned, [&] { put(true); }, [&] { put(false); });
+}
+
+/// Lanes along a parallel loop. Where other loops are blocked for reuse the lanes go outermost: what one
+/// vector's width of the operands takes then stays in cache.
+void NestEmitter::lanesParallel(const Offsets &at) {
+  auto trip = [&](Value start, const Offsets &from) { parallelTrip(start, from); };
+  if (p.sweep) return parallelLoops(parallelOrder(), at, [&](const Offsets &row) { sweep(row); });
+  if (p.block0 < 0) return parallelLoops(parallelOrder(), at, [&](const Offsets &row) { laneTrips(row, trip); });
+  laneTrips(at, [&](Value start, const Offsets &from) {
+    parallelLoops(parallelOrder(), from, [&](const Offsets &inner) { parallelTrip(start, inner); });
+  });
+}
+
+/// Passes over stretches of the output that stay in L1, each adding `sweep` steps of the innermost reduced
+/// loop. What is no whole trip of the lane loop is summed vector by vector at the end.
+void NestEmitter::sweep(const Offsets &row) {
+  const int64_t extent = dims[p.lane].extent, width = p.width(), whole = extent / width;
+  const int64_t stretch = std::max<int64_t>(1, (16 << 10) / (width * p.shape.elementBytes));
+  const int inner = int(dims.size()) - 1;
+  const bool splitHere = p.split == p.lane;
+  auto [low, high] = splitHere ? b.chunkBounds(thread, p.threads, whole) : std::pair{b.c(0), b.c(whole)};
+  // One pass: `steps` values of the innermost reduced loop added to every vector of the stretch.
+  auto pass = [&](Value first, Value last, const Offsets &at, Value step, int64_t steps) {
+    b.loop(first, last, 1, [&](Value i) {
+      Value start = b.mul(i, width);
+      for (int64_t u = 0; u < p.unroll; ++u) {
+        Offsets from = moved(moved(at, p.lane, start), p.lane, u * p.lanes);
+        Value sum = steps ? b.loadVector(p.lanes, memory[out], from[out]) : initial(p.lanes);
+        for (int64_t s = 0; s < steps; ++s) {
+          position[inner] = b.add(step, s);
+          sum = evaluate(moved(from, inner, s), {p.lanes, p.lane, b.add(start, u * p.lanes)}, sum);
+        }
+        b.storeVector(sum, memory[out], from[out]);
+      }
+    });
+  };
+  b.loop(low, high, stretch, [&](Value first) {
+    Value last = b.min(b.add(first, stretch), high);
+    pass(first, last, row, b.c(0), 0);
+    sweepLoops(0, row, [&](const Offsets &at) {
+      auto [from, to] = bounds(inner);
+      Value many = b.add(from, b.mul(b.div(b.sub(to, from), p.sweep), p.sweep));
+      b.loop(from, many, p.sweep, [&](Value k) { pass(first, last, moved(at, inner, k), k, p.sweep); });
+      b.loop(many, to, 1, [&](Value k) { pass(first, last, moved(at, inner, k), k, 1); });
+    });
+  });
+  if (whole * width == extent) return;
+  auto rest = [&] {
+    for (int64_t done = whole * width; done < extent;) {
+      const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(extent - done));
+      Offsets at = moved(row, p.lane, done);
+      SmallVector<Value> sum = reducedLoops(0, at, initial(lanes), [&](const Offsets &now, ValueRange carried) {
+        return SmallVector<Value>{evaluate(now, {lanes, p.lane, b.c(done)}, carried[0])};
+      });
+      storeRun(sum[0], at, lanes, false);
+      done += lanes;
+    }
+  };
+  if (!splitHere) return rest();
+  b.ifThen(b.equal(thread, b.c(p.threads - 1)), rest);
+}
+
+/// The reduced loops but the innermost.
+void NestEmitter::sweepLoops(int d, const Offsets &at, Inner inner) {
+  while (d < int(dims.size()) && !dims[d].reduced) ++d;
+  if (d + 1 >= int(dims.size())) return inner(at);
+  auto [low, high] = bounds(d);
+  b.loop(low, high, 1, [&](Value i) {
+    position[d] = i;
+    sweepLoops(d + 1, moved(at, d, i), inner);
   });
 }
 
@@ -336,13 +439,32 @@ void NestEmitter::square(const Offsets &at) {
 }
 
 void NestEmitter::body(const Offsets &at) {
-  parallelLoops(0, at, [&](const Offsets &inner) {
-    switch (p.kind) {
-    case Lanes::Parallel: return lanesParallel(inner);
-    case Lanes::Reduced: return lanesReduced(inner);
-    case Lanes::Square: return square(inner);
+  switch (p.kind) {
+  case Lanes::Parallel: return lanesParallel(at);
+  case Lanes::Reduced:
+    return parallelLoops(parallelOrder(), at, [&](const Offsets &inner) { lanesReduced(inner); });
+  case Lanes::Square: return parallelLoops(parallelOrder(), at, [&](const Offsets &inner) { square(inner); });
+  }
+}
+
+/// Copies small operands to scratch memory in the order in which the nest walks them.
+void NestEmitter::stage(ValueRange pointers) {
+  auto fn = b.function(name + "_stage", pointers.size(), 1, [&](ValueRange args, ValueRange index) {
+    bind(args, index[0]);
+    for (unsigned o = 0; o < out; ++o) {
+      if (!p.isStaged(o)) continue;
+      Value from = b.flat(args[o], b.element, operands[o].extent);
+      std::function<void(int, Value, Value)> loops = [&](int d, Value source, Value target) {
+        while (d < int(dims.size()) && dims[d].strides[o] == 0) ++d;
+        if (d == int(dims.size())) return b.store(b.load(from, source), memory[o], target);
+        b.loop(0, dims[d].extent, 1, [&](Value i) {
+          loops(d + 1, b.add(source, b.mul(i, dims[d].strides[o])), b.add(target, b.mul(i, p.stride(o, d))));
+        });
+      };
+      loops(0, b.c(operands[o].offset), b.c(0));
     }
   });
+  b.parallelChunks(1, fn, pointers);
 }
 
 /// Adds up what the threads left in scratch memory.
@@ -380,10 +502,11 @@ void NestEmitter::emit(Value scratch) {
     for (int d = int(dims.size()) - 1; d >= 0; --d)
       if (!dims[d].reduced) partStrides[d] = size, size *= dims[d].extent;
   }
+  if (p.staged) stage(pointers);
   auto fn = b.function(name, pointers.size(), 1, [&](ValueRange args, ValueRange index) {
     bind(args, index[0]);
     Offsets start;
-    for (const NestOperand &o : operands) start.push_back(b.c(o.offset));
+    for (auto [o, operand] : llvm::enumerate(operands)) start.push_back(b.c(p.isStaged(o) ? 0 : operand.offset));
     if (!partStrides.empty()) start[out] = b.mul(index[0], p.shape.points(false));
     if (p.streaming) {
       Value first = b.advance(args[out], b.c(operands[out].offset * p.shape.elementBytes));

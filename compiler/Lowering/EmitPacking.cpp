@@ -13,16 +13,18 @@ struct ContractionEmitter::Side {
   const Offsets &depth;    ///< of the contracted index
   int64_t count;           ///< elements in the whole side
   int64_t width;           ///< elements in a panel
+  int64_t run;             ///< Rows: this many from a multiple of it are adjacent
   int64_t panelStride;
   Packing packing;
 };
 
 void ContractionEmitter::packRows(const Point &at, Range panels, Value pack) {
-  packPanels({memS, at.s, rowsS, depthS, p.rows.size(), p.mr, p.rowPanelStride(), p.packRows}, at, panels, pack);
+  packPanels({memS, at.s, rowsS, depthS, p.rows.size(), p.mr, p.mr, p.rowPanelStride(), p.packRows}, at, panels, pack);
 }
 
 void ContractionEmitter::packCols(const Point &at, Range panels, Value pack) {
-  packPanels({memV, at.v, colsV, depthV, p.cols.size(), p.nr(), p.colPanelStride(), p.packCols}, at, panels, pack);
+  const int64_t run = colsV.stride ? p.nr() : p.lanes;
+  packPanels({memV, at.v, colsV, depthV, p.cols.size(), p.nr(), run, p.colPanelStride(), p.packCols}, at, panels, pack);
 }
 
 void ContractionEmitter::packPanels(const Side &side, const Point &at, Range panels, Value pack) {
@@ -56,11 +58,10 @@ void ContractionEmitter::packElements(const Side &side, const Point &at, Value p
 
 /// The side's elements are adjacent: the depth is the outer loop, so that the operand is read in long runs.
 void ContractionEmitter::packVectors(const Side &side, const Point &at, Range panels, Value memory) {
-  const int64_t step = std::min(p.lanes, side.width);
-  // Copies `width` elements in as few vectors as there are: full ones, then ever narrower.
-  auto copy = [&](Value from, Value to, int64_t width) {
-    for (int64_t done = 0; done < width;) {
-      const int64_t lanes = std::min<int64_t>(step, llvm::bit_floor<uint64_t>(width - done));
+  // Copies adjacent elements in as few vectors as there are: full ones, then ever narrower.
+  auto copy = [&](Value from, Value to, int64_t count) {
+    for (int64_t done = 0; done < count;) {
+      const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(count - done));
       b.storeVector(b.loadVector(lanes, side.memory, b.add(from, done)), memory, b.add(to, done));
       done += lanes;
     }
@@ -71,18 +72,13 @@ void ContractionEmitter::packVectors(const Side &side, const Point &at, Range pa
     b.loop(panels.low, panels.high, 1, [&](Value panel) {
       Value to = b.add(b.mul(b.sub(panel, panels.base), side.panelStride), b.mul(k, side.width));
       Value first = b.mul(panel, side.width);
-      auto whole = [&] {
-        if (side.elements.stride || side.width <= p.lanes) return copy(b.add(from, this->at(side.elements, first)), to, side.width);
-        for (int64_t i = 0; i < side.width; i += p.lanes)  // each vector within one run of the table
-          copy(b.add(from, this->at(side.elements, b.add(first, i))), b.add(to, i), p.lanes);
+      auto runs = [&](int64_t count) {
+        for (int64_t i = 0; i < count; i += side.run)
+          copy(b.add(from, this->at(side.elements, b.add(first, i))), b.add(to, i), std::min(side.run, count - i));
       };
       const int64_t rest = side.count % side.width;
-      if (rest == 0) return whole();
-      b.ifThen(b.lessEqual(b.add(first, side.width), b.c(side.count)), whole, [&] {
-        if (side.elements.stride) return copy(b.add(from, this->at(side.elements, first)), to, rest);
-        for (int64_t i = 0; i < rest; i += p.lanes)
-          copy(b.add(from, this->at(side.elements, b.add(first, i))), b.add(to, i), std::min(p.lanes, rest - i));
-      });
+      if (rest == 0) return runs(side.width);
+      b.ifThen(b.lessEqual(b.add(first, side.width), b.c(side.count)), [&] { runs(side.width); }, [&] { runs(rest); });
     });
   });
 }

@@ -187,8 +187,8 @@ void LinalgLowering::lower(const Assignment &assignment) {
   if (reduces) reduced = root.indices;
   element = elementType(p.tensors[assignment.result].dtype);
 
+  if (llvm::is_contained(p.typeOf(assignment.result).shape, 0)) return;  // nothing to write
   View out = resultView(assignment.result);
-  if (llvm::is_contained(cast<MemRefType>(out.memref.getType()).getShape(), 0)) return;  // nothing to write
   const double inf = std::numeric_limits<double>::infinity();
   if (reduces) {
     const double identity = root.monoid == Monoid::Sum ? 0 : root.monoid == Monoid::Max ? -inf : inf;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <sstream>
 
 namespace ein {
@@ -14,15 +15,36 @@ int64_t NestPlan::trips(int d) const {
   return (extent + factor(d) - 1) / factor(d);
 }
 
+int64_t NestPlan::stagedElements(unsigned o) const {
+  int64_t n = 1;
+  for (const LoopDim &d : shape.dims)
+    if (d.strides[o]) n *= d.extent;
+  return n;
+}
+
+int64_t NestPlan::stride(unsigned o, int d) const {
+  const auto &dims = shape.dims;
+  if (!isStaged(o) || dims[d].strides[o] == 0) return dims[d].strides[o];
+  if (d == lane) return 1;
+  int64_t stride = lane >= 0 && dims[lane].strides[o] ? dims[lane].extent : 1;
+  for (int i = d + 1; i < int(dims.size()); ++i)
+    if (i != lane && dims[i].strides[o]) stride *= dims[i].extent;
+  return stride;
+}
+
 std::string NestPlan::str() const {
   static const char *const kinds[] = {"parallel", "reduced", "square"};
   std::ostringstream s;
   s << "nest " << shape.str() << "; lanes " << kinds[int(kind)];
   if (lane >= 0) s << " along loop " << lane;
   if (across >= 0) s << " across loop " << across << " in runs of " << run;
+  if (near >= 0) s << ", loop " << near << " second to innermost";
   s << ", " << unroll << " vectors of " << lanes;
   if (block0 >= 0) s << ", " << factor0 << " values of loop " << block0;
   if (block1 >= 0) s << ", " << factor1 << " values of loop " << block1;
+  if (sweep) s << ", sweeps of " << sweep;
+  for (unsigned o = 0; o < shape.operands; ++o)
+    if (isStaged(o)) s << ", operand " << o << " staged";
   s << (streaming ? ", streaming stores" : "") << "; ";
   if (split < 0) s << "serial";
   else s << "split loop " << split << (splitsReduction() ? " (partial results)" : "") << " over " << threads;
@@ -45,10 +67,20 @@ int64_t lanesFor(const LoopDim &d, const NestShape &shape, const CpuModel &cpu, 
   return lanes;
 }
 
+/// Whether operand `o` is so small beside the work that a copy of it in another order is free.
+bool mayStage(const NestShape &shape, unsigned o, const CpuModel &cpu) {
+  int64_t elements = 1;
+  for (const LoopDim &d : shape.dims)
+    if (d.strides[o]) elements *= d.extent;
+  return elements * shape.elementBytes <= cpu.l2Bytes / 2 &&
+         64.0 * double(elements) <= double(shape.points(false)) * double(shape.points(true));
+}
+
 /// Cost per element of letting the lanes follow loop `d`.
-double laneCost(const NestShape &shape, const LoopDim &d, int64_t lanes) {
+double laneCost(const NestShape &shape, const LoopDim &d, int64_t lanes, const CpuModel &cpu) {
   double cost = 0;
-  for (unsigned o = 0; o < shape.output(); ++o) cost += accessCost(d.strides[o], lanes);
+  for (unsigned o = 0; o < shape.output(); ++o)
+    cost += d.strides[o] != 0 && d.strides[o] != 1 && mayStage(shape, o, cpu) ? 1.1 : accessCost(d.strides[o], lanes);
   if (!d.reduced) cost += accessCost(d.strides[shape.output()], lanes) / double(shape.points(true));
   else cost += 8.0 * double(lanes) / double(d.extent);  // the combination across the vector
   return (cost + 0.5) / double(lanes);
@@ -59,13 +91,32 @@ void chooseLane(NestPlan &plan, const CpuModel &cpu, bool mayRepeat) {
   for (int i = 0; i < int(plan.shape.dims.size()); ++i) {
     const LoopDim &d = plan.shape.dims[i];
     const int64_t lanes = lanesFor(d, plan.shape, cpu, mayRepeat);
-    const double cost = laneCost(plan.shape, d, lanes);
+    const double cost = laneCost(plan.shape, d, lanes, cpu);
     if (cost >= best) continue;
     best = cost;
     plan.lane = i;
     plan.lanes = lanes;
     plan.kind = d.reduced ? Lanes::Reduced : Lanes::Parallel;
   }
+  const LoopDim &d = plan.shape.dims[plan.lane];
+  for (unsigned o = 0; o < plan.shape.output(); ++o)
+    if (d.strides[o] != 0 && d.strides[o] != 1 && mayStage(plan.shape, o, cpu)) plan.staged |= int64_t(1) << o;
+}
+
+/// The loop that the transposed input of a square walks in the smallest steps, apart from the innermost
+/// loop, which is the output's: just around that one, so that both stay near their lines and pages.
+int nearestLoop(const NestPlan &plan) {
+  const auto &dims = plan.shape.dims;
+  std::vector<int> others;
+  for (int i = 0; i < int(dims.size()); ++i)
+    if (i != plan.lane && i != plan.across) others.push_back(i);
+  if (others.size() < 3) return -1;
+  unsigned moved = 0;
+  for (unsigned o = 0; o < plan.shape.output(); ++o)
+    if (dims[plan.across].strides[o] == 1) moved = o;
+  return *std::min_element(others.begin(), others.end() - 1, [&](int a, int b) {
+    return std::abs(dims[a].strides[moved]) < std::abs(dims[b].strides[moved]);
+  });
 }
 
 /// Whether in-register transposes serve a pointwise nest: some input is adjacent along another loop than
@@ -92,6 +143,7 @@ bool findSquare(NestPlan &plan, const CpuModel &cpu) {
     if (!useful || !possible) continue;
     plan.kind = Lanes::Square;
     plan.lane = lane, plan.across = i, plan.lanes = lanes, plan.unroll = 1;
+    plan.near = nearestLoop(plan);
     plan.run = std::min<int64_t>((shape.dims[i].extent + lanes - 1) / lanes, 4096 / (lanes * shape.elementBytes));
     return true;
   }
@@ -132,6 +184,17 @@ void chooseBlocks(NestPlan &plan, const CpuModel &cpu) {
     used *= factor;
   }
   plan.unroll = std::clamp<int64_t>(sums / used, 1, plan.unroll);
+}
+
+/// Sums of long rows: one pass over a stretch of the output takes several rows, instead of one narrow column
+/// of vectors walking every row's page. Pays when the operands do not fit L2.
+void chooseSweep(NestPlan &plan, const CpuModel &cpu) {
+  const NestShape &shape = plan.shape;
+  if (plan.kind != Lanes::Parallel || plan.block0 >= 0 || shape.dims.empty() || !shape.dims.back().reduced) return;
+  const LoopDim &lane = shape.dims[plan.lane];
+  if (lane.strides[shape.output()] != 1 || lane.extent < 2 * plan.width() || shape.dims.back().extent < 2) return;
+  const double bytes = double(shape.points(false)) * double(shape.points(true)) * double(shape.elementBytes);
+  if (bytes > double(cpu.l2Bytes)) plan.sweep = std::min<int64_t>(8, shape.dims.back().extent);
 }
 
 void chooseUnroll(NestPlan &plan, bool mayRepeat) {
@@ -186,6 +249,7 @@ NestPlan planNest(const NestShape &shape, const CpuModel &cpu, bool overwrite) {
     chooseLane(plan, cpu, overwrite);
     chooseUnroll(plan, overwrite);
     if (overwrite) chooseBlocks(plan, cpu);
+    if (overwrite) chooseSweep(plan, cpu);
   }
   plan.streaming = overwrite && shape.points(true) == 1 && mayStream(plan, cpu);
   chooseSplit(plan, cpu);

@@ -29,11 +29,20 @@ struct NestPlan {
   int block0 = -1, block1 = -1;         ///< parallel loops done several values at a time: what an operand
   int64_t factor0 = 1, factor1 = 1;     ///< that does not move along them is loaded for is used that often
   int64_t run = 0;          ///< Square: trips along `across` before the lanes move on
+  int near = -1;            ///< parallel loop moved to just around the innermost one
+  int64_t sweep = 0;        ///< Parallel: steps of the innermost reduced loop done per pass over a stretch of the
+                            ///< output that stays in L1; 0: each vector is summed at once
+  int64_t staged = 0;       ///< set of operands (bits) copied to scratch memory first, adjacent along the lanes
   bool streaming = false;   ///< stores go past the caches where the output is aligned
   int split = -1;           ///< loop split over the team; -1: serial
   int64_t threads = 1;
   std::string reason;
 
+  bool isStaged(unsigned o) const { return staged >> o & 1; }
+  /// Stride of operand `o` along loop `d`, as staged: its loops in order, the lanes innermost.
+  int64_t stride(unsigned o, int d) const;
+  /// Elements of a staged operand.
+  int64_t stagedElements(unsigned o) const;
   /// Elements of one trip of the lane loop.
   int64_t width() const { return lanes * unroll; }
   /// Values of loop `d` done at a time, lanes aside.

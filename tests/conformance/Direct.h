@@ -34,7 +34,8 @@ inline Array vector(std::vector<double> values) {
 
 namespace detail {
 
-template <class F, size_t... D> double apply(F &f, const std::array<int64_t, sizeof...(D)> &at, std::index_sequence<D...>) {
+template <class F, size_t... D>
+double apply(F &f, const std::array<int64_t, sizeof...(D)> &at, std::index_sequence<D...>) {
   return f(at[D]...);
 }
 

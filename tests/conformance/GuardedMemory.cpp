@@ -33,7 +33,8 @@ Block blockOf(const einc::HostTensor &tensor) {
 }
 
 template <class Bits, Bits Signalling> void fill(Block block) {
-  for (int64_t i = 0; i < block.bytes / int64_t(sizeof(Bits)); ++i) reinterpret_cast<Bits *>(block.begin)[i] = Signalling;
+  for (int64_t i = 0; i < block.bytes / int64_t(sizeof(Bits)); ++i)
+    reinterpret_cast<Bits *>(block.begin)[i] = Signalling;
 }
 
 constexpr uint32_t kSignalling32 = 0x7fa00001;
@@ -122,9 +123,8 @@ std::optional<int64_t> writtenOutside(const einc::HostTensor &tensor) {
   const Block block = blockOf(tensor);
   const std::vector<bool> isElement = elementsOf(tensor.view.type);
   const int64_t first = (static_cast<char *>(tensor.memory.get()) - block.begin) / byteSize(tensor.view.type.dtype);
-  return tensor.view.type.dtype == DType::F32
-             ? findWritten<uint32_t, kSignalling32>(block, first, isElement)
-             : findWritten<uint64_t, kSignalling64>(block, first, isElement);
+  return tensor.view.type.dtype == DType::F32 ? findWritten<uint32_t, kSignalling32>(block, first, isElement)
+                                              : findWritten<uint64_t, kSignalling64>(block, first, isElement);
 }
 
 void watch(std::span<const einc::HostTensor *const> tensors, const std::string &reproducer) {

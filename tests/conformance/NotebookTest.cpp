@@ -3,9 +3,7 @@
 
 using namespace ein::test;
 
-TEST(Notebook, DotProduct) {
-  EXPECT_TRUE(gives("i,i->", {vector({1, 2, 3}), vector({4, 5, 6})}, scalar(32)));
-}
+TEST(Notebook, DotProduct) { EXPECT_TRUE(gives("i,i->", {vector({1, 2, 3}), vector({4, 5, 6})}, scalar(32))); }
 
 TEST(Notebook, OuterProduct) {
   EXPECT_TRUE(gives("i,j->ij", {vector({1, 2}), vector({4, 5, 6})}, Array{{{2, 3}, {4, 5, 6, 8, 10, 12}}}));

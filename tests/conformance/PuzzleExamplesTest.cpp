@@ -49,33 +49,32 @@ auto swapLast = EIN_DIRECT(tabulate({a.shape[0], a.shape[1], a.shape[3], a.shape
 
 auto product1 = EIN_DIRECT(tabulate({a.shape[0]}, [&](auto i) { return a(i) * b(i); }));
 auto product2 = EIN_DIRECT(tabulate({a.shape[0], a.shape[1]}, [&](auto i, auto j) { return a(i, j) * b(i, j); }));
-auto product3 = EIN_DIRECT(tabulate({a.shape[0], a.shape[1], a.shape[2]},
-                                    [&](auto i, auto j, auto k) { return a(i, j, k) * b(i, j, k); }));
+auto product3 = EIN_DIRECT(
+    tabulate({a.shape[0], a.shape[1], a.shape[2]}, [&](auto i, auto j, auto k) { return a(i, j, k) * b(i, j, k); }));
 auto dot = EIN_DIRECT(scalar(std::inner_product(a.values.begin(), a.values.end(), b.values.begin(), 0.0)));
 auto outer = EIN_DIRECT(tabulate({a.shape[0], b.shape[0]}, [&](auto i, auto j) { return a(i) * b(j); }));
 auto outerTransposed = EIN_DIRECT(tabulate({b.shape[0], a.shape[0]}, [&](auto j, auto i) { return a(i) * b(j); }));
-auto sumOfProduct = EIN_DIRECT(tabulate(
-    {a.shape[0], a.shape[1]},
-    [&](auto i, auto j) { return sum({a.shape[2]}, [&](auto k) { return a(i, j, k) * b(i, j, k); }); }));
+auto sumOfProduct = EIN_DIRECT(tabulate({a.shape[0], a.shape[1]}, [&](auto i, auto j) {
+  return sum({a.shape[2]}, [&](auto k) { return a(i, j, k) * b(i, j, k); });
+}));
 auto sumOfProductKeepLast = EIN_DIRECT(tabulate({a.shape[2]}, [&](auto k) {
   return sum({a.shape[0], a.shape[1]}, [&](auto i, auto j) { return a(i, j, k) * b(i, j, k); });
 }));
-auto timesVector =
-    EIN_DIRECT(tabulate({a.shape[0], a.shape[1]}, [&](auto i, auto j) { return a(i, j) * b(j); }));
+auto timesVector = EIN_DIRECT(tabulate({a.shape[0], a.shape[1]}, [&](auto i, auto j) { return a(i, j) * b(j); }));
 auto matrixProduct = EIN_DIRECT(tabulate({a.shape[0], b.shape[1]}, [&](auto i, auto k) {
   return sum({b.shape[0]}, [&](auto j) { return a(i, j) * b(j, k); });
 }));
 auto productWithTransposed = EIN_DIRECT(tabulate({a.shape[0], b.shape[0]}, [&](auto i, auto j) {
   return sum({a.shape[1]}, [&](auto k) { return a(i, k) * b(j, k); });
 }));
-auto columnProductSums = EIN_DIRECT(tabulate(
-    {a.shape[1]}, [&](auto j) { return sum({a.shape[0]}, [&](auto i) { return a(i, j) * b(i, j); }); }));
-auto rowProductSums = EIN_DIRECT(tabulate(
-    {a.shape[0]}, [&](auto i) { return sum({a.shape[1]}, [&](auto j) { return a(i, j) * b(i, j); }); }));
-auto fourAxes = EIN_DIRECT(tabulate({a.shape[0], a.shape[1], b.shape[1], b.shape[0]},
-                                    [&](auto i, auto j, auto k, auto l) {
-                                      return sum({a.shape[2]}, [&](auto m) { return a(i, j, m) * b(l, k, m); });
-                                    }));
+auto columnProductSums = EIN_DIRECT(
+    tabulate({a.shape[1]}, [&](auto j) { return sum({a.shape[0]}, [&](auto i) { return a(i, j) * b(i, j); }); }));
+auto rowProductSums = EIN_DIRECT(
+    tabulate({a.shape[0]}, [&](auto i) { return sum({a.shape[1]}, [&](auto j) { return a(i, j) * b(i, j); }); }));
+auto fourAxes =
+    EIN_DIRECT(tabulate({a.shape[0], a.shape[1], b.shape[1], b.shape[0]}, [&](auto i, auto j, auto k, auto l) {
+      return sum({a.shape[2]}, [&](auto m) { return a(i, j, m) * b(l, k, m); });
+    }));
 
 const Line kExamples[] = {
     {"Welcome", "ijm,lkm->ijkl", {noise({2, 3, 4}), noise({2, 3, 4})}, fourAxes},
@@ -92,19 +91,31 @@ const Line kExamples[] = {
     {"Diagonal", "ii->i", {arange({3, 3})}, diagonal},
     {"Trace", "ii->", {arange({3, 3})}, trace},
     {"Broadcasting_Matrix", "ij,j->ij", {arange({2, 3}), arange({3})}, timesVector},
-    {"Broadcasting_Tensor", "ijk,j->ijk", {arange({2, 3, 4}), arange({3})},
+    {"Broadcasting_Tensor",
+     "ijk,j->ijk",
+     {arange({2, 3, 4}), arange({3})},
      EIN_DIRECT(tabulate({2, 3, 4}, [&](auto i, auto j, auto k) { return a(i, j, k) * b(j); }))},
     {"OuterProduct_Vectors", "i,j->ij", {vector({1, 2, 3}), vector({4, 5, 6, 7})}, outer},
-    {"OuterProduct_Matrices", "ij,kl->ijkl", {arange({2, 3}), arange({2, 4})},
+    {"OuterProduct_Matrices",
+     "ij,kl->ijkl",
+     {arange({2, 3}), arange({2, 4})},
      EIN_DIRECT(tabulate({2, 3, 2, 4}, [&](auto i, auto j, auto k, auto l) { return a(i, j) * b(k, l); }))},
     {"Transposition", "ij->ji", {arange({2, 3})}, transposed},
-    {"Permutation_Reverse", "ijk->kji", {arange({2, 3, 4})},
+    {"Permutation_Reverse",
+     "ijk->kji",
+     {arange({2, 3, 4})},
      EIN_DIRECT(tabulate({4, 3, 2}, [&](auto k, auto j, auto i) { return a(i, j, k); }))},
-    {"Permutation_Pairs", "ijkl->jilk", {arange({2, 3, 4, 5})},
+    {"Permutation_Pairs",
+     "ijkl->jilk",
+     {arange({2, 3, 4, 5})},
      EIN_DIRECT(tabulate({3, 2, 5, 4}, [&](auto j, auto i, auto l, auto k) { return a(i, j, k, l); }))},
-    {"MultiplyThenTranspose", "ij,ij->ji", {arange({2, 3}), arange({2, 3})},
+    {"MultiplyThenTranspose",
+     "ij,ij->ji",
+     {arange({2, 3}), arange({2, 3})},
      EIN_DIRECT(tabulate({3, 2}, [&](auto j, auto i) { return a(i, j) * b(i, j); }))},
-    {"MultiplyThenPermute", "ijk,ijk->kji", {arange({2, 3, 4}), arange({2, 3, 4})},
+    {"MultiplyThenPermute",
+     "ijk,ijk->kji",
+     {arange({2, 3, 4}), arange({2, 3, 4})},
      EIN_DIRECT(tabulate({4, 3, 2}, [&](auto k, auto j, auto i) { return a(i, j, k) * b(i, j, k); }))},
     {"MatrixMultiplication", "ij,jk->ik", {arange({3, 2}), arange({2, 3})}, matrixProduct},
     {"Q5_ProductWithTransposed", "ij,kj->ik", {arange({3, 2}), arange({3, 2})}, productWithTransposed},
@@ -114,12 +125,16 @@ const Line kExamples[] = {
     {"Arrowless_MatrixMultiplication", "ij,jk", {arange({2, 3}), arange({3, 2})}, matrixProduct},
     {"Arrowless_OuterProduct", "i,j", {vector({1, 2}), vector({3, 4, 5})}, outer},
     {"Ellipsis_Transpose", "...ij->...ji", {noise({2, 3, 4, 5})}, swapLast},
-    {"Ellipsis_HeadAndTail", "i...k->k...i", {noise({2, 3, 4, 5})},
+    {"Ellipsis_HeadAndTail",
+     "i...k->k...i",
+     {noise({2, 3, 4, 5})},
      EIN_DIRECT(tabulate({5, 3, 4, 2}, [&](auto k, auto p, auto q, auto i) { return a(i, p, q, k); }))},
-    {"Ellipsis_BatchedMatmul", "...j,jk->...k", {noise({2, 3, 4, 5}), noise({5, 6})},
-     EIN_DIRECT(tabulate({2, 3, 4, 6}, [&](auto p, auto q, auto r, auto k) {
-       return sum({5}, [&](auto j) { return a(p, q, r, j) * b(j, k); });
-     }))},
+    {"Ellipsis_BatchedMatmul",
+     "...j,jk->...k",
+     {noise({2, 3, 4, 5}), noise({5, 6})},
+     EIN_DIRECT(
+         tabulate({2, 3, 4, 6}, [&](auto p, auto q, auto r,
+                                    auto k) { return sum({5}, [&](auto j) { return a(p, q, r, j) * b(j, k); }); }))},
 };
 
 const Line kCheatsheet[] = {
@@ -140,55 +155,81 @@ const Line kCheatsheet[] = {
     {"TwoTensors_SumLast", "ijk,ijk->ij", {noise({2, 3, 4}), noise({2, 3, 4})}, sumOfProduct},
     {"TwoTensors_KeepLast", "ijk,ijk->k", {noise({2, 3, 4}), noise({2, 3, 4})}, sumOfProductKeepLast},
     {"VectorToMatrix_Product", "ij,j->ij", {noise({3, 4}), noise({4})}, timesVector},
-    {"VectorToMatrix_Sum", "ij,j->i", {noise({3, 4}), noise({4})},
+    {"VectorToMatrix_Sum",
+     "ij,j->i",
+     {noise({3, 4}), noise({4})},
      EIN_DIRECT(tabulate({3}, [&](auto i) { return sum({4}, [&](auto j) { return a(i, j) * b(j); }); }))},
-    {"MatrixToTensor_Product", "ijk,jk->ijk", {noise({2, 3, 4}), noise({3, 4})},
+    {"MatrixToTensor_Product",
+     "ijk,jk->ijk",
+     {noise({2, 3, 4}), noise({3, 4})},
      EIN_DIRECT(tabulate({2, 3, 4}, [&](auto i, auto j, auto k) { return a(i, j, k) * b(j, k); }))},
-    {"MatrixToTensor_Sum", "ijk,jk->ik", {noise({2, 3, 4}), noise({3, 4})},
-     EIN_DIRECT(tabulate({2, 4},
-                         [&](auto i, auto k) { return sum({3}, [&](auto j) { return a(i, j, k) * b(j, k); }); }))},
+    {"MatrixToTensor_Sum",
+     "ijk,jk->ik",
+     {noise({2, 3, 4}), noise({3, 4})},
+     EIN_DIRECT(
+         tabulate({2, 4}, [&](auto i, auto k) { return sum({3}, [&](auto j) { return a(i, j, k) * b(j, k); }); }))},
     {"Ellipsis_SwapLast", "...ij->...ji", {noise({2, 3, 4, 5})}, swapLast},
-    {"Ellipsis_SumFirst", "i...->...", {noise({2, 3, 4, 5})},
-     EIN_DIRECT(tabulate({3, 4, 5},
-                         [&](auto p, auto q, auto r) { return sum({2}, [&](auto i) { return a(i, p, q, r); }); }))},
-    {"Ellipsis_MoveToEnd", "ij...->...ij", {noise({2, 3, 4, 5})},
+    {"Ellipsis_SumFirst",
+     "i...->...",
+     {noise({2, 3, 4, 5})},
+     EIN_DIRECT(
+         tabulate({3, 4, 5}, [&](auto p, auto q, auto r) { return sum({2}, [&](auto i) { return a(i, p, q, r); }); }))},
+    {"Ellipsis_MoveToEnd",
+     "ij...->...ij",
+     {noise({2, 3, 4, 5})},
      EIN_DIRECT(tabulate({4, 5, 2, 3}, [&](auto p, auto q, auto i, auto j) { return a(i, j, p, q); }))},
-    {"Ellipsis_Broadcast", "...ij,ij->...i", {noise({2, 3, 4, 5}), noise({4, 5})},
-     EIN_DIRECT(tabulate({2, 3, 4}, [&](auto p, auto q, auto i) {
-       return sum({5}, [&](auto j) { return a(p, q, i, j) * b(i, j); });
-     }))},
+    {"Ellipsis_Broadcast",
+     "...ij,ij->...i",
+     {noise({2, 3, 4, 5}), noise({4, 5})},
+     EIN_DIRECT(
+         tabulate({2, 3, 4},
+                  [&](auto p, auto q, auto i) { return sum({5}, [&](auto j) { return a(p, q, i, j) * b(i, j); }); }))},
     {"Elementwise_Product", "ij,ij->ij", {noise({3, 2}), noise({3, 2})}, product2},
     {"Elementwise_Dot", "ij,ij->", {noise({3, 2}), noise({3, 2})}, dot},
     {"Elementwise_SumAxis0", "ij,ij->j", {noise({3, 2}), noise({3, 2})}, columnProductSums},
     {"Elementwise_SumAxis1", "ij,ij->i", {noise({3, 2}), noise({3, 2})}, rowProductSums},
-    {"Matmul_TransposedFirst", "ki,kj->ij", {noise({3, 2}), noise({3, 2})},
-     EIN_DIRECT(tabulate({2, 2},
-                         [&](auto i, auto j) { return sum({3}, [&](auto k) { return a(k, i) * b(k, j); }); }))},
+    {"Matmul_TransposedFirst",
+     "ki,kj->ij",
+     {noise({3, 2}), noise({3, 2})},
+     EIN_DIRECT(tabulate({2, 2}, [&](auto i, auto j) { return sum({3}, [&](auto k) { return a(k, i) * b(k, j); }); }))},
     {"Matmul_TransposedSecond", "ik,jk->ij", {noise({3, 2}), noise({3, 2})}, productWithTransposed},
-    {"Matmul_Sum", "ik,jk->", {noise({3, 2}), noise({3, 2})},
+    {"Matmul_Sum",
+     "ik,jk->",
+     {noise({3, 2}), noise({3, 2})},
      EIN_DIRECT(scalar(sum({3, 3, 2}, [&](auto i, auto j, auto k) { return a(i, k) * b(j, k); })))},
-    {"Matmul_SumAxis0", "ik,jk->j", {noise({3, 2}), noise({3, 2})},
-     EIN_DIRECT(tabulate({3},
-                         [&](auto j) { return sum({3, 2}, [&](auto i, auto k) { return a(i, k) * b(j, k); }); }))},
-    {"Matmul_SumAxis1", "ik,jk->i", {noise({3, 2}), noise({3, 2})},
-     EIN_DIRECT(tabulate({3},
-                         [&](auto i) { return sum({3, 2}, [&](auto j, auto k) { return a(i, k) * b(j, k); }); }))},
-    {"Combined_Tensordot", "ikl,jkl->ij", {noise({2, 3, 4}), noise({2, 3, 4})},
-     EIN_DIRECT(tabulate({2, 2}, [&](auto i, auto j) {
-       return sum({3, 4}, [&](auto k, auto l) { return a(i, k, l) * b(j, k, l); });
-     }))},
-    {"Combined_TensordotSum", "ijm,lkm->", {noise({2, 3, 4}), noise({2, 3, 4})},
-     EIN_DIRECT(scalar(sum({2, 3, 2, 3, 4},
-                           [&](auto i, auto j, auto l, auto k, auto m) { return a(i, j, m) * b(l, k, m); })))},
-    {"Combined_TensordotSumAxis0", "ikl,jkl->j", {noise({2, 3, 4}), noise({2, 3, 4})},
-     EIN_DIRECT(tabulate({2}, [&](auto j) {
-       return sum({2, 3, 4}, [&](auto i, auto k, auto l) { return a(i, k, l) * b(j, k, l); });
-     }))},
+    {"Matmul_SumAxis0",
+     "ik,jk->j",
+     {noise({3, 2}), noise({3, 2})},
+     EIN_DIRECT(tabulate({3}, [&](auto j) { return sum({3, 2}, [&](auto i, auto k) { return a(i, k) * b(j, k); }); }))},
+    {"Matmul_SumAxis1",
+     "ik,jk->i",
+     {noise({3, 2}), noise({3, 2})},
+     EIN_DIRECT(tabulate({3}, [&](auto i) { return sum({3, 2}, [&](auto j, auto k) { return a(i, k) * b(j, k); }); }))},
+    {"Combined_Tensordot",
+     "ikl,jkl->ij",
+     {noise({2, 3, 4}), noise({2, 3, 4})},
+     EIN_DIRECT(tabulate(
+         {2, 2},
+         [&](auto i, auto j) { return sum({3, 4}, [&](auto k, auto l) { return a(i, k, l) * b(j, k, l); }); }))},
+    {"Combined_TensordotSum",
+     "ijm,lkm->",
+     {noise({2, 3, 4}), noise({2, 3, 4})},
+     EIN_DIRECT(scalar(
+         sum({2, 3, 2, 3, 4}, [&](auto i, auto j, auto l, auto k, auto m) { return a(i, j, m) * b(l, k, m); })))},
+    {"Combined_TensordotSumAxis0",
+     "ikl,jkl->j",
+     {noise({2, 3, 4}), noise({2, 3, 4})},
+     EIN_DIRECT(tabulate(
+         {2},
+         [&](auto j) { return sum({2, 3, 4}, [&](auto i, auto k, auto l) { return a(i, k, l) * b(j, k, l); }); }))},
     {"Combined_FourAxes", "ijm,lkm->ijkl", {noise({2, 3, 4}), noise({2, 3, 4})}, fourAxes},
-    {"Combined_OuterAxes", "ijm,lkm->il", {noise({2, 3, 4}), noise({2, 3, 4})},
-     EIN_DIRECT(tabulate({2, 2}, [&](auto i, auto l) {
-       return sum({3, 3, 4}, [&](auto j, auto k, auto m) { return a(i, j, m) * b(l, k, m); });
-     }))},
+    {"Combined_OuterAxes",
+     "ijm,lkm->il",
+     {noise({2, 3, 4}), noise({2, 3, 4})},
+     EIN_DIRECT(tabulate({2, 2},
+                         [&](auto i, auto l) {
+                           return sum({3, 3, 4}, [&](auto j, auto k, auto m) { return a(i, j, m) * b(l, k, m); });
+                         }))},
 };
 
 INSTANTIATE_TEST_SUITE_P(Examples, PuzzleLines, ::testing::ValuesIn(kExamples), nameOf);

@@ -51,22 +51,19 @@ TEST(Puzzles, Puzzle07_DotProduct) {
 
 TEST(Puzzles, Puzzle08_SumOverLastAxis) {
   const Array a = arange({2, 5});
-  EXPECT_TRUE(
-      gives("ij->i", {a}, tabulate({2}, [&](auto i) { return sum({5}, [&](auto j) { return a(i, j); }); })));
+  EXPECT_TRUE(gives("ij->i", {a}, tabulate({2}, [&](auto i) { return sum({5}, [&](auto j) { return a(i, j); }); })));
 }
 
 TEST(Puzzles, Puzzle09_SumOfProductOverFirstAxis) {
   const Array a = arange({2, 5}), b = arange({2, 5});
-  EXPECT_TRUE(gives("ij,ij->j", {a, b}, tabulate({5}, [&](auto j) {
-                      return sum({2}, [&](auto i) { return a(i, j) * b(i, j); });
-                    })));
+  EXPECT_TRUE(gives("ij,ij->j", {a, b},
+                    tabulate({5}, [&](auto j) { return sum({2}, [&](auto i) { return a(i, j) * b(i, j); }); })));
 }
 
 TEST(Puzzles, Puzzle10_SumOverMiddleAxis) {
   const Array a = arange({2, 3, 4});
-  EXPECT_TRUE(gives("ijk->ik", {a}, tabulate({2, 4}, [&](auto i, auto k) {
-                      return sum({3}, [&](auto j) { return a(i, j, k); });
-                    })));
+  EXPECT_TRUE(gives("ijk->ik", {a},
+                    tabulate({2, 4}, [&](auto i, auto k) { return sum({3}, [&](auto j) { return a(i, j, k); }); })));
 }
 
 // Diagonal and trace.
@@ -85,9 +82,8 @@ TEST(Puzzles, Puzzle12_Trace) {
 
 TEST(Puzzles, Puzzle13_BroadcastVector) {
   const Array a = arange({2, 3}), b = arange({3});
-  EXPECT_TRUE(gives("ij,j->i", {a, b}, tabulate({2}, [&](auto i) {
-                      return sum({3}, [&](auto j) { return a(i, j) * b(j); });
-                    })));
+  EXPECT_TRUE(gives("ij,j->i", {a, b},
+                    tabulate({2}, [&](auto i) { return sum({3}, [&](auto j) { return a(i, j) * b(j); }); })));
 }
 
 TEST(Puzzles, Puzzle14_BroadcastMatrix) {
@@ -106,8 +102,7 @@ TEST(Puzzles, Puzzle15_OuterProductOfVectors) {
 
 TEST(Puzzles, Puzzle16_OuterProductOfVectorAndMatrix) {
   const Array a = arange({3}), b = arange({2, 2});
-  EXPECT_TRUE(
-      gives("i,jk->ijk", {a, b}, tabulate({3, 2, 2}, [&](auto i, auto j, auto k) { return a(i) * b(j, k); })));
+  EXPECT_TRUE(gives("i,jk->ijk", {a, b}, tabulate({3, 2, 2}, [&](auto i, auto j, auto k) { return a(i) * b(j, k); })));
 }
 
 // Transposition and permutation.
@@ -125,9 +120,8 @@ TEST(Puzzles, Puzzle18_Permute) {
 
 TEST(Puzzles, Puzzle19_PermuteFourAxes) {
   const Array a = arange({2, 3, 4, 5});
-  EXPECT_TRUE(gives("ijkl->ljik", {a}, tabulate({5, 3, 2, 4}, [&](auto l, auto j, auto i, auto k) {
-                      return a(i, j, k, l);
-                    })));
+  EXPECT_TRUE(
+      gives("ijkl->ljik", {a}, tabulate({5, 3, 2, 4}, [&](auto l, auto j, auto i, auto k) { return a(i, j, k, l); })));
 }
 
 TEST(Puzzles, Puzzle20_MultiplyThenPermute) {
@@ -199,9 +193,8 @@ TEST(Puzzles, Puzzle28_TensordotSummedTransposed) {
 TEST(Puzzles, Puzzle29_EllipsisTranspose) {
   const Array a = noise({2, 3, 4, 5, 6, 7});
   EXPECT_TRUE(gives("...ij->...ji", {a},
-                    tabulate({2, 3, 4, 5, 7, 6}, [&](auto p, auto q, auto r, auto s, auto j, auto i) {
-                      return a(p, q, r, s, i, j);
-                    })));
+                    tabulate({2, 3, 4, 5, 7, 6},
+                             [&](auto p, auto q, auto r, auto s, auto j, auto i) { return a(p, q, r, s, i, j); })));
 }
 
 TEST(Puzzles, Puzzle30_EllipsisProduct) {
@@ -218,9 +211,8 @@ static const double kMasked = -std::numeric_limits<double>::infinity();
 TEST(Puzzles, Puzzle31_AttentionHead) {
   const Array x = noise({16, 10, 32}), wq = noise({32, 8}), wk = noise({32, 8}), wv = noise({32, 8});
   auto project = [&](const Array &w) {
-    return tabulate({16, 10, 8}, [&](auto b, auto l, auto k) {
-      return sum({32}, [&](auto d) { return x(b, l, d) * w(d, k); });
-    });
+    return tabulate({16, 10, 8},
+                    [&](auto b, auto l, auto k) { return sum({32}, [&](auto d) { return x(b, l, d) * w(d, k); }); });
   };
   const Array q = project(wq), k = project(wk), v = project(wv);
   const Array weights = softmax(tabulate({16, 10, 10}, [&](auto b, auto l, auto m) {

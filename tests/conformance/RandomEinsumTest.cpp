@@ -39,7 +39,7 @@ private:
   std::vector<std::vector<int64_t>> shapes;
   bool anyEllipsis = false;
 
-  int64_t extent() { return false ? 0 : random.of<int64_t>({1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17}); }
+  int64_t extent() { return random.oneIn(40) ? 0 : random.of<int64_t>({1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17}); }
 
   void makeTerms() {
     extents.clear(), ellipsis.clear(), terms.clear(), shapes.clear();
@@ -118,6 +118,6 @@ TEST_P(RandomEinsum, AsInterpreted) {
   EXPECT_TRUE(computesAsInterpreted(c));
 }
 
-INSTANTIATE_TEST_SUITE_P(Seed, RandomEinsum, ::testing::Range<uint64_t>(1, 3001), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Seed, RandomEinsum, ::testing::Range<uint64_t>(1, 301), ::testing::PrintToStringParamName());
 
 } // namespace

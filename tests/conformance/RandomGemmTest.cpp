@@ -10,7 +10,7 @@ using namespace ein::test;
 
 namespace {
 
-constexpr uint64_t kCases = 3000;
+constexpr uint64_t kCases = 300;
 /// A product of this many is left to smaller cases.
 constexpr double kMostProducts = 6e7;
 

@@ -71,8 +71,8 @@ std::string reproducer(const Case &c) {
 }
 
 ::testing::AssertionResult failure(const Case &c, const std::string &why) {
-  return ::testing::AssertionFailure() << why << "\n  seed " << c.seed
-                                       << (c.data == Data::Integers ? ", integers" : "") << "\n  " << reproducer(c);
+  return ::testing::AssertionFailure() << why << "\n  seed " << c.seed << (c.data == Data::Integers ? ", integers" : "")
+                                       << "\n  " << reproducer(c);
 }
 
 Expected<Execution> Execution::prepare(const Case &c) {
@@ -108,11 +108,10 @@ Expected<void> Execution::checkSurroundings() const {
   if (auto touch = touched()) {
     const bool isOperand = touch->tensor < operands.size();
     const einc::HostTensor &tensor = isOperand ? operands[touch->tensor] : results[touch->tensor - operands.size()];
-    return makeError(ErrorCode::Run, "byte " + std::to_string(touch->offset) + " of the " +
-                                         std::to_string(einc::storageElements(tensor.view.type) *
-                                                        byteSize(tensor.view.type.dtype)) +
-                                         " of " + (isOperand ? "operand " : "result ") + tensor.view.type.str() +
-                                         " was touched");
+    return makeError(ErrorCode::Run,
+                     "byte " + std::to_string(touch->offset) + " of the " +
+                         std::to_string(einc::storageElements(tensor.view.type) * byteSize(tensor.view.type.dtype)) +
+                         " of " + (isOperand ? "operand " : "result ") + tensor.view.type.str() + " was touched");
   }
   for (const einc::HostTensor &result : results)
     if (auto offset = writtenOutside(result))
@@ -146,8 +145,8 @@ static ::testing::AssertionResult equalsInterpreter(const Execution &execution) 
 
 ::testing::AssertionResult agreesWithInterpreter(const Execution &execution) {
   if (execution.source.data == Data::Integers) return equalsInterpreter(execution);
-  const einc::CheckReport report = einc::check(execution.program, einc::viewsOf(execution.operands),
-                                               einc::viewsOf(execution.results));
+  const einc::CheckReport report =
+      einc::check(execution.program, einc::viewsOf(execution.operands), einc::viewsOf(execution.results));
   if (report.fine) return ::testing::AssertionSuccess();
   return failure(execution.source, report.place + ", bound " + std::to_string(report.bound));
 }

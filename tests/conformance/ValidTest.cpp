@@ -62,9 +62,8 @@ std::vector<Entry> readEntries() {
   for (const json &entry : json::parse(file, nullptr, false)) {
     const std::vector<DType> dtypes = dtypesOf(entry);
     if (entry["tier"] != 1 || dtypes.empty()) continue;
-    entries.push_back({entry["id"], entry["expr"], entry["shapes"],
-                       entry.value("layout", std::vector<std::string>()), entry["out"],
-                       dtypes[entries.size() % dtypes.size()]});
+    entries.push_back({entry["id"], entry["expr"], entry["shapes"], entry.value("layout", std::vector<std::string>()),
+                       entry["out"], dtypes[entries.size() % dtypes.size()]});
   }
   return entries;
 }
