@@ -67,6 +67,7 @@ private:
   void parallelTrip(Value start, const Offsets &from);
   void lanesParallel(const Offsets &at);
   void sweep(const Offsets &row);
+  void hoisted(const Offsets &at);
   void sweepLoops(int d, const Offsets &at, Inner inner);
   void lanesReduced(const Offsets &at);
   void square(const Offsets &at);
@@ -160,7 +161,7 @@ SmallVector<NestEmitter::Offsets> NestEmitter::blockOf(const Offsets &at) {
 SmallVector<Value>
 NestEmitter::reducedLoops(int d, const Offsets &at, ValueRange carried,
                           llvm::function_ref<SmallVector<Value>(const Offsets &, ValueRange)> inner) {
-  while (d < int(dims.size()) && (!dims[d].reduced || d == p.lane)) ++d;
+  while (d < int(dims.size()) && (!dims[d].reduced || d == p.lane || d == p.hoist)) ++d;
   if (d == int(dims.size())) return inner(at, carried);
   auto [low, high] = bounds(d);
   return b.loop(low, high, 1, carried, [&](Value i, ValueRange now) {
@@ -212,7 +213,7 @@ Value NestEmitter::evaluate(const Offsets &at, const Run &run, Value acc) {
 
 void NestEmitter::storeRun(Value value, const Offsets &at, int64_t lanes, bool streaming) {
   const int64_t stride = p.lane < 0 || p.kind == Lanes::Reduced ? 0 : outputStride(p, partStrides, p.lane);
-  const bool adds = !overwrite && partStrides.empty() && reduction.combine != Combine::None;
+  const bool adds = (!overwrite && partStrides.empty() && reduction.combine != Combine::None) || p.hoist >= 0;
   if (stride == 1 || lanes == 1) {
     if (adds) value = emitCombine(b, reduction.combine, b.loadVector(lanes, memory[out], at[out]), value);
     return b.storeVector(value, memory[out], at[out], streaming);
@@ -438,11 +439,26 @@ void NestEmitter::square(const Offsets &at) {
   });
 }
 
+/// Lanes along a reduced loop, with the hoisted one around everything.
+void NestEmitter::hoisted(const Offsets &at) {
+  auto sums = [&](const Offsets &from) {
+    parallelLoops(parallelOrder(), from, [&](const Offsets &inner) { lanesReduced(inner); });
+  };
+  if (p.hoist < 0) return sums(at);
+  parallelLoops(parallelOrder(), at, [&](const Offsets &inner) {
+    for (const Offsets &row : blockOf(inner)) b.storeVector(initial(1), memory[out], row[out]);
+  });
+  auto [low, high] = bounds(p.hoist);
+  b.loop(low, high, 1, [&](Value i) {
+    position[p.hoist] = i;
+    sums(moved(at, p.hoist, i));
+  });
+}
+
 void NestEmitter::body(const Offsets &at) {
   switch (p.kind) {
   case Lanes::Parallel: return lanesParallel(at);
-  case Lanes::Reduced:
-    return parallelLoops(parallelOrder(), at, [&](const Offsets &inner) { lanesReduced(inner); });
+  case Lanes::Reduced: return hoisted(at);
   case Lanes::Square: return parallelLoops(parallelOrder(), at, [&](const Offsets &inner) { square(inner); });
   }
 }

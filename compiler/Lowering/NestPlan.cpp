@@ -42,6 +42,7 @@ std::string NestPlan::str() const {
   s << ", " << unroll << " vectors of " << lanes;
   if (block0 >= 0) s << ", " << factor0 << " values of loop " << block0;
   if (block1 >= 0) s << ", " << factor1 << " values of loop " << block1;
+  if (hoist >= 0) s << ", loop " << hoist << " outermost";
   if (sweep) s << ", sweeps of " << sweep;
   for (unsigned o = 0; o < shape.operands; ++o)
     if (isStaged(o)) s << ", operand " << o << " staged";
@@ -186,6 +187,11 @@ void chooseBlocks(NestPlan &plan, const CpuModel &cpu) {
   plan.unroll = std::clamp<int64_t>(sums / used, 1, plan.unroll);
 }
 
+/// Bytes of one operand that moved along every loop.
+double bytesOf(const NestShape &shape) {
+  return double(shape.points(false)) * double(shape.points(true)) * double(shape.elementBytes);
+}
+
 /// Sums of long rows: one pass over a stretch of the output takes several rows, instead of one narrow column
 /// of vectors walking every row's page. Pays when the operands do not fit L2.
 void chooseSweep(NestPlan &plan, const CpuModel &cpu) {
@@ -193,8 +199,27 @@ void chooseSweep(NestPlan &plan, const CpuModel &cpu) {
   if (plan.kind != Lanes::Parallel || plan.block0 >= 0 || shape.dims.empty() || !shape.dims.back().reduced) return;
   const LoopDim &lane = shape.dims[plan.lane];
   if (lane.strides[shape.output()] != 1 || lane.extent < 2 * plan.width() || shape.dims.back().extent < 2) return;
-  const double bytes = double(shape.points(false)) * double(shape.points(true)) * double(shape.elementBytes);
-  if (bytes > double(cpu.l2Bytes)) plan.sweep = std::min<int64_t>(8, shape.dims.back().extent);
+  // Rows shorter than a page are read one after the other: several at once would confuse the prefetcher.
+  const int64_t rows = lane.extent * shape.elementBytes < 4096 ? 1 : 8;
+  if (bytesOf(shape) > double(cpu.l2Bytes)) plan.sweep = std::min<int64_t>(rows, shape.dims.back().extent);
+}
+
+/// A reduced loop that walks the largest input in longer steps than a parallel loop does goes outermost
+/// where the output is small enough to stay in cache.
+void chooseHoist(NestPlan &plan, const CpuModel &cpu) {
+  const NestShape &shape = plan.shape;
+  if (plan.kind != Lanes::Reduced || bytesOf(shape) <= double(cpu.l2Bytes)) return;
+  if (shape.points(false) * shape.elementBytes > cpu.l2Bytes / 4) return;
+  int64_t widest = 0, parallel = 0;
+  for (int i = 0; i < int(shape.dims.size()); ++i)
+    for (unsigned o = 0; o < shape.output(); ++o) {
+      const int64_t stride = std::abs(shape.dims[i].strides[o]);
+      if (!shape.dims[i].reduced) parallel = std::max(parallel, stride);
+      else if (i != plan.lane && stride > widest) widest = stride, plan.hoist = i;
+    }
+  if (widest <= parallel || parallel == 0) plan.hoist = -1;
+  // Blocks may overlap at the end of their loop, which adding does not bear.
+  else plan.block0 = plan.block1 = -1, plan.factor0 = plan.factor1 = 1;
 }
 
 void chooseUnroll(NestPlan &plan, bool mayRepeat) {
@@ -249,7 +274,7 @@ NestPlan planNest(const NestShape &shape, const CpuModel &cpu, bool overwrite) {
     chooseLane(plan, cpu, overwrite);
     chooseUnroll(plan, overwrite);
     if (overwrite) chooseBlocks(plan, cpu);
-    if (overwrite) chooseSweep(plan, cpu);
+    if (overwrite) chooseSweep(plan, cpu), chooseHoist(plan, cpu);
   }
   plan.streaming = overwrite && shape.points(true) == 1 && mayStream(plan, cpu);
   chooseSplit(plan, cpu);

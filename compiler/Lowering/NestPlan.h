@@ -32,6 +32,8 @@ struct NestPlan {
   int near = -1;            ///< parallel loop moved to just around the innermost one
   int64_t sweep = 0;        ///< Parallel: steps of the innermost reduced loop done per pass over a stretch of the
                             ///< output that stays in L1; 0: each vector is summed at once
+  int hoist = -1;           ///< Reduced: reduced loop run outside the parallel ones, adding to an output that
+                            ///< stays in cache, so that the input is read in the order in which it lies
   int64_t staged = 0;       ///< set of operands (bits) copied to scratch memory first, adjacent along the lanes
   bool streaming = false;   ///< stores go past the caches where the output is aligned
   int split = -1;           ///< loop split over the team; -1: serial
