@@ -37,7 +37,7 @@ bool ContractionPlan::fits() const {
     const int64_t k = depth.size(), last = k % kc ? k % kc : std::min(k, kc);
     switch (packing) {
     case Packing::None: return side.affine(o).has_value() && depth.affine(o).has_value();
-    case Packing::Rows: return side.contiguous(o, side.affine(o) ? 2 : width);
+    case Packing::Rows: return side.contiguous(o, side.affine(o) ? std::min<int64_t>(width, 2) : width);
     case Packing::Transpose: return depth.contiguous(o, lanes) && last >= lanes && (depth.affine(o) || k % lanes == 0);
     case Packing::Cross: return square > 0 && lanes == square && square % nv == 0 && o == 1;
     case Packing::Gather: return true;

@@ -102,20 +102,26 @@ TEST(ContractionPlan, LanesFollowTheOutputsUnitStride) {
 
 TEST(ContractionPlan, APackingReadsWhatIsAdjacent) {
   everyPlan([](const ContractionPlan &p, const NestShape &, const CpuModel &) {
-    auto law = [&](Packing packing, const IndexGroup &side, unsigned o) {
+    EXPECT_TRUE(p.fits());
+    auto law = [&](Packing packing, const IndexGroup &side, unsigned o, int64_t run) {
       const int64_t lastBlock = p.depth.size() - (p.depthBlocks() - 1) * p.kc;
       switch (packing) {
       case Packing::None: EXPECT_TRUE(side.affine(o) && p.depth.affine(o)); break;
-      case Packing::Rows: EXPECT_TRUE(side.contiguous(o, p.lanes)); break;
+      case Packing::Rows: EXPECT_TRUE(side.contiguous(o, run)); break;
       case Packing::Transpose: // whole squares: each block is as deep as a vector is long
         EXPECT_TRUE(p.depth.contiguous(o, p.lanes));
         EXPECT_GE(lastBlock, p.lanes);
         break;
+      case Packing::Cross: // whole squares of columns
+        EXPECT_EQ(p.lanes, p.square);
+        EXPECT_EQ(p.cols.size() % (p.square * p.square), 0);
+        EXPECT_EQ(p.colPanels % p.colUnit() == 0 || p.colPanels == p.allColPanels(), true);
+        break;
       case Packing::Gather: break;
       }
     };
-    law(p.packRows, p.rows, 0);
-    law(p.packCols, p.cols, 1);
+    law(p.packRows, p.rows, 0, p.mr);
+    law(p.packCols, p.cols, 1, p.lanes);
     if (p.packCols == Packing::None) { // whole vectors, also at the edge
       EXPECT_EQ(p.cols.affine(1), 1);
       EXPECT_EQ(p.cols.size() % p.lanes, 0);
@@ -135,8 +141,9 @@ TEST(ContractionPlan, ASplitIsEven) {
     EXPECT_EQ(p.colsOuter, !cols) << "the other side is the one packed together";
     const int64_t all = cols ? p.allColPanels() : p.allRowPanels(), perBlock = cols ? p.colPanels : p.rowPanels;
     const int64_t blocks = (all + perBlock - 1) / perBlock, most = (blocks + p.threads - 1) / p.threads;
-    // Blocks are whole panels, so a thread may get one panel more than its share in each of its blocks.
-    EXPECT_LE(double(most * perBlock), double(all) / double(p.threads) + double(most));
+    // Blocks are whole panels (or squares), so a thread may get one more than its share in each of its blocks.
+    const int64_t unit = cols ? p.colUnit() : 1;
+    EXPECT_LE(double(most * perBlock), double(all) / double(p.threads) + double(most * unit));
   });
 }
 
