@@ -75,15 +75,17 @@ Expected<std::vector<TensorType>> resultTypes(const Program &program, const Comp
   std::vector<TensorType> types;
   if (!options.resultStrides.empty() && options.resultStrides.size() != program.outputs.size())
     return makeError(ErrorCode::Layout, "result strides for " + std::to_string(options.resultStrides.size()) +
-                                            " results, but the expression has " + std::to_string(program.outputs.size()));
+                                            " results, but the expression has " +
+                                            std::to_string(program.outputs.size()));
   for (size_t i = 0; i < program.outputs.size(); ++i) {
     TensorType type = program.typeOf(program.outputs[i]);
     if (!options.resultStrides.empty() && !options.resultStrides[i].empty()) type.strides = options.resultStrides[i];
     if (auto ok = type.verify(); !ok) return ok.error();
     for (int64_t d = 0; d < type.rank(); ++d)
       if (type.strides[d] == 0 && type.shape[d] > 1)
-        return makeError(ErrorCode::Layout, "result " + std::to_string(i) + " has stride 0 in dimension " +
-                                                std::to_string(d) + ": its elements would overlap",
+        return makeError(ErrorCode::Layout,
+                         "result " + std::to_string(i) + " has stride 0 in dimension " + std::to_string(d) +
+                             ": its elements would overlap",
                          "give every dimension of a result its own elements");
     types.push_back(type);
   }
@@ -123,8 +125,8 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   context.loadDialect<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::func::FuncDialect,
                       mlir::LLVM::LLVMDialect, mlir::linalg::LinalgDialect, mlir::math::MathDialect,
-                      mlir::memref::MemRefDialect, mlir::omp::OpenMPDialect, mlir::scf::SCFDialect,
-                      mlir::ub::UBDialect, mlir::vector::VectorDialect>();
+                      mlir::memref::MemRefDialect, mlir::omp::OpenMPDialect, mlir::scf::SCFDialect, mlir::ub::UBDialect,
+                      mlir::vector::VectorDialect>();
   DiagnosticText diagnostics(context);
 
   mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, request.operands, *results);
@@ -132,8 +134,10 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
   for (PipelineStep &step : cpuPipeline(host->model)) {
     mlir::PassManager passes(&context);
     passes.enableVerifier(!request.dumpStages.empty());
-    if (step.onFunctions) passes.addNestedPass<mlir::func::FuncOp>(std::move(step.pass));
-    else passes.addPass(std::move(step.pass));
+    if (step.onFunctions)
+      passes.addNestedPass<mlir::func::FuncOp>(std::move(step.pass));
+    else
+      passes.addPass(std::move(step.pass));
     if (failed(passes.run(*module))) return diagnostics.error(step.stage);
     recorder.end(step.stage, [&] { return print(*module); });
   }
@@ -141,9 +145,9 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
   result.module.workspaceBytes = number("ein.workspace_bytes");
   result.module.threads = int32_t(number("ein.threads"));
   if (request.options.memoryLimit && result.module.workspaceBytes > request.options.memoryLimit)
-    return makeError(ErrorCode::Limit, "the kernel needs " + std::to_string(result.module.workspaceBytes) +
-                                           " bytes of workspace, above the limit of " +
-                                           std::to_string(request.options.memoryLimit),
+    return makeError(ErrorCode::Limit,
+                     "the kernel needs " + std::to_string(result.module.workspaceBytes) +
+                         " bytes of workspace, above the limit of " + std::to_string(request.options.memoryLimit),
                      "raise the limit to at least " + std::to_string(result.module.workspaceBytes));
 
   llvm::LLVMContext llvmContext;

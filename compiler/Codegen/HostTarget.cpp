@@ -21,9 +21,9 @@ std::unique_ptr<llvm::TargetMachine> HostTarget::createMachine() const {
   std::string error;
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target) return nullptr;
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, cpu, features, llvm::TargetOptions(), llvm::Reloc::PIC_, llvm::CodeModel::Small,
-      llvm::CodeGenOptLevel::Default));
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(triple, cpu, features, llvm::TargetOptions(),
+                                                                          llvm::Reloc::PIC_, llvm::CodeModel::Small,
+                                                                          llvm::CodeGenOptLevel::Default));
 }
 
 /// A cache size from the C library, or a usual one where it does not know.
@@ -34,14 +34,16 @@ static int64_t cacheBytes(int name, int64_t usual) {
 
 Expected<HostTarget> hostTarget(const Target &target) {
   const llvm::StringMap<bool> has = llvm::sys::getHostCPUFeatures();
-  const bool avx512 = has.lookup("avx512f") && has.lookup("avx512vl") && has.lookup("avx512dq") && has.lookup("avx512bw");
+  const bool avx512 =
+      has.lookup("avx512f") && has.lookup("avx512vl") && has.lookup("avx512dq") && has.lookup("avx512bw");
   const bool avx2 = has.lookup("avx2") && has.lookup("fma");
   HostTarget host;
   bool wide = avx512, fused = avx2;
   if (target.cpu.empty()) {
     host.cpu = llvm::sys::getHostCPUName().str();
     for (const auto &feature : has)
-      host.features += (host.features.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") + feature.first().str();
+      host.features +=
+          (host.features.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") + feature.first().str();
   } else {
     if ((target.cpu == "x86-64-v4" && !avx512) || (target.cpu == "x86-64-v3" && !avx2))
       return makeError(ErrorCode::Unsupported, "this CPU does not have " + target.cpu,

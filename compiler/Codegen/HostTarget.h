@@ -14,7 +14,7 @@ namespace ein {
 /// A CPU by name and feature string, as LLVM knows them.
 struct HostTarget {
   std::string cpu, features;
-  CpuModel model;  ///< vectors from the features, caches from the machine; `threads` is the caller's
+  CpuModel model; ///< vectors from the features, caches from the machine; `threads` is the caller's
 
   std::unique_ptr<llvm::TargetMachine> createMachine() const;
 };

@@ -80,9 +80,10 @@ Expected<std::string> linkSharedObject(llvm::StringRef object) {
   if (!made) made = mkdtemp(fallback);
   if (!made) return makeError(ErrorCode::Compile, "neither /dev/shm nor /tmp can hold the linker's output");
   const std::string from = "/proc/self/fd/" + std::to_string(input.fd), to = std::string(made) + "/kernel.so";
-  const char *arguments[] = {"ld.lld", "-shared", "--no-mmap-output-file", "--threads=1", "-z", "now",
-                             "--hash-style=gnu", "--build-id=none", "-O0", "-z", "noexecstack", "-o", to.c_str(),
-                             from.c_str()};
+  const char *arguments[] = {"ld.lld",   "-shared",   "--no-mmap-output-file", "--threads=1",
+                             "-z",       "now",       "--hash-style=gnu",      "--build-id=none",
+                             "-O0",      "-z",        "noexecstack",           "-o",
+                             to.c_str(), from.c_str()};
   std::string diagnostics, image;
   llvm::raw_string_ostream stream(diagnostics);
   const lld::DriverDef driver{lld::Gnu, &lld::elf::link};

@@ -27,7 +27,7 @@ void prepareModule(llvm::Module &module, llvm::TargetMachine &machine, llvm::Str
     if (f.isDeclaration()) continue;
     f.addFnAttr("target-cpu", machine.getTargetCPU());
     f.addFnAttr("target-features", machine.getTargetFeatureString());
-    f.setDoesNotThrow();  // no unwind tables
+    f.setDoesNotThrow(); // no unwind tables
     if (f.getName() != entry) f.setLinkage(llvm::GlobalValue::InternalLinkage);
     earlyCse.run(f, analyses);
   }

@@ -9,14 +9,16 @@ namespace ein {
 
 /// How a body combines with the output.
 enum class Combine : uint8_t {
-  None,  ///< pointwise: the yielded value replaces the output
-  Add, Max, Min,
+  None, ///< pointwise: the yielded value replaces the output
+  Add,
+  Max,
+  Min,
 };
 
 /// A body split at its reduction: the output becomes combine(output, term).
 struct Reduction {
   Combine combine = Combine::None;
-  mlir::Value term;  ///< in the body
+  mlir::Value term; ///< in the body
 };
 
 /// Analyses the body of `op`; None where it ignores the output. Fails (empty) where the output is used in

@@ -71,7 +71,7 @@ void chooseBlocks(ContractionPlan &p, const CpuModel &cpu) {
   const int64_t shared = std::max<int64_t>(3072, cpu.l3Bytes / 16 / p.elementBytes / p.kc);
   const int64_t rowsAll = p.allRowPanels(), colsAll = p.allColPanels();
   p.colPanels = std::clamp<int64_t>(own / p.nr(), 1, colsAll);
-  p.colsOuter = p.colPanels == colsAll;  // one block of columns: pack it once, stream rows past it
+  p.colsOuter = p.colPanels == colsAll; // one block of columns: pack it once, stream rows past it
   p.rowPanels = std::clamp<int64_t>((p.colsOuter ? own : shared) / p.mr, 1, rowsAll);
   p.colPanels = std::min(roundUp(p.colPanels, p.colUnit()), colsAll);
 }
@@ -84,8 +84,8 @@ double predict(const ContractionPlan &p, const CpuModel &cpu) {
   // A sliver of rows is read once per panel of columns: it should stay in L1.
   if (p.mr * p.kc * p.elementBytes > cpu.l1Bytes / 2) compute *= 1.1;
   const int64_t rowBlocks = (p.allRowPanels() + p.rowPanels - 1) / p.rowPanels;
-  const double pack = m * k * packingCost(p.packRows) +
-                      n * k * packingCost(p.packCols) * double(p.colsOuter ? 1 : rowBlocks);
+  const double pack =
+      m * k * packingCost(p.packRows) + n * k * packingCost(p.packCols) * double(p.colsOuter ? 1 : rowBlocks);
   const double store = m * n * double(p.depthBlocks()) * (p.contiguousStore ? 2.0 / double(p.lanes) : 3);
   return double(p.batch.size()) * (compute + pack + store);
 }

@@ -32,7 +32,8 @@ double ContractionPlan::flops() const {
 }
 
 bool ContractionPlan::fits() const {
-  if (lanes < 1 || mr < 1 || nv < 1 || kc < 1 || kUnroll < 1 || rowPanels < 1 || colPanels < 1 || threads < 1) return false;
+  if (lanes < 1 || mr < 1 || nv < 1 || kc < 1 || kUnroll < 1 || rowPanels < 1 || colPanels < 1 || threads < 1)
+    return false;
   auto packs = [&](Packing packing, const IndexGroup &side, unsigned o, int64_t width) {
     const int64_t k = depth.size(), last = k % kc ? k % kc : std::min(k, kc);
     switch (packing) {
@@ -75,9 +76,9 @@ std::string ContractionPlan::str() const {
   s << "contraction b=" << batch.size() << " m=" << rows.size() << " n=" << cols.size() << " k=" << depth.size()
     << "; lanes along operand " << (swapped ? 0 : 1) << "; tile " << mr << "x" << nr() << " (" << nv << " vectors of "
     << lanes << "), k unrolled by " << kUnroll << "; blocks k=" << kc << " rows=" << rowPanels * mr
-    << " cols=" << colPanels * nr() << ", " << (colsOuter ? "cols" : "rows") << " shared; packing rows="
-    << name(packRows) << " cols=" << name(packCols) << "; split " << name(split) << " over " << threads
-    << "; store " << (contiguousStore ? "vectors" : "elements") << "; " << reason << "; predicted "
+    << " cols=" << colPanels * nr() << ", " << (colsOuter ? "cols" : "rows")
+    << " shared; packing rows=" << name(packRows) << " cols=" << name(packCols) << "; split " << name(split) << " over "
+    << threads << "; store " << (contiguousStore ? "vectors" : "elements") << "; " << reason << "; predicted "
     << int64_t(std::ceil(predictedCycles / 1e3)) << " thousand cycles of a core";
   return s.str();
 }
@@ -109,19 +110,23 @@ void classify(const NestShape &shape, ContractionPlan &plan) {
     LoopDim g = d;
     g.strides = {d.strides[s], d.strides[v], d.strides[2]};
     const bool inS = g.strides[0] != 0, inV = g.strides[1] != 0;
-    if (d.reduced) plan.depth.dims.push_back(g);
-    else if (inS && inV) plan.batch.dims.push_back(g);
-    else if (inV) plan.cols.dims.push_back(g);
-    else plan.rows.dims.push_back(g);
+    if (d.reduced)
+      plan.depth.dims.push_back(g);
+    else if (inS && inV)
+      plan.batch.dims.push_back(g);
+    else if (inV)
+      plan.cols.dims.push_back(g);
+    else
+      plan.rows.dims.push_back(g);
   }
   if (plan.square) cutSquares(plan.cols, plan.square);
   // Rows may come in any order: in the one in which their operand has them adjacent.
-  std::stable_sort(plan.rows.dims.begin(), plan.rows.dims.end(), [](const LoopDim &a, const LoopDim &b) {
-    return std::abs(a.strides[0]) > std::abs(b.strides[0]);
-  });
+  std::stable_sort(plan.rows.dims.begin(), plan.rows.dims.end(),
+                   [](const LoopDim &a, const LoopDim &b) { return std::abs(a.strides[0]) > std::abs(b.strides[0]); });
   // The contracted loops in the order in which the operand that has them adjacent walks them.
   std::stable_sort(plan.depth.dims.begin(), plan.depth.dims.end(), [](const LoopDim &a, const LoopDim &b) {
-    return std::min(std::abs(a.strides[0]), std::abs(a.strides[1])) > std::min(std::abs(b.strides[0]), std::abs(b.strides[1]));
+    return std::min(std::abs(a.strides[0]), std::abs(a.strides[1])) >
+           std::min(std::abs(b.strides[0]), std::abs(b.strides[1]));
   });
 }
 

@@ -23,11 +23,11 @@ struct IndexGroup {
 
 /// How panels of an operand are made.
 enum class Packing : uint8_t {
-  None,       ///< the micro-kernel reads the operand in place
-  Rows,       ///< adjacent elements are neighbours in the panel: vector copies
-  Transpose,  ///< adjacent elements follow the contracted index: in-register transposes
-  Cross,      ///< adjacent elements follow another column index: in-register transposes between panels
-  Gather,     ///< element by element, from offset tables where the group is not affine
+  None,      ///< the micro-kernel reads the operand in place
+  Rows,      ///< adjacent elements are neighbours in the panel: vector copies
+  Transpose, ///< adjacent elements follow the contracted index: in-register transposes
+  Cross,     ///< adjacent elements follow another column index: in-register transposes between panels
+  Gather,    ///< element by element, from offset tables where the group is not affine
 };
 
 /// What is split over the team. `Depth`: each thread sums a part of the contracted index into a result of
@@ -45,14 +45,14 @@ struct ContractionPlan {
   int64_t kc = 1, kUnroll = 1;          ///< depth of a block, unrolling of the innermost loop
   int64_t rowPanels = 1, colPanels = 1; ///< panels in one cache block of each side
   Packing packRows = Packing::Gather, packCols = Packing::Gather;
-  int64_t square = 0;                   ///< Cross: side of the squares that the columns are cut into
-  bool colsOuter = false;               ///< cols are packed once and shared; rows are packed per block
-  bool contiguousStore = true;          ///< a tile's rows are adjacent elements of the output
+  int64_t square = 0;          ///< Cross: side of the squares that the columns are cut into
+  bool colsOuter = false;      ///< cols are packed once and shared; rows are packed per block
+  bool contiguousStore = true; ///< a tile's rows are adjacent elements of the output
   Split split = Split::Serial;
   int64_t threads = 1;
   int64_t elementBytes = 4;
-  double predictedCycles = 0;           ///< of one core for all the work
-  std::string reason;                   ///< why this split and not another
+  double predictedCycles = 0; ///< of one core for all the work
+  std::string reason;         ///< why this split and not another
 
   int64_t nr() const { return nv * lanes; }
   int64_t depthBlocks() const { return (depth.size() + kc - 1) / kc; }

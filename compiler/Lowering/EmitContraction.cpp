@@ -20,10 +20,8 @@ ContractionScratch::ContractionScratch(const ContractionPlan &p) {
   rowsS = table(p.rows, 0), rowsC = table(p.rows, 2);
   colsV = table(p.cols, 1), colsC = table(p.cols, 2);
   depthS = table(p.depth, 0), depthV = table(p.depth, 1);
-  const int64_t rowBytes =
-      p.packRows == Packing::None ? 0 : align64(p.rowPanels * p.rowPanelStride() * p.elementBytes);
-  const int64_t colBytes =
-      p.packCols == Packing::None ? 0 : align64(p.colPanels * p.colPanelStride() * p.elementBytes);
+  const int64_t rowBytes = p.packRows == Packing::None ? 0 : align64(p.rowPanels * p.rowPanelStride() * p.elementBytes);
+  const int64_t colBytes = p.packCols == Packing::None ? 0 : align64(p.colPanels * p.colPanelStride() * p.elementBytes);
   tileBytes = align64(p.mr * p.nr() * p.elementBytes);
   sharedBytes = p.colsOuter ? colBytes : rowBytes;
   privateBytes = (p.colsOuter ? rowBytes : colBytes) + tileBytes;
@@ -80,7 +78,7 @@ Value ContractionEmitter::batchOffset(Value index, unsigned o, int64_t base) {
 /// Fills the offset tables of the groups that no single stride walks.
 void ContractionEmitter::emitTables(ValueRange pointers) {
   const std::tuple<const IndexGroup *, unsigned, int64_t> tables[] = {
-      {&p.rows, 0, layout.rowsS}, {&p.rows, 2, layout.rowsC},  {&p.cols, 1, layout.colsV},
+      {&p.rows, 0, layout.rowsS}, {&p.rows, 2, layout.rowsC},   {&p.cols, 1, layout.colsV},
       {&p.cols, 2, layout.colsC}, {&p.depth, 0, layout.depthS}, {&p.depth, 1, layout.depthV}};
   if (llvm::all_of(tables, [](auto &t) { return std::get<2>(t) < 0; })) return;
   auto fn = b.function(name + "_offsets", 4, 1, [&](ValueRange args, ValueRange) {
@@ -131,14 +129,15 @@ void ContractionEmitter::privateBlock(const Point &at, Range shared, Value share
 /// for shared block, for depth block: pack it, then every private block. `inBlock` does what is inside.
 void ContractionEmitter::sharedBlocks(llvm::function_ref<void(Value first, Value kb)> inBlock) {
   const int64_t all = p.colsOuter ? p.allColPanels() : p.allRowPanels();
-  b.loop(0, all, p.colsOuter ? p.colPanels : p.rowPanels, [&](Value first) {
-    b.loop(firstBlock, lastBlock, 1, [&](Value kb) { inBlock(first, kb); });
-  });
+  b.loop(0, all, p.colsOuter ? p.colPanels : p.rowPanels,
+         [&](Value first) { b.loop(firstBlock, lastBlock, 1, [&](Value kb) { inBlock(first, kb); }); });
 }
 
 void ContractionEmitter::packShared(const Point &at, Range range, Value pack) {
-  if (p.colsOuter) packCols(at, range, pack);
-  else packRows(at, range, pack);
+  if (p.colsOuter)
+    packCols(at, range, pack);
+  else
+    packRows(at, range, pack);
 }
 
 ContractionEmitter::Range ContractionEmitter::sharedRange(Value first) {
@@ -180,8 +179,10 @@ void ContractionEmitter::emitByBatch(ValueRange pointers) {
                [&](Value mine) { privateBlock(at, range, shared, mine, own); });
       });
     };
-    if (p.batch.size() == 1) one(b.c(0));
-    else b.loop(low, high, 1, one);
+    if (p.batch.size() == 1)
+      one(b.c(0));
+    else
+      b.loop(low, high, 1, one);
   });
   b.parallelChunks(p.threads, fn, pointers);
 }

@@ -15,7 +15,7 @@ struct ContractionScratch {
   int64_t rowsS, rowsC, colsV, colsC, depthS, depthV;
   int64_t shared = 0, sharedBytes = 0;
   int64_t own = 0, privateBytes = 0, tileBytes = 0;
-  int64_t parts = 0, partElements = 0;  ///< results of the threads when the depth is split
+  int64_t parts = 0, partElements = 0; ///< results of the threads when the depth is split
   int64_t total = 0;
 };
 
@@ -41,8 +41,8 @@ private:
   };
   /// A batch and a block of the contracted index.
   struct Point {
-    Value s, v, c;       ///< offsets of the batch in the operands
-    Value kb, depth;     ///< number of the block, elements in it
+    Value s, v, c;   ///< offsets of the batch in the operands
+    Value kb, depth; ///< number of the block, elements in it
   };
   /// How the micro-kernel walks an operand: element (k, i) is at base + k * perDepth + i * perElement.
   struct Sliver {
@@ -91,7 +91,8 @@ private:
   llvm::SmallVector<Value> multiply(Tile tile, const Sliver &rows, const Sliver &cols, Value depth);
   void writeTile(const Point &at, Tile tile, Value row, Value col, llvm::ArrayRef<Value> sums, Value spill);
   void writeVectors(const Point &at, Tile tile, Value row, Value col, llvm::ArrayRef<Value> sums, bool add);
-  void writeElements(const Point &at, Tile tile, Value row, Value col, llvm::ArrayRef<Value> sums, Value spill, bool add);
+  void writeElements(const Point &at, Tile tile, Value row, Value col, llvm::ArrayRef<Value> sums, Value spill,
+                     bool add);
   int64_t vectorsOf(int64_t cols) const { return (cols + p.lanes - 1) / p.lanes; }
 
   NestBuilder &b;
@@ -101,7 +102,7 @@ private:
   std::string name;
   ContractionScratch layout;
   Value memS, memV, memC, scratch;
-  Value firstBlock, lastBlock;  ///< of the depth, for this thread
+  Value firstBlock, lastBlock; ///< of the depth, for this thread
   Offsets rowsS, rowsC, colsV, colsC, depthS, depthV;
 };
 

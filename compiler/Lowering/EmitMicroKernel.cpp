@@ -62,13 +62,17 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
     return now;
   });
   if (even) return sums;
-  return b.loop(whole, depth, 1, sums, [&](Value k, ValueRange carried) { return step(k, SmallVector<Value>(carried)); });
+  return b.loop(whole, depth, 1, sums,
+                [&](Value k, ValueRange carried) { return step(k, SmallVector<Value>(carried)); });
 }
 
-void ContractionEmitter::writeTile(const Point &at, Tile tile, Value row, Value col, ArrayRef<Value> sums, Value spill) {
+void ContractionEmitter::writeTile(const Point &at, Tile tile, Value row, Value col, ArrayRef<Value> sums,
+                                   Value spill) {
   auto write = [&](bool add) {
-    if (p.contiguousStore || colsC.stride == 1) writeVectors(at, tile, row, col, sums, add);
-    else writeElements(at, tile, row, col, sums, spill, add);
+    if (p.contiguousStore || colsC.stride == 1)
+      writeVectors(at, tile, row, col, sums, add);
+    else
+      writeElements(at, tile, row, col, sums, spill, add);
   };
   if (!overwrite && p.split != Split::Depth) return write(true);
   if (p.depthBlocks() == 1) return write(false);
@@ -77,7 +81,8 @@ void ContractionEmitter::writeTile(const Point &at, Tile tile, Value row, Value 
 }
 
 /// Rows of the tile are adjacent in the output. The last vector of an edge is stored in halving pieces.
-void ContractionEmitter::writeVectors(const Point &at, Tile tile, Value row, Value col, ArrayRef<Value> sums, bool add) {
+void ContractionEmitter::writeVectors(const Point &at, Tile tile, Value row, Value col, ArrayRef<Value> sums,
+                                      bool add) {
   const int64_t vectors = vectorsOf(tile.cols);
   SmallVector<Value> cols;
   for (int64_t c = 0; c < vectors; ++c)

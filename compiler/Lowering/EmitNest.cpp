@@ -1,6 +1,5 @@
-// The nest of pointwise operations, reductions and thin contractions: lanes along one loop, no packing.
-#include "compiler/Lowering/BodyEmitter.h"
-#include "compiler/Lowering/Emit.h"
+// The loops and operands of a plain nest: pointwise operations, reductions, thin contractions.
+#include "compiler/Lowering/EmitNest.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -22,75 +21,7 @@ int64_t scratchBytes(const NestPlan &plan) {
   return bytes;
 }
 
-namespace {
-
-class NestEmitter {
-public:
-  NestEmitter(NestBuilder &b, const NestPlan &plan, linalg::LinalgOp op, ArrayRef<NestOperand> operands,
-              bool overwrite, StringRef name)
-      : b(b), p(plan), dims(plan.shape.dims), op(op), operands(operands), overwrite(overwrite), name(name),
-        reduction(*analyseReduction(op)), out(plan.shape.output()) {}
-
-  void emit(Value scratch);
-
-private:
-  using Offsets = SmallVector<Value>;  ///< by operand
-  using Inner = llvm::function_ref<void(const Offsets &)>;
-
-  /// How the lanes lie in one evaluation of the body.
-  struct Run {
-    int64_t lanes;
-    int lane;        ///< loop they follow
-    Value position;  ///< value of that loop at lane 0
-  };
-
-  void bind(ValueRange pointers, Value thread);
-  Offsets moved(const Offsets &from, int d, Value by);
-  Offsets moved(const Offsets &from, int d, int64_t by) { return moved(from, d, b.c(by)); }
-  std::pair<Value, Value> bounds(int d);
-  SmallVector<int> parallelOrder() const;
-  void parallelLoops(ArrayRef<int> order, const Offsets &at, Inner inner);
-  SmallVector<Value> reducedLoops(int d, const Offsets &at, ValueRange carried,
-                                  llvm::function_ref<SmallVector<Value>(const Offsets &, ValueRange)> inner);
-  SmallVector<Offsets> blockOf(const Offsets &at);
-  Value loadRun(unsigned operand, Value offset, const Run &run);
-  Value elementRun(Value memory, Value offset, int64_t stride, int64_t lanes);
-  Value evaluate(const Offsets &at, const Run &run, Value acc);
-  Value indexValues(int64_t source, const Run &run);
-  void storeRun(Value value, const Offsets &at, int64_t lanes, bool streaming);
-  Value restOf(const Offsets &row, int64_t begin, int64_t end);
-  Value initial(int64_t lanes) { return b.constant(identityOf(reduction.combine), lanes); }
-  Value fold(Value vector);
-
-  using Trip = llvm::function_ref<void(Value start, const Offsets &)>;
-  void laneTrips(const Offsets &at, Trip trip);
-  void parallelTrip(Value start, const Offsets &from);
-  void lanesParallel(const Offsets &at);
-  void sweep(const Offsets &row);
-  void hoisted(const Offsets &at);
-  void sweepLoops(int d, const Offsets &at, Inner inner);
-  void lanesReduced(const Offsets &at);
-  void square(const Offsets &at);
-  void body(const Offsets &at);
-  void combineParts(ValueRange pointers);
-  void stage(ValueRange pointers);
-
-  NestBuilder &b;
-  const NestPlan &p;
-  const std::vector<LoopDim> &dims;
-  linalg::LinalgOp op;
-  ArrayRef<NestOperand> operands;
-  bool overwrite;
-  std::string name;
-  Reduction reduction;
-  unsigned out;
-  SmallVector<Value> memory;
-  SmallVector<Value> position;  ///< value of each loop, where it is known
-  SmallVector<int64_t> partStrides;  ///< of the output when each thread writes its own part
-  Value thread, aligned;
-};
-
-int64_t outputStride(const NestPlan &p, ArrayRef<int64_t> parts, int d) {
+static int64_t outputStride(const NestPlan &p, ArrayRef<int64_t> parts, int d) {
   return parts.empty() ? p.shape.dims[d].strides.back() : parts[d];
 }
 
@@ -178,7 +109,7 @@ Value NestEmitter::elementRun(Value from, Value offset, int64_t stride, int64_t 
 }
 
 Value NestEmitter::loadRun(unsigned o, Value offset, const Run &run) {
-  if (!memory[o]) {  // a scalar operand
+  if (!memory[o]) { // a scalar operand
     auto constant = op->getOperand(o).getDefiningOp<arith::ConstantOp>();
     return b.constant(cast<FloatAttr>(constant.getValue()).getValueAsDouble(), run.lanes);
   }
@@ -223,236 +154,6 @@ void NestEmitter::storeRun(Value value, const Offsets &at, int64_t lanes, bool s
     if (adds) element = emitCombine(b, reduction.combine, b.load(memory[out], offset), element);
     b.store(element, memory[out], offset);
   }
-}
-
-/// Combines the lanes of a vector into a vector of one, halving it.
-Value NestEmitter::fold(Value vector) {
-  for (int64_t n = cast<VectorType>(vector.getType()).getNumElements(); n > 1; n /= 2) {
-    vector = emitCombine(b, reduction.combine, b.slice(vector, 0, n / 2), b.slice(vector, n / 2, n / 2));
-  }
-  return vector;
-}
-
-/// Trips of the lane loop; the last one moves back to end with it.
-void NestEmitter::laneTrips(const Offsets &at, Trip trip) {
-  if (p.lane < 0) return trip(b.c(0), at);
-  const int64_t extent = dims[p.lane].extent;
-  auto [low, high] = bounds(p.lane);
-  b.loop(low, high, 1, [&](Value i) {
-    Value start = b.mul(i, p.width());
-    if (extent % p.width()) start = b.min(start, b.c(extent - p.width()));
-    trip(start, moved(at, p.lane, start));
-  });
-}
-
-/// The vectors of one trip for every value of the blocked loops, with their reductions.
-void NestEmitter::parallelTrip(Value start, const Offsets &from) {
-  auto along = [&](const Offsets &at, int64_t u) { return p.lane < 0 ? at : moved(at, p.lane, u * p.lanes); };
-  auto term = [&](const Offsets &now, ValueRange carried) {
-    SmallVector<Value> next;
-    for (const Offsets &block : blockOf(now))
-      for (int64_t u = 0; u < p.unroll; ++u) {
-        Value acc = carried.empty() ? Value() : carried[next.size()];
-        next.push_back(evaluate(along(block, u), {p.lanes, p.lane, b.add(start, u * p.lanes)}, acc));
-      }
-    return next;
-  };
-  const int64_t sums = p.unroll * p.factor(p.block0) * p.factor(p.block1);
-  SmallVector<Value> results = reduction.combine == Combine::None
-                                   ? term(from, {})
-                                   : reducedLoops(0, from, SmallVector<Value>(sums, initial(p.lanes)), term);
-  auto put = [&](bool streaming) {
-    auto *result = results.begin();
-    for (const Offsets &block : blockOf(from))
-      for (int64_t u = 0; u < p.unroll; ++u) storeRun(*result++, along(block, u), p.lanes, streaming);
-  };
-  if (!p.streaming) return put(false);
-  b.ifThen(aligned, [&] { put(true); }, [&] { put(false); });
-}
-
-/// Lanes along a parallel loop. Where other loops are blocked for reuse the lanes go outermost: what one
-/// vector's width of the operands takes then stays in cache.
-void NestEmitter::lanesParallel(const Offsets &at) {
-  auto trip = [&](Value start, const Offsets &from) { parallelTrip(start, from); };
-  if (p.sweep) return parallelLoops(parallelOrder(), at, [&](const Offsets &row) { sweep(row); });
-  if (p.block0 < 0) return parallelLoops(parallelOrder(), at, [&](const Offsets &row) { laneTrips(row, trip); });
-  laneTrips(at, [&](Value start, const Offsets &from) {
-    parallelLoops(parallelOrder(), from, [&](const Offsets &inner) { parallelTrip(start, inner); });
-  });
-}
-
-/// Passes over stretches of the output that stay in L1, each adding `sweep` steps of the innermost reduced
-/// loop. What is no whole trip of the lane loop is summed vector by vector at the end.
-void NestEmitter::sweep(const Offsets &row) {
-  const int64_t extent = dims[p.lane].extent, width = p.width(), whole = extent / width;
-  const int64_t stretch = std::max<int64_t>(1, (16 << 10) / (width * p.shape.elementBytes));
-  const int inner = int(dims.size()) - 1;
-  const bool splitHere = p.split == p.lane;
-  auto [low, high] = splitHere ? b.chunkBounds(thread, p.threads, whole) : std::pair{b.c(0), b.c(whole)};
-  // One pass: `steps` values of the innermost reduced loop added to every vector of the stretch.
-  auto pass = [&](Value first, Value last, const Offsets &at, Value step, int64_t steps) {
-    b.loop(first, last, 1, [&](Value i) {
-      Value start = b.mul(i, width);
-      for (int64_t u = 0; u < p.unroll; ++u) {
-        Offsets from = moved(moved(at, p.lane, start), p.lane, u * p.lanes);
-        Value sum = steps ? b.loadVector(p.lanes, memory[out], from[out]) : initial(p.lanes);
-        for (int64_t s = 0; s < steps; ++s) {
-          position[inner] = b.add(step, s);
-          sum = evaluate(moved(from, inner, s), {p.lanes, p.lane, b.add(start, u * p.lanes)}, sum);
-        }
-        b.storeVector(sum, memory[out], from[out]);
-      }
-    });
-  };
-  b.loop(low, high, stretch, [&](Value first) {
-    Value last = b.min(b.add(first, stretch), high);
-    pass(first, last, row, b.c(0), 0);
-    sweepLoops(0, row, [&](const Offsets &at) {
-      auto [from, to] = bounds(inner);
-      Value many = b.add(from, b.mul(b.div(b.sub(to, from), p.sweep), p.sweep));
-      b.loop(from, many, p.sweep, [&](Value k) { pass(first, last, moved(at, inner, k), k, p.sweep); });
-      b.loop(many, to, 1, [&](Value k) { pass(first, last, moved(at, inner, k), k, 1); });
-    });
-  });
-  if (whole * width == extent) return;
-  auto rest = [&] {
-    for (int64_t done = whole * width; done < extent;) {
-      const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(extent - done));
-      Offsets at = moved(row, p.lane, done);
-      SmallVector<Value> sum = reducedLoops(0, at, initial(lanes), [&](const Offsets &now, ValueRange carried) {
-        return SmallVector<Value>{evaluate(now, {lanes, p.lane, b.c(done)}, carried[0])};
-      });
-      storeRun(sum[0], at, lanes, false);
-      done += lanes;
-    }
-  };
-  if (!splitHere) return rest();
-  b.ifThen(b.equal(thread, b.c(p.threads - 1)), rest);
-}
-
-/// The reduced loops but the innermost.
-void NestEmitter::sweepLoops(int d, const Offsets &at, Inner inner) {
-  while (d < int(dims.size()) && !dims[d].reduced) ++d;
-  if (d + 1 >= int(dims.size())) return inner(at);
-  auto [low, high] = bounds(d);
-  b.loop(low, high, 1, [&](Value i) {
-    position[d] = i;
-    sweepLoops(d + 1, moved(at, d, i), inner);
-  });
-}
-
-/// Lanes along a reduced loop: whole vectors, then what is left in ever narrower ones. Carried are the
-/// sums of the vectors of every row of the block, then a vector of one per row for what is left.
-void NestEmitter::lanesReduced(const Offsets &at) {
-  const int64_t extent = dims[p.lane].extent, whole = extent / p.width();
-  const int64_t rest = extent - whole * p.width(), rows = p.factor(p.block0) * p.factor(p.block1);
-  const bool splitHere = p.split == p.lane;
-  SmallVector<Value> init(rows * p.unroll, initial(p.lanes));
-  if (rest) init.append(rows, initial(1));
-  SmallVector<Value> sums = reducedLoops(0, at, init, [&](const Offsets &now, ValueRange carried) {
-    auto [low, high] = splitHere ? b.chunkBounds(thread, p.threads, whole) : std::pair{b.c(0), b.c(whole)};
-    ValueRange vectors = carried.take_front(rows * p.unroll);
-    SmallVector<Value> next = b.loop(low, high, 1, vectors, [&](Value i, ValueRange accs) {
-      Value start = b.mul(i, p.width());
-      SmallVector<Value> result;
-      for (const Offsets &row : blockOf(moved(now, p.lane, start)))
-        for (int64_t u = 0; u < p.unroll; ++u)
-          result.push_back(evaluate(moved(row, p.lane, u * p.lanes), {p.lanes, p.lane, b.add(start, u * p.lanes)},
-                                    accs[result.size()]));
-      return result;
-    });
-    if (!rest) return next;
-    for (auto [row, single] : llvm::zip(blockOf(now), carried.drop_front(rows * p.unroll)))
-      next.push_back(emitCombine(b, reduction.combine, single, restOf(row, whole * p.width(), extent)));
-    return next;
-  });
-  for (auto [i, row] : llvm::enumerate(blockOf(at))) {
-    Value total = sums[i * p.unroll];
-    for (int64_t u = 1; u < p.unroll; ++u) total = emitCombine(b, reduction.combine, total, sums[i * p.unroll + u]);
-    total = fold(total);
-    if (rest) {
-      Value single = sums[rows * p.unroll + i];
-      // Every thread evaluates what is left; only the first keeps it.
-      if (splitHere) single = arith::SelectOp::create(b, b.equal(thread, b.c(0)), single, initial(1));
-      total = emitCombine(b, reduction.combine, total, single);
-    }
-    storeRun(total, row, 1, false);
-  }
-}
-
-/// The body over [begin, end) of the lane loop in vectors that halve, folded into a vector of one.
-Value NestEmitter::restOf(const Offsets &row, int64_t begin, int64_t end) {
-  Value single = initial(1);
-  for (int64_t lanes = p.lanes; begin < end; begin += lanes) {
-    lanes = std::min<int64_t>(lanes, llvm::bit_floor<uint64_t>(end - begin));
-    Value from = b.c(begin);
-    Value part = evaluate(moved(row, p.lane, from), {lanes, p.lane, from}, initial(lanes));
-    single = emitCombine(b, reduction.combine, single, fold(part));
-  }
-  return single;
-}
-
-/// lanes x lanes squares: inputs adjacent along `across` are transposed in registers.
-void NestEmitter::square(const Offsets &at) {
-  const int64_t n = p.lanes, lanes = dims[p.lane].extent, across = dims[p.across].extent;
-  auto clamp = [&](Value i, int64_t extent) {
-    Value start = b.mul(i, n);
-    return extent % n ? b.min(start, b.c(extent - n)) : start;
-  };
-  auto [laneLow, laneHigh] = bounds(p.lane);
-  auto [acrossLow, acrossHigh] = bounds(p.across);
-  b.loop(acrossLow, acrossHigh, p.run, [&](Value firstRun) {
-    Value lastRun = b.min(b.add(firstRun, p.run), acrossHigh);
-    b.loop(laneLow, laneHigh, 1, [&](Value i) {
-      Value lane = clamp(i, lanes);
-      Offsets row = moved(at, p.lane, lane);
-      b.loop(firstRun, lastRun, 1, [&](Value j) {
-        Value first = clamp(j, across);
-        Offsets from = moved(row, p.across, first);
-        SmallVector<SmallVector<Value>> inputs;  // by operand, then by position across
-        for (unsigned o = 0; o < out; ++o) {
-          SmallVector<Value> vectors;
-          const int64_t along = dims[p.lane].strides[o];
-          const bool transposes = along != 0 && along != 1;
-          for (int64_t t = 0; t < n; ++t)
-            vectors.push_back(transposes
-                                  ? b.loadVector(n, memory[o], b.add(from[o], t * along))
-                                  : loadRun(o, moved(from, p.across, t)[o], {n, p.lane, lane}));
-          inputs.push_back(transposes ? b.transpose(vectors) : vectors);
-        }
-        SmallVector<Value> results;
-        for (int64_t t = 0; t < n; ++t) {
-          SmallVector<Value> vectors;
-          for (auto &input : inputs) vectors.push_back(input[t]);
-          position[p.across] = b.add(first, t);
-          auto index = [&](int64_t source) { return indexValues(source, {n, p.lane, lane}); };
-          results.push_back(BodyEmitter(b, op, n, vectors, index).emit(reduction.term));
-        }
-        auto put = [&](bool streaming) {
-          for (int64_t t = 0; t < n; ++t)
-            b.storeVector(results[t], memory[out], moved(from, p.across, t)[out], streaming);
-        };
-        if (!p.streaming) return put(false);
-        b.ifThen(aligned, [&] { put(true); }, [&] { put(false); });
-      });
-    });
-  });
-}
-
-/// Lanes along a reduced loop, with the hoisted one around everything.
-void NestEmitter::hoisted(const Offsets &at) {
-  auto sums = [&](const Offsets &from) {
-    parallelLoops(parallelOrder(), from, [&](const Offsets &inner) { lanesReduced(inner); });
-  };
-  if (p.hoist < 0) return sums(at);
-  parallelLoops(parallelOrder(), at, [&](const Offsets &inner) {
-    for (const Offsets &row : blockOf(inner)) b.storeVector(initial(1), memory[out], row[out]);
-  });
-  auto [low, high] = bounds(p.hoist);
-  b.loop(low, high, 1, [&](Value i) {
-    position[p.hoist] = i;
-    sums(moved(at, p.hoist, i));
-  });
 }
 
 void NestEmitter::body(const Offsets &at) {
@@ -534,8 +235,6 @@ void NestEmitter::emit(Value scratch) {
   b.parallelChunks(p.threads, fn, pointers);
   if (!partStrides.empty()) combineParts(pointers);
 }
-
-} // namespace
 
 void emitNest(NestBuilder &b, const NestPlan &plan, linalg::LinalgOp op, ArrayRef<NestOperand> operands, Value scratch,
               bool overwrite, StringRef name) {

@@ -94,7 +94,7 @@ void ContractionEmitter::packTransposed(const Side &side, const Point &at, Range
     Value to = b.mul(b.sub(panel, panels.base), side.panelStride), first = b.mul(panel, side.width);
     b.loop(0, squares, 1, [&](Value i) {
       Value g = b.mul(b.sub(b.c(squares - 1), i), lanes);
-      SmallVector<Value> from;  // offset of each element of the squares
+      SmallVector<Value> from; // offset of each element of the squares
       for (int64_t j = 0; j < std::min(lanes, side.width); ++j) {
         Value element = b.min(b.add(b.add(first, g), j), b.c(side.count - 1));
         from.push_back(b.add(side.batch, this->at(side.elements, element)));
@@ -105,7 +105,8 @@ void ContractionEmitter::packTransposed(const Side &side, const Point &at, Range
         Value along = this->at(side.depth, b.add(k0, k));
         SmallVector<Value> rows;
         for (int64_t j = 0; j < lanes; ++j)
-          rows.push_back(j < int64_t(from.size()) ? b.loadVector(lanes, side.memory, b.add(from[j], along)) : rows.front());
+          rows.push_back(j < int64_t(from.size()) ? b.loadVector(lanes, side.memory, b.add(from[j], along))
+                                                  : rows.front());
         Value row = b.add(b.add(to, b.mul(k, side.width)), g);
         for (auto [j, column] : llvm::enumerate(b.transpose(rows)))
           b.storeVector(column, memory, b.add(row, j * side.width));

@@ -32,7 +32,7 @@ private:
     Value base;
     int64_t offset = 0;
     std::vector<int64_t> shape, strides;
-    bool plain = false;  ///< `base` itself has the tensor's type
+    bool plain = false; ///< `base` itself has the tensor's type
   };
   /// An operand of an operation: a view with one dimension per index, and those indices.
   struct View {
@@ -60,7 +60,7 @@ private:
   const Program &p;
   const std::vector<TensorType> &operands, &results;
   std::vector<Memory> memory;
-  Type element;  ///< of the assignment being lowered
+  Type element; ///< of the assignment being lowered
 };
 
 LinalgLowering::Memory LinalgLowering::argument(Block *block, func::FuncOp fn, const TensorType &type, StringRef kind,
@@ -93,8 +93,8 @@ OwningOpRef<ModuleOp> LinalgLowering::run() {
   if (flat.workspaceBytes) {
     auto bytes = MemRefType::get({flat.workspaceBytes}, b.getI8Type());
     const unsigned position = block->getNumArguments();
-    (void)fn.insertArgument(position, bytes,
-                            b.getDictionaryAttr({b.getNamedAttr("ein.workspace", b.getUnitAttr())}), b.getLoc());
+    (void)fn.insertArgument(position, bytes, b.getDictionaryAttr({b.getNamedAttr("ein.workspace", b.getUnitAttr())}),
+                            b.getLoc());
     Value workspace = block->getArgument(position);
     for (TensorId t = 0; t < p.tensors.size(); ++t) {
       if (flat.workspaceOffsets[t] < 0) continue;
@@ -187,7 +187,7 @@ void LinalgLowering::lower(const Assignment &assignment) {
   if (reduces) reduced = root.indices;
   element = elementType(p.tensors[assignment.result].dtype);
 
-  if (llvm::is_contained(p.typeOf(assignment.result).shape, 0)) return;  // nothing to write
+  if (llvm::is_contained(p.typeOf(assignment.result).shape, 0)) return; // nothing to write
   View out = resultView(assignment.result);
   const double inf = std::numeric_limits<double>::infinity();
   if (reduces) {
@@ -215,22 +215,21 @@ void LinalgLowering::lower(const Assignment &assignment) {
   // its extent and is dropped by maximum and minimum. flatten() leaves none.
   SmallVector<utils::IteratorType> iterators(out.indices.size(), utils::IteratorType::parallel);
   iterators.append(reduced.size(), utils::IteratorType::reduction);
-  linalg::GenericOp::create(
-      b, TypeRange{}, memrefs, ValueRange{out.memref}, maps, iterators,
-      [&](OpBuilder &nested, Location, ValueRange arguments) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
-        Value value = emit(body, accesses, arguments.drop_back(), loops);
-        if (reduces) {
-          Value acc = arguments.back();
-          switch (root.monoid) {
-          case Monoid::Sum: value = arith::AddFOp::create(b, acc, value); break;
-          case Monoid::Max: value = arith::MaximumFOp::create(b, acc, value); break;
-          case Monoid::Min: value = arith::MinimumFOp::create(b, acc, value); break;
-          }
-        }
-        linalg::YieldOp::create(b, value);
-      });
+  linalg::GenericOp::create(b, TypeRange{}, memrefs, ValueRange{out.memref}, maps, iterators,
+                            [&](OpBuilder &nested, Location, ValueRange arguments) {
+                              OpBuilder::InsertionGuard guard(b);
+                              b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
+                              Value value = emit(body, accesses, arguments.drop_back(), loops);
+                              if (reduces) {
+                                Value acc = arguments.back();
+                                switch (root.monoid) {
+                                case Monoid::Sum: value = arith::AddFOp::create(b, acc, value); break;
+                                case Monoid::Max: value = arith::MaximumFOp::create(b, acc, value); break;
+                                case Monoid::Min: value = arith::MinimumFOp::create(b, acc, value); break;
+                                }
+                              }
+                              linalg::YieldOp::create(b, value);
+                            });
 }
 
 /// Whether an expression is an integer at every point: index values, whole literals, and + - * max min.
@@ -250,8 +249,7 @@ bool LinalgLowering::isInteger(ExprId e) const {
 Value LinalgLowering::emitInteger(ExprId e, ArrayRef<IndexId> loops) {
   const Expr &x = p.exprs[e];
   Type i32 = b.getI32Type();
-  if (x.kind == Expr::Kind::Literal)
-    return arith::ConstantOp::create(b, b.getI32IntegerAttr(int32_t(x.literal)));
+  if (x.kind == Expr::Kind::Literal) return arith::ConstantOp::create(b, b.getI32IntegerAttr(int32_t(x.literal)));
   if (x.kind == Expr::Kind::IndexValue) {
     Value index = linalg::IndexOp::create(b, llvm::find(loops, x.indices[0]) - loops.begin());
     return arith::IndexCastOp::create(b, i32, index);

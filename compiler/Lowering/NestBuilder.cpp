@@ -31,9 +31,7 @@ Value NestBuilder::mul(Value a, Value b) { return createOrFold<arith::MulIOp>(a,
 Value NestBuilder::div(Value a, int64_t b) { return b == 1 ? a : createOrFold<arith::DivUIOp>(a, c(b)); }
 Value NestBuilder::rem(Value a, int64_t b) { return b == 1 ? c(0) : createOrFold<arith::RemUIOp>(a, c(b)); }
 Value NestBuilder::min(Value a, Value b) { return createOrFold<arith::MinUIOp>(a, b); }
-Value NestBuilder::lessEqual(Value a, Value b) {
-  return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, a, b);
-}
+Value NestBuilder::lessEqual(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, a, b); }
 Value NestBuilder::equal(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, a, b); }
 Value NestBuilder::both(Value a, Value b) { return createOrFold<arith::AndIOp>(a, b); }
 
@@ -58,8 +56,10 @@ SmallVector<Value> NestBuilder::loop(Value low, Value high, int64_t step, ValueR
 
 void NestBuilder::ifThen(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
   if (auto known = getConstantIntValue(condition)) {
-    if (*known) then();
-    else if (otherwise) otherwise();
+    if (*known)
+      then();
+    else if (otherwise)
+      otherwise();
     return;
   }
   auto op = scf::IfOp::create(*this, TypeRange{}, condition, /*addThenBlock=*/true, /*addElseBlock=*/bool(otherwise));
@@ -175,7 +175,7 @@ void NestBuilder::parallelChunks(int64_t chunks, func::FuncOp function, ValueRan
   OpBuilder::InsertionGuard guard(*this);
   createBlock(&parallel.getRegion());
   omp::WsloopOperands share;
-  share.nowait = getUnitAttr();  // the join of the parallel region is the barrier
+  share.nowait = getUnitAttr(); // the join of the parallel region is the barrier
   share.scheduleKind = omp::ClauseScheduleKindAttr::get(getContext(), omp::ClauseScheduleKind::Static);
   auto workshare = omp::WsloopOp::create(*this, share);
   omp::TerminatorOp::create(*this);

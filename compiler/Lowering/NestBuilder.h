@@ -15,7 +15,7 @@ class NestBuilder : public mlir::ImplicitLocOpBuilder {
 public:
   NestBuilder(mlir::Location loc, mlir::MLIRContext *context, mlir::FloatType element);
 
-  mlir::FloatType element;           ///< of the tensors being computed
+  mlir::FloatType element; ///< of the tensors being computed
   mlir::LLVM::LLVMPointerType ptr;
 
   // Index arithmetic.

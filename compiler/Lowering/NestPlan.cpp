@@ -47,8 +47,10 @@ std::string NestPlan::str() const {
   for (unsigned o = 0; o < shape.operands; ++o)
     if (isStaged(o)) s << ", operand " << o << " staged";
   s << (streaming ? ", streaming stores" : "") << "; ";
-  if (split < 0) s << "serial";
-  else s << "split loop " << split << (splitsReduction() ? " (partial results)" : "") << " over " << threads;
+  if (split < 0)
+    s << "serial";
+  else
+    s << "split loop " << split << (splitsReduction() ? " (partial results)" : "") << " over " << threads;
   s << "; " << reason;
   return s.str();
 }
@@ -82,8 +84,10 @@ double laneCost(const NestShape &shape, const LoopDim &d, int64_t lanes, const C
   double cost = 0;
   for (unsigned o = 0; o < shape.output(); ++o)
     cost += d.strides[o] != 0 && d.strides[o] != 1 && mayStage(shape, o, cpu) ? 1.1 : accessCost(d.strides[o], lanes);
-  if (!d.reduced) cost += accessCost(d.strides[shape.output()], lanes) / double(shape.points(true));
-  else cost += 8.0 * double(lanes) / double(d.extent);  // the combination across the vector
+  if (!d.reduced)
+    cost += accessCost(d.strides[shape.output()], lanes) / double(shape.points(true));
+  else
+    cost += 8.0 * double(lanes) / double(d.extent); // the combination across the vector
   return (cost + 0.5) / double(lanes);
 }
 
@@ -138,8 +142,10 @@ bool findSquare(NestPlan &plan, const CpuModel &cpu) {
     for (unsigned o = 0; o < out; ++o) {
       const int64_t along = shape.dims[lane].strides[o];
       if (along == 0 || along == 1) continue;
-      if (shape.dims[i].strides[o] == 1) useful = true;
-      else possible = false;
+      if (shape.dims[i].strides[o] == 1)
+        useful = true;
+      else
+        possible = false;
     }
     if (!useful || !possible) continue;
     plan.kind = Lanes::Square;
@@ -214,12 +220,15 @@ void chooseHoist(NestPlan &plan, const CpuModel &cpu) {
   for (int i = 0; i < int(shape.dims.size()); ++i)
     for (unsigned o = 0; o < shape.output(); ++o) {
       const int64_t stride = std::abs(shape.dims[i].strides[o]);
-      if (!shape.dims[i].reduced) parallel = std::max(parallel, stride);
-      else if (i != plan.lane && stride > widest) widest = stride, plan.hoist = i;
+      if (!shape.dims[i].reduced)
+        parallel = std::max(parallel, stride);
+      else if (i != plan.lane && stride > widest)
+        widest = stride, plan.hoist = i;
     }
   if (widest <= parallel || parallel == 0) plan.hoist = -1;
   // Blocks may overlap at the end of their loop, which adding does not bear.
-  else plan.block0 = plan.block1 = -1, plan.factor0 = plan.factor1 = 1;
+  else
+    plan.block0 = plan.block1 = -1, plan.factor0 = plan.factor1 = 1;
 }
 
 void chooseUnroll(NestPlan &plan, bool mayRepeat) {
@@ -231,7 +240,8 @@ void chooseUnroll(NestPlan &plan, bool mayRepeat) {
   for (int64_t u = 1; u <= std::min(most, std::max<int64_t>(vectors, 1)); ++u) {
     const int64_t width = u * plan.lanes;
     if (!mayRepeat && plan.kind == Lanes::Parallel && d.extent % width != 0) continue;
-    const double repeated = plan.kind == Lanes::Reduced ? 1 : double((d.extent + width - 1) / width * width) / double(d.extent);
+    const double repeated =
+        plan.kind == Lanes::Reduced ? 1 : double((d.extent + width - 1) / width * width) / double(d.extent);
     const double cost = repeated * (1 + 0.5 / double(u));
     if (cost < best) best = cost, plan.unroll = u;
   }
@@ -258,7 +268,8 @@ void chooseSplit(NestPlan &plan, const CpuModel &cpu) {
     return;
   }
   plan.threads = cpu.threads;
-  plan.reason = plan.splitsReduction() ? "few results: each thread reduces a part" : "each thread takes a part of the output";
+  plan.reason =
+      plan.splitsReduction() ? "few results: each thread reduces a part" : "each thread takes a part of the output";
 }
 
 } // namespace

@@ -9,9 +9,9 @@ namespace ein {
 
 /// What the vector lanes of a nest follow.
 enum class Lanes : uint8_t {
-  Parallel,  ///< a parallel loop: each vector is a run of the output
-  Reduced,   ///< a reduced loop: partial results are combined across the vector at the end
-  Square,    ///< two parallel loops, one adjacent in the output, one in some input: in-register transposes
+  Parallel, ///< a parallel loop: each vector is a run of the output
+  Reduced,  ///< a reduced loop: partial results are combined across the vector at the end
+  Square,   ///< two parallel loops, one adjacent in the output, one in some input: in-register transposes
 };
 
 /// A vectorised loop nest for pointwise operations, reductions, and contractions too thin to tile.
@@ -20,23 +20,23 @@ enum class Lanes : uint8_t {
 /// over what is already written (the same values), and the rest of a reduced loop is done with narrower
 /// vectors.
 struct NestPlan {
-  NestShape shape;          ///< simplified
+  NestShape shape; ///< simplified
   Lanes kind = Lanes::Parallel;
-  int lane = -1;            ///< loop that the lanes follow; -1: there is no loop
-  int across = -1;          ///< Square: the loop adjacent in the transposed inputs
-  int64_t lanes = 1;        ///< elements of a vector
-  int64_t unroll = 1;       ///< vectors per trip
-  int block0 = -1, block1 = -1;         ///< parallel loops done several values at a time: what an operand
-  int64_t factor0 = 1, factor1 = 1;     ///< that does not move along them is loaded for is used that often
-  int64_t run = 0;          ///< Square: trips along `across` before the lanes move on
-  int near = -1;            ///< parallel loop moved to just around the innermost one
-  int64_t sweep = 0;        ///< Parallel: steps of the innermost reduced loop done per pass over a stretch of the
-                            ///< output that stays in L1; 0: each vector is summed at once
-  int hoist = -1;           ///< Reduced: reduced loop run outside the parallel ones, adding to an output that
-                            ///< stays in cache, so that the input is read in the order in which it lies
-  int64_t staged = 0;       ///< set of operands (bits) copied to scratch memory first, adjacent along the lanes
-  bool streaming = false;   ///< stores go past the caches where the output is aligned
-  int split = -1;           ///< loop split over the team; -1: serial
+  int lane = -1;                    ///< loop that the lanes follow; -1: there is no loop
+  int across = -1;                  ///< Square: the loop adjacent in the transposed inputs
+  int64_t lanes = 1;                ///< elements of a vector
+  int64_t unroll = 1;               ///< vectors per trip
+  int block0 = -1, block1 = -1;     ///< parallel loops done several values at a time: what an operand
+  int64_t factor0 = 1, factor1 = 1; ///< that does not move along them is loaded for is used that often
+  int64_t run = 0;                  ///< Square: trips along `across` before the lanes move on
+  int near = -1;                    ///< parallel loop moved to just around the innermost one
+  int64_t sweep = 0;      ///< Parallel: steps of the innermost reduced loop done per pass over a stretch of the
+                          ///< output that stays in L1; 0: each vector is summed at once
+  int hoist = -1;         ///< Reduced: reduced loop run outside the parallel ones, adding to an output that
+                          ///< stays in cache, so that the input is read in the order in which it lies
+  int64_t staged = 0;     ///< set of operands (bits) copied to scratch memory first, adjacent along the lanes
+  bool streaming = false; ///< stores go past the caches where the output is aligned
+  int split = -1;         ///< loop split over the team; -1: serial
   int64_t threads = 1;
   std::string reason;
 

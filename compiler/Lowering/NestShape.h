@@ -10,16 +10,16 @@ namespace ein {
 /// One loop. `strides[o]` is how many elements operand `o` moves per iteration; the output is last.
 struct LoopDim {
   int64_t extent = 1;
-  bool reduced = false;  ///< bound by the reduction: the output does not move
-  bool valued = false;   ///< the body uses the index's value, so the loop cannot be fused with another
+  bool reduced = false; ///< bound by the reduction: the output does not move
+  bool valued = false;  ///< the body uses the index's value, so the loop cannot be fused with another
   std::vector<int64_t> strides;
-  std::vector<unsigned> sources;  ///< the operation's loops it stands for, outermost first
+  std::vector<unsigned> sources; ///< the operation's loops it stands for, outermost first
 };
 
 /// A perfect loop nest over strided operands.
 struct NestShape {
   std::vector<LoopDim> dims;
-  unsigned operands = 0;  ///< inputs and the output
+  unsigned operands = 0; ///< inputs and the output
   int64_t elementBytes = 4;
 
   unsigned output() const { return operands - 1; }
@@ -34,7 +34,7 @@ struct CpuModel {
   int64_t vectorBytes = 16;
   int64_t vectorRegisters = 16;
   bool fma = false;
-  bool splitsWideVectors = false;  ///< a 64-byte operation takes two 32-byte slots
+  bool splitsWideVectors = false; ///< a 64-byte operation takes two 32-byte slots
   int64_t l1Bytes = 32 << 10;
   int64_t l2Bytes = 1 << 20;
   int64_t l3Bytes = 32 << 20;

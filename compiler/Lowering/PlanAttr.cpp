@@ -73,15 +73,16 @@ KernelPlan planKernel(linalg::LinalgOp op, const NestShape &shape, const CpuMode
 template <class Visitor> static bool visit(ContractionPlan &p, Visitor &&field) {
   return field("swapped", p.swapped) && field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) &&
          field("kc", p.kc) && field("unroll", p.kUnroll) && field("row_panels", p.rowPanels) &&
-         field("col_panels", p.colPanels) && field("pack_rows", p.packRows) && field("pack_cols", p.packCols) && field("square", p.square) &&
-         field("cols_outer", p.colsOuter) && field("split", p.split) && field("threads", p.threads);
+         field("col_panels", p.colPanels) && field("pack_rows", p.packRows) && field("pack_cols", p.packCols) &&
+         field("square", p.square) && field("cols_outer", p.colsOuter) && field("split", p.split) &&
+         field("threads", p.threads);
 }
 template <class Visitor> static bool visit(NestPlan &p, Visitor &&field) {
   return field("lanes_along", p.kind) && field("lane", p.lane) && field("across", p.across) &&
-         field("lanes", p.lanes) && field("unroll", p.unroll) && field("run", p.run) &&
-         field("near", p.near) && field("sweep", p.sweep) && field("hoist", p.hoist) && field("staged", p.staged) &&
-         field("block0", p.block0) && field("factor0", p.factor0) && field("block1", p.block1) &&
-         field("factor1", p.factor1) && field("streaming", p.streaming) && field("split", p.split) && field("threads", p.threads);
+         field("lanes", p.lanes) && field("unroll", p.unroll) && field("run", p.run) && field("near", p.near) &&
+         field("sweep", p.sweep) && field("hoist", p.hoist) && field("staged", p.staged) && field("block0", p.block0) &&
+         field("factor0", p.factor0) && field("block1", p.block1) && field("factor1", p.factor1) &&
+         field("streaming", p.streaming) && field("split", p.split) && field("threads", p.threads);
 }
 
 DictionaryAttr planToAttr(MLIRContext *context, const KernelPlan &plan) {
@@ -122,8 +123,8 @@ FailureOr<KernelPlan> planFromAttr(linalg::LinalgOp op, const NestShape &shape, 
     if (failed(read)) return failure();
     const auto &p = std::get<NestPlan>(*read);
     const int loops = shape.dims.size();
-    if (p.lane >= loops || p.across >= loops || p.split >= loops || p.near >= loops || p.hoist >= loops || p.block0 >= loops || p.block1 >= loops ||
-        p.unroll < 1 || p.factor0 < 1 || p.factor1 < 1)
+    if (p.lane >= loops || p.across >= loops || p.split >= loops || p.near >= loops || p.hoist >= loops ||
+        p.block0 >= loops || p.block1 >= loops || p.unroll < 1 || p.factor0 < 1 || p.factor1 < 1)
       return failure();
     return read;
   }

@@ -15,9 +15,9 @@ namespace {
 /// The layout of the element type, and how many terms its precision needs.
 struct Format {
   int64_t bits, mantissa, bias;
-  int expTerms;   ///< degree of the Taylor polynomial of exp on |r| <= ln 2 / 2
-  int atanhTerms; ///< terms of the series of atanh(t) / t in t^2 on |t| <= 0.1716
-  double ln2High, ln2Low;  ///< their sum is ln 2; n * ln2High is exact for every exponent n
+  int expTerms;             ///< degree of the Taylor polynomial of exp on |r| <= ln 2 / 2
+  int atanhTerms;           ///< terms of the series of atanh(t) / t in t^2 on |t| <= 0.1716
+  double ln2High, ln2Low;   ///< their sum is ln 2; n * ln2High is exact for every exponent n
   double largest, smallest; ///< arguments beyond which exp overflows or is zero
 };
 

@@ -14,7 +14,7 @@ namespace ein {
 struct PipelineStep {
   const char *stage;
   std::unique_ptr<mlir::Pass> pass;
-  bool onFunctions;  ///< runs on each function instead of the module
+  bool onFunctions; ///< runs on each function instead of the module
 };
 
 /// linalg on memrefs → LLVM dialect for a CPU.

@@ -28,7 +28,7 @@ private:
   func::FuncOp kernel;
   ModuleOp module;
   bool fma;
-  llvm::DenseMap<Value, Value> pointers;  ///< of the kernel's arguments
+  llvm::DenseMap<Value, Value> pointers; ///< of the kernel's arguments
   Value scratch;
   int64_t workspaceBytes = 0, scratchMost = 0, threads = 1;
 };
@@ -48,8 +48,7 @@ LogicalResult EntryEmitter::bindArguments(NestBuilder &b, ValueRange arrays) {
     if (!operand && !result)
       return kernel.emitOpError("argument ") << i << " needs one of ein.operand, ein.result, ein.workspace";
     const int64_t number = (operand ? operand : result).getInt();
-    Value slot = LLVM::GEPOp::create(b, b.ptr, b.ptr, arrays[operand ? 0 : 1],
-                                     ArrayRef<LLVM::GEPArg>{int32_t(number)});
+    Value slot = LLVM::GEPOp::create(b, b.ptr, b.ptr, arrays[operand ? 0 : 1], ArrayRef<LLVM::GEPArg>{int32_t(number)});
     Value pointer = LLVM::LoadOp::create(b, b.ptr, slot);
     if (auto low = kernel.getArgAttrOfType<IntegerAttr>(i, "ein.low")) {
       const int64_t bytes = cast<MemRefType>(argument.getType()).getElementTypeBitWidth() / 8;
@@ -131,7 +130,8 @@ LogicalResult EntryEmitter::emit() {
     if (failed(emitOp(b, op, "step" + std::to_string(number++)))) return failure();
   }
   func::ReturnOp::create(b);
-  module->setAttr("ein.workspace_bytes", b.getI64IntegerAttr(scratchMost ? align64(workspaceBytes) + scratchMost : workspaceBytes));
+  module->setAttr("ein.workspace_bytes",
+                  b.getI64IntegerAttr(scratchMost ? align64(workspaceBytes) + scratchMost : workspaceBytes));
   module->setAttr("ein.threads", b.getI64IntegerAttr(threads));
   kernel.erase();
   return success();

@@ -36,8 +36,8 @@ struct PointerToMemRef : ConvertOpToLLVMPattern<UnrealizedConversionCastOp> {
                                 ConversionPatternRewriter &rewriter) const override {
     if (!matches(op)) return failure();
     auto type = cast<MemRefType>(op.getResult(0).getType());
-    Value descriptor = MemRefDescriptor::fromStaticShape(rewriter, op.getLoc(), *getTypeConverter(), type,
-                                                         adaptor.getOperands()[0]);
+    Value descriptor =
+        MemRefDescriptor::fromStaticShape(rewriter, op.getLoc(), *getTypeConverter(), type, adaptor.getOperands()[0]);
     rewriter.replaceOp(op, descriptor);
     return success();
   }

@@ -18,8 +18,8 @@ inline constexpr const char *kStages[] = {"notation", "path", "linalg", "plan", 
 struct CompileRequest {
   std::string text;
   std::vector<TensorType> operands;
-  CompileOptions options;             ///< `threads` is resolved: at least 1
-  std::vector<std::string> dumpStages;  ///< names from kStages; what is asked for comes back as text
+  CompileOptions options;              ///< `threads` is resolved: at least 1
+  std::vector<std::string> dumpStages; ///< names from kStages; what is asked for comes back as text
 
   /// The cache key as text, one line for an einsum string; `dumpStages` are no part of it.
   std::string keyText() const;
@@ -31,8 +31,8 @@ struct CompileRequest {
 /// What came out.
 struct CompileResult {
   CompiledModule module;
-  std::vector<std::pair<std::string, std::string>> stages;   ///< (stage, text), in stage order
-  std::vector<std::pair<std::string, double>> timings;       ///< (stage, milliseconds)
+  std::vector<std::pair<std::string, std::string>> stages; ///< (stage, text), in stage order
+  std::vector<std::pair<std::string, double>> timings;     ///< (stage, milliseconds)
 
   std::string serialize() const;
   static Expected<CompileResult> deserialize(std::string_view bytes);

@@ -11,9 +11,9 @@ namespace ein {
 
 /// How the contraction order is searched.
 enum class PathStrategy : uint8_t {
-  Auto,     ///< exact while that is cheap, else greedy; never beyond `pathBudgetMs`
-  Optimal,  ///< exact: dynamic programming over subsets of operands
-  Greedy,   ///< n log n
+  Auto,    ///< exact while that is cheap, else greedy; never beyond `pathBudgetMs`
+  Optimal, ///< exact: dynamic programming over subsets of operands
+  Greedy,  ///< n log n
 };
 
 /// A plain struct with defaults; part of the cache key.

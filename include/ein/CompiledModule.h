@@ -20,11 +20,11 @@ namespace ein {
 /// nothing but the OpenMP runtime (libomp) and libm.
 struct CompiledModule {
   std::string entry;
-  std::string key;  ///< the text of the cache key it was compiled for
+  std::string key; ///< the text of the cache key it was compiled for
   std::vector<TensorType> operands;
   std::vector<TensorType> results;
   int64_t workspaceBytes = 0;
-  int32_t threads = 1;  ///< largest team it forks
+  int32_t threads = 1; ///< largest team it forks
   std::string code;
 
   /// Binary form, self-describing and checksummed; `deserialize(serialize())` is the identity and any

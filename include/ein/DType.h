@@ -25,7 +25,11 @@ constexpr std::optional<DType> parseDType(std::string_view word) {
 
 /// The dtype of a C++ element type.
 template <class T> struct DTypeOf;
-template <> struct DTypeOf<float> { static constexpr DType value = DType::F32; };
-template <> struct DTypeOf<double> { static constexpr DType value = DType::F64; };
+template <> struct DTypeOf<float> {
+  static constexpr DType value = DType::F32;
+};
+template <> struct DTypeOf<double> {
+  static constexpr DType value = DType::F64;
+};
 
 } // namespace ein

@@ -14,8 +14,8 @@ namespace ein {
 /// Counters of an engine since it was made.
 struct EngineStats {
   uint64_t hits = 0;
-  uint64_t misses = 0;     ///< calls that had to wait for a compilation, their own or another thread's
-  uint64_t compiles = 0;   ///< compilations that were run: one per key, however many threads asked
+  uint64_t misses = 0;   ///< calls that had to wait for a compilation, their own or another thread's
+  uint64_t compiles = 0; ///< compilations that were run: one per key, however many threads asked
   uint64_t evictions = 0;
 };
 
@@ -37,8 +37,8 @@ public:
   Expected<Kernel> compile(std::string_view text, std::span<const TensorView> operands,
                            const CompileOptions &options = {});
   /// Compiles (or finds) and runs in one call.
-  Expected<void> run(std::string_view text, std::span<const TensorView> operands,
-                     std::span<const TensorView> results, const CompileOptions &options = {});
+  Expected<void> run(std::string_view text, std::span<const TensorView> operands, std::span<const TensorView> results,
+                     const CompileOptions &options = {});
   /// Loads a module that was compiled elsewhere; it does not enter the cache.
   Expected<Kernel> load(CompiledModule module);
 

@@ -12,21 +12,21 @@ namespace ein {
 
 /// What kind of mistake an `Error` reports. The printed names are stable (`errorCodeName`).
 enum class ErrorCode : uint8_t {
-  Syntax,          ///< the text does not follow the grammar
-  UnknownName,     ///< a name or index that nothing declares
-  DuplicateName,   ///< a name or output index declared twice
-  OperandCount,    ///< more or fewer operands than the expression names
-  Rank,            ///< an operand's rank does not fit its subscripts
-  Extent,          ///< two uses of one index disagree on its extent
-  DTypeMismatch,   ///< operands of different dtypes, or a dtype that is not accepted here
-  Typing,          ///< an ill-typed Program: left-over index, guard that is not bool, ...
-  Layout,          ///< strides or a result layout that cannot be used
-  Limit,           ///< an extent, byte count, operand count or text length beyond a limit
-  Unsupported,     ///< valid, but not built yet for this target
-  Compile,         ///< the compiler failed; ours, not the user's
-  Run,             ///< the kernel could not be run
-  IO,              ///< a file could not be read or written
-  DeviceMissing,   ///< the target needs a device that is not here
+  Syntax,        ///< the text does not follow the grammar
+  UnknownName,   ///< a name or index that nothing declares
+  DuplicateName, ///< a name or output index declared twice
+  OperandCount,  ///< more or fewer operands than the expression names
+  Rank,          ///< an operand's rank does not fit its subscripts
+  Extent,        ///< two uses of one index disagree on its extent
+  DTypeMismatch, ///< operands of different dtypes, or a dtype that is not accepted here
+  Typing,        ///< an ill-typed Program: left-over index, guard that is not bool, ...
+  Layout,        ///< strides or a result layout that cannot be used
+  Limit,         ///< an extent, byte count, operand count or text length beyond a limit
+  Unsupported,   ///< valid, but not built yet for this target
+  Compile,       ///< the compiler failed; ours, not the user's
+  Run,           ///< the kernel could not be run
+  IO,            ///< a file could not be read or written
+  DeviceMissing, ///< the target needs a device that is not here
 };
 
 /// Stable lower-case name of a code, for tests and machines: "syntax", "unknown-name", ...
@@ -47,11 +47,11 @@ struct Label {
 /// A mistake, its places in the text and its remedy. A value: copyable, printable, no globals.
 struct Error {
   ErrorCode code = ErrorCode::Syntax;
-  std::string message;        ///< one line, no full stop, names the values involved
-  std::string text;           ///< the user's text the labels point into; empty if there is none
-  std::vector<Label> labels;  ///< in order of importance
+  std::string message;       ///< one line, no full stop, names the values involved
+  std::string text;          ///< the user's text the labels point into; empty if there is none
+  std::vector<Label> labels; ///< in order of importance
   std::vector<std::string> notes;
-  std::string help;           ///< what would be accepted; empty where nothing is obvious
+  std::string help; ///< what would be accepted; empty where nothing is obvious
 
   /// The whole report, newline-terminated:
   ///
@@ -89,11 +89,23 @@ public:
   const T *operator->() const { return &value(); }
 
   /// Requires a value.
-  T &value() { assert(*this && "Expected holds an error"); return *std::get_if<0>(&state); }
-  const T &value() const { assert(*this && "Expected holds an error"); return *std::get_if<0>(&state); }
+  T &value() {
+    assert(*this && "Expected holds an error");
+    return *std::get_if<0>(&state);
+  }
+  const T &value() const {
+    assert(*this && "Expected holds an error");
+    return *std::get_if<0>(&state);
+  }
   /// Requires an error.
-  Error &error() { assert(!*this && "Expected holds a value"); return *std::get_if<1>(&state); }
-  const Error &error() const { assert(!*this && "Expected holds a value"); return *std::get_if<1>(&state); }
+  Error &error() {
+    assert(!*this && "Expected holds a value");
+    return *std::get_if<1>(&state);
+  }
+  const Error &error() const {
+    assert(!*this && "Expected holds a value");
+    return *std::get_if<1>(&state);
+  }
 
 private:
   std::variant<T, Error> state;
@@ -105,8 +117,14 @@ public:
   Expected(Error error) : state(std::move(error)) {}
 
   explicit operator bool() const { return state.index() == 0; }
-  Error &error() { assert(!*this && "Expected holds a value"); return *std::get_if<1>(&state); }
-  const Error &error() const { assert(!*this && "Expected holds a value"); return *std::get_if<1>(&state); }
+  Error &error() {
+    assert(!*this && "Expected holds a value");
+    return *std::get_if<1>(&state);
+  }
+  const Error &error() const {
+    assert(!*this && "Expected holds a value");
+    return *std::get_if<1>(&state);
+  }
 
 private:
   std::variant<std::monostate, Error> state;

@@ -16,7 +16,8 @@ struct TensorView {
   TensorView() = default;
   TensorView(void *data, TensorType type) : data(data), type(std::move(type)) {}
   /// Row-major view: `TensorView a(ptr, {64, 32});`
-  template <class T> TensorView(T *data, std::vector<int64_t> shape)
+  template <class T>
+  TensorView(T *data, std::vector<int64_t> shape)
       : data(const_cast<void *>(static_cast<const void *>(data))),
         type(DTypeOf<std::remove_const_t<T>>::value, std::move(shape)) {}
 };

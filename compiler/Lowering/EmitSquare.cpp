@@ -1,0 +1,54 @@
+// Nests across two loops: squares transposed in registers.
+#include "compiler/Lowering/EmitNest.h"
+
+using namespace mlir;
+
+namespace ein {
+
+/// lanes x lanes squares: inputs adjacent along `across` are transposed in registers.
+void NestEmitter::square(const Offsets &at) {
+  const int64_t n = p.lanes, lanes = dims[p.lane].extent, across = dims[p.across].extent;
+  auto clamp = [&](Value i, int64_t extent) {
+    Value start = b.mul(i, n);
+    return extent % n ? b.min(start, b.c(extent - n)) : start;
+  };
+  auto [laneLow, laneHigh] = bounds(p.lane);
+  auto [acrossLow, acrossHigh] = bounds(p.across);
+  b.loop(acrossLow, acrossHigh, p.run, [&](Value firstRun) {
+    Value lastRun = b.min(b.add(firstRun, p.run), acrossHigh);
+    b.loop(laneLow, laneHigh, 1, [&](Value i) {
+      Value lane = clamp(i, lanes);
+      Offsets row = moved(at, p.lane, lane);
+      b.loop(firstRun, lastRun, 1, [&](Value j) {
+        Value first = clamp(j, across);
+        Offsets from = moved(row, p.across, first);
+        SmallVector<SmallVector<Value>> inputs; // by operand, then by position across
+        for (unsigned o = 0; o < out; ++o) {
+          SmallVector<Value> vectors;
+          const int64_t along = dims[p.lane].strides[o];
+          const bool transposes = along != 0 && along != 1;
+          for (int64_t t = 0; t < n; ++t)
+            vectors.push_back(transposes ? b.loadVector(n, memory[o], b.add(from[o], t * along))
+                                         : loadRun(o, moved(from, p.across, t)[o], {n, p.lane, lane}));
+          inputs.push_back(transposes ? b.transpose(vectors) : vectors);
+        }
+        SmallVector<Value> results;
+        for (int64_t t = 0; t < n; ++t) {
+          SmallVector<Value> vectors;
+          for (auto &input : inputs) vectors.push_back(input[t]);
+          position[p.across] = b.add(first, t);
+          auto index = [&](int64_t source) { return indexValues(source, {n, p.lane, lane}); };
+          results.push_back(BodyEmitter(b, op, n, vectors, index).emit(reduction.term));
+        }
+        auto put = [&](bool streaming) {
+          for (int64_t t = 0; t < n; ++t)
+            b.storeVector(results[t], memory[out], moved(from, p.across, t)[out], streaming);
+        };
+        if (!p.streaming) return put(false);
+        b.ifThen(aligned, [&] { put(true); }, [&] { put(false); });
+      });
+    });
+  });
+}
+
+} // namespace ein
