@@ -177,9 +177,10 @@ std::optional<ContractionPlan> planContraction(const NestShape &shape, const Cpu
     if (!d.reduced && d.strides[0] == 0 && d.strides[1] == 0) return std::nullopt;
     // The lanes belong to the operand that walks the output's unit stride.
     if (!d.reduced && d.strides[2] == 1 && d.strides[1] == 0) groups.swapped = true;
-    lanesInBatch |= !d.reduced && d.strides[0] == 1 && d.strides[1] == 1 && d.strides[2] == 1 && d.extent >= 4;
+    if (!d.reduced && d.strides[0] == 1 && d.strides[1] == 1) lanesInBatch |= d.extent >= (d.strides[2] == 1 ? 4 : 8);
   }
-  // Every operand has the lanes adjacent: a plain nest needs no packing.
+  // Both operands have a batch index adjacent: a plain nest with lanes along it needs no packing, where packing one
+  // batch at a time would use a part of each line.
   if (lanesInBatch) return std::nullopt;
   classify(shape, groups);
   if (groups.rows.dims.empty() || groups.cols.dims.empty() || groups.depth.dims.empty()) return std::nullopt;

@@ -59,8 +59,11 @@ std::pair<Value, Value> NestEmitter::bounds(int d) {
 SmallVector<int> NestEmitter::parallelOrder() const {
   SmallVector<int> order;
   for (int d = 0; d < int(dims.size()); ++d)
-    if (!dims[d].reduced && d != p.lane && d != p.across && d != p.near) order.push_back(d);
+    if (!dims[d].reduced && d != p.lane && d != p.across && d != p.near && d != p.block0 && d != p.block1)
+      order.push_back(d);
   if (p.near >= 0) order.insert(order.empty() ? order.end() : order.end() - 1, p.near);
+  for (int d : {p.block1, p.block0})
+    if (d >= 0) order.push_back(d);
   return order;
 }
 

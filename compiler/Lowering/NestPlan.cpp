@@ -172,25 +172,40 @@ bool mayStream(const NestPlan &plan, const CpuModel &cpu) {
   return true;
 }
 
-/// Blocks of parallel loops in a reduction, for the operands that do not move along them.
+/// Inputs that do not move along a loop, as bits.
+int64_t reusedAlong(const NestShape &shape, const LoopDim &d) {
+  int64_t reused = 0;
+  for (unsigned o = 0; o < shape.output(); ++o)
+    if (d.strides[o] == 0) reused |= int64_t(1) << o;
+  return reused;
+}
+
+/// Blocks of parallel loops in a reduction, for the operands that do not move along them: the second for
+/// operands that the first does not serve. The innermost is the one along which the largest input rests.
 void chooseBlocks(NestPlan &plan, const CpuModel &cpu) {
   const NestShape &shape = plan.shape;
   if (shape.points(true) == 1 || plan.lane < 0) return;
   const int64_t sums = cpu.vectorRegisters / 2;
-  int64_t used = 1;
+  int64_t used = 1, served = 0;
   for (int i = int(shape.dims.size()) - 1; i >= 0 && plan.block1 < 0; --i) {
     const LoopDim &d = shape.dims[i];
-    if (d.reduced || d.valued || i == plan.lane || d.extent < 2) continue;
-    bool reuses = false;
-    for (unsigned o = 0; o < shape.output(); ++o) reuses |= d.strides[o] == 0;
-    if (!reuses) continue;
+    if (d.reduced || d.valued || i == plan.lane || d.extent < 2 || (reusedAlong(shape, d) & ~served) == 0) continue;
     const int64_t factor = std::min<int64_t>({4, d.extent, sums / used});
     if (factor < 2) break;
     (plan.block0 < 0 ? plan.block0 : plan.block1) = i;
     (plan.block1 < 0 ? plan.factor0 : plan.factor1) = factor;
     used *= factor;
+    served |= reusedAlong(shape, d);
   }
   plan.unroll = std::clamp<int64_t>(sums / used, 1, plan.unroll);
+  if (plan.block1 < 0) return;
+  unsigned largest = 0;
+  for (unsigned o = 1; o < shape.output(); ++o)
+    if (plan.stagedElements(o) > plan.stagedElements(largest)) largest = o;
+  if (shape.dims[plan.block0].strides[largest] != 0) {
+    std::swap(plan.block0, plan.block1);
+    std::swap(plan.factor0, plan.factor1);
+  }
 }
 
 /// Bytes of one operand that moved along every loop.

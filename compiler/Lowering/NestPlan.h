@@ -26,8 +26,8 @@ struct NestPlan {
   int across = -1;                  ///< Square: the loop adjacent in the transposed inputs
   int64_t lanes = 1;                ///< elements of a vector
   int64_t unroll = 1;               ///< vectors per trip
-  int block0 = -1, block1 = -1;     ///< parallel loops done several values at a time: what an operand
-  int64_t factor0 = 1, factor1 = 1; ///< that does not move along them is loaded for is used that often
+  int block0 = -1, block1 = -1;     ///< parallel loops done several values at a time, block0 innermost: what is
+  int64_t factor0 = 1, factor1 = 1; ///< loaded of an operand that does not move along them is used that often
   int64_t run = 0;                  ///< Square: trips along `across` before the lanes move on
   int near = -1;                    ///< parallel loop moved to just around the innermost one
   int64_t sweep = 0;      ///< Parallel: steps of the innermost reduced loop done per pass over a stretch of the
