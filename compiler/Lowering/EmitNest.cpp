@@ -3,6 +3,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
+#include <functional>
+
 using namespace mlir;
 
 namespace ein {
@@ -193,8 +195,6 @@ void NestEmitter::combineParts(ValueRange pointers) {
     const int64_t points = p.shape.points(false);
     Value to = b.flat(args[out], b.element, operands[out].extent);
     Value parts = b.flat(args.back(), b.element, p.threads * points);
-    SmallVector<Value> offsets(2, b.c(0));
-    offsets[0] = b.c(operands[out].offset);
     std::function<void(size_t, Value, Value)> loops = [&](size_t d, Value result, Value part) {
       while (d < dims.size() && dims[d].reduced) ++d;
       if (d < dims.size())
@@ -207,7 +207,7 @@ void NestEmitter::combineParts(ValueRange pointers) {
       if (!overwrite) sum = emitCombine(b, reduction.combine, b.load(to, result), sum);
       b.store(sum, to, result);
     };
-    loops(0, offsets[0], offsets[1]);
+    loops(0, b.c(operands[out].offset), b.c(0));
   });
   b.parallelChunks(1, fn, pointers);
 }

@@ -8,8 +8,10 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 using namespace mlir;
 
@@ -48,9 +50,15 @@ private:
   void collect(ExprId e, SmallVectorImpl<ExprId> &accesses) const;
   bool isContraction(ExprId body, ArrayRef<IndexId> reduced, ArrayRef<View> inputs, const View &out) const;
   AffineMap map(const View &view, ArrayRef<IndexId> loops);
-  bool isInteger(ExprId e) const;
+  /// Bounds of an expression that is an integer at every point.
+  struct Range {
+    double low, high;
+    bool wide = false; ///< needs 64 bits
+  };
+  void findIntegers();
+  std::optional<Range> rangeOf(const Expr &x) const;
   Value emit(ExprId e, ArrayRef<ExprId> accesses, ValueRange elements, ArrayRef<IndexId> loops);
-  Value emitInteger(ExprId e, ArrayRef<IndexId> loops);
+  Value emitInteger(ExprId e, bool wide, ArrayRef<IndexId> loops);
   Value emitMap(const Expr &e, ArrayRef<ExprId> accesses, ValueRange elements, ArrayRef<IndexId> loops);
   Value emitCompare(const Expr &e, ArrayRef<ExprId> accesses, ValueRange elements, ArrayRef<IndexId> loops);
   Value number(double v) { return arith::ConstantOp::create(b, b.getFloatAttr(element, v)); }
@@ -60,7 +68,8 @@ private:
   const Program &p;
   const std::vector<TensorType> &operands, &results;
   std::vector<Memory> memory;
-  Type element; ///< of the assignment being lowered
+  std::vector<std::optional<Range>> integers; ///< by expression
+  Type element;                               ///< of the assignment being lowered
 };
 
 LinalgLowering::Memory LinalgLowering::argument(Block *block, func::FuncOp fn, const TensorType &type, StringRef kind,
@@ -105,6 +114,7 @@ OwningOpRef<ModuleOp> LinalgLowering::run() {
       memory[t] = {base, 0, type.shape, type.strides, true};
     }
   }
+  findIntegers();
   for (const Assignment &a : p.assignments) lower(a);
   func::ReturnOp::create(b);
   return module;
@@ -232,37 +242,61 @@ void LinalgLowering::lower(const Assignment &assignment) {
                             });
 }
 
-/// Whether an expression is an integer at every point: index values, whole literals, and + - * max min.
-bool LinalgLowering::isInteger(ExprId e) const {
-  const Expr &x = p.exprs[e];
-  switch (x.kind) {
-  case Expr::Kind::IndexValue: return true;
-  case Expr::Kind::Literal: return std::abs(x.literal) < 1e9 && x.literal == std::floor(x.literal);
-  case Expr::Kind::Map:
-    if (x.fn != Fn::Add && x.fn != Fn::Sub && x.fn != Fn::Mul && x.fn != Fn::Neg && x.fn != Fn::Max && x.fn != Fn::Min)
-      return false;
-    return llvm::all_of(x.args, [&](ExprId a) { return isInteger(a); });
-  default: return false;
+/// The ranges of the expressions that are integers at every point: index values, whole literals, and
+/// + - * max min of them. Children precede parents, so one pass finds all. What could leave 53 bits is real.
+void LinalgLowering::findIntegers() {
+  integers.resize(p.exprs.size());
+  for (ExprId e = 0; e < p.exprs.size(); ++e) {
+    const Expr &x = p.exprs[e];
+    std::optional<Range> range;
+    if (x.kind == Expr::Kind::IndexValue) range = Range{0, double(*p.indices[x.indices[0]].extent)};
+    if (x.kind == Expr::Kind::Literal && x.literal == std::floor(x.literal)) range = Range{x.literal, x.literal};
+    if (x.kind == Expr::Kind::Map && llvm::all_of(x.args, [&](ExprId a) { return integers[a].has_value(); }))
+      range = rangeOf(x);
+    // The narrowest type that holds every value on the way there, too.
+    if (range && range->low >= -0x1p53 && range->high <= 0x1p53) {
+      for (ExprId a : x.args) range->wide |= integers[a]->wide;
+      range->wide |= range->low < -0x1p31 || range->high >= 0x1p31;
+      integers[e] = range;
+    }
   }
 }
 
-Value LinalgLowering::emitInteger(ExprId e, ArrayRef<IndexId> loops) {
+std::optional<LinalgLowering::Range> LinalgLowering::rangeOf(const Expr &x) const {
+  const Range &a = *integers[x.args[0]], &c = *integers[x.args.back()];
+  switch (x.fn) {
+  case Fn::Add: return Range{a.low + c.low, a.high + c.high};
+  case Fn::Sub: return Range{a.low - c.high, a.high - c.low};
+  case Fn::Neg: return Range{-a.high, -a.low};
+  case Fn::Max: return Range{std::max(a.low, c.low), std::max(a.high, c.high)};
+  case Fn::Min: return Range{std::min(a.low, c.low), std::min(a.high, c.high)};
+  case Fn::Mul: {
+    auto [low, high] = std::minmax({a.low * c.low, a.low * c.high, a.high * c.low, a.high * c.high});
+    return Range{low, high};
+  }
+  default: return std::nullopt;
+  }
+}
+
+Value LinalgLowering::emitInteger(ExprId e, bool wide, ArrayRef<IndexId> loops) {
   const Expr &x = p.exprs[e];
-  Type i32 = b.getI32Type();
-  if (x.kind == Expr::Kind::Literal) return arith::ConstantOp::create(b, b.getI32IntegerAttr(int32_t(x.literal)));
+  Type type = wide ? b.getI64Type() : b.getI32Type();
+  auto constant = [&](double v) { return arith::ConstantOp::create(b, b.getIntegerAttr(type, int64_t(v))); };
+  if (x.kind == Expr::Kind::Literal) return constant(x.literal);
   if (x.kind == Expr::Kind::IndexValue) {
     Value index = linalg::IndexOp::create(b, llvm::find(loops, x.indices[0]) - loops.begin());
-    return arith::IndexCastOp::create(b, i32, index);
+    Value narrow = arith::IndexCastOp::create(b, b.getI32Type(), index);
+    return wide ? arith::ExtSIOp::create(b, type, narrow).getResult() : narrow;
   }
   SmallVector<Value> a;
-  for (ExprId arg : x.args) a.push_back(emitInteger(arg, loops));
+  for (ExprId arg : x.args) a.push_back(emitInteger(arg, wide, loops));
   switch (x.fn) {
   case Fn::Add: return arith::AddIOp::create(b, a[0], a[1]);
   case Fn::Sub: return arith::SubIOp::create(b, a[0], a[1]);
   case Fn::Mul: return arith::MulIOp::create(b, a[0], a[1]);
   case Fn::Max: return arith::MaxSIOp::create(b, a[0], a[1]);
   case Fn::Min: return arith::MinSIOp::create(b, a[0], a[1]);
-  default: return arith::SubIOp::create(b, arith::ConstantOp::create(b, b.getI32IntegerAttr(0)), a[0]);
+  default: return arith::SubIOp::create(b, constant(0), a[0]);
   }
 }
 
@@ -270,7 +304,7 @@ Value LinalgLowering::emit(ExprId e, ArrayRef<ExprId> accesses, ValueRange eleme
   const Expr &x = p.exprs[e];
   if (x.kind == Expr::Kind::Literal) return number(x.literal);
   if (x.kind == Expr::Kind::Access) return elements[llvm::find(accesses, e) - accesses.begin()];
-  if (isInteger(e)) return arith::SIToFPOp::create(b, element, emitInteger(e, loops));
+  if (integers[e]) return arith::SIToFPOp::create(b, element, emitInteger(e, integers[e]->wide, loops));
   return emitMap(x, accesses, elements, loops);
 }
 
@@ -281,8 +315,11 @@ Value LinalgLowering::emitCompare(const Expr &e, ArrayRef<ExprId> accesses, Valu
   static const std::pair<I, F> predicates[] = {{I::slt, F::OLT}, {I::sle, F::OLE}, {I::sgt, F::OGT},
                                                {I::sge, F::OGE}, {I::eq, F::OEQ},  {I::ne, F::UNE}};
   auto [integer, real] = predicates[int(e.fn) - int(Fn::Less)];
-  if (isInteger(e.args[0]) && isInteger(e.args[1]))
-    return arith::CmpIOp::create(b, integer, emitInteger(e.args[0], loops), emitInteger(e.args[1], loops));
+  const auto &left = integers[e.args[0]], &right = integers[e.args[1]];
+  if (left && right) {
+    const bool wide = left->wide || right->wide;
+    return arith::CmpIOp::create(b, integer, emitInteger(e.args[0], wide, loops), emitInteger(e.args[1], wide, loops));
+  }
   Value x = emit(e.args[0], accesses, elements, loops);
   return arith::CmpFOp::create(b, real, x, emit(e.args[1], accesses, elements, loops));
 }

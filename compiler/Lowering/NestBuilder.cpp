@@ -33,7 +33,6 @@ Value NestBuilder::rem(Value a, int64_t b) { return b == 1 ? c(0) : createOrFold
 Value NestBuilder::min(Value a, Value b) { return createOrFold<arith::MinUIOp>(a, b); }
 Value NestBuilder::lessEqual(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, a, b); }
 Value NestBuilder::equal(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, a, b); }
-Value NestBuilder::both(Value a, Value b) { return createOrFold<arith::AndIOp>(a, b); }
 
 void NestBuilder::loop(Value low, Value high, int64_t step, Body body) {
   auto first = getConstantIntValue(low), last = getConstantIntValue(high);

@@ -31,7 +31,6 @@ public:
   mlir::Value min(mlir::Value a, mlir::Value b);
   mlir::Value lessEqual(mlir::Value a, mlir::Value b);
   mlir::Value equal(mlir::Value a, mlir::Value b);
-  mlir::Value both(mlir::Value a, mlir::Value b);
 
   // Control. A body without results yields nothing.
   using Body = llvm::function_ref<void(mlir::Value)>;

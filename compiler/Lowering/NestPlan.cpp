@@ -71,19 +71,19 @@ int64_t lanesFor(const LoopDim &d, const NestShape &shape, const CpuModel &cpu, 
 }
 
 /// Whether operand `o` is so small beside the work that a copy of it in another order is free.
-bool mayStage(const NestShape &shape, unsigned o, const CpuModel &cpu) {
-  int64_t elements = 1;
-  for (const LoopDim &d : shape.dims)
-    if (d.strides[o]) elements *= d.extent;
+bool mayStage(const NestPlan &plan, unsigned o, const CpuModel &cpu) {
+  const NestShape &shape = plan.shape;
+  const int64_t elements = plan.stagedElements(o);
   return elements * shape.elementBytes <= cpu.l2Bytes / 2 &&
          64.0 * double(elements) <= double(shape.points(false)) * double(shape.points(true));
 }
 
 /// Cost per element of letting the lanes follow loop `d`.
-double laneCost(const NestShape &shape, const LoopDim &d, int64_t lanes, const CpuModel &cpu) {
+double laneCost(const NestPlan &plan, const LoopDim &d, int64_t lanes, const CpuModel &cpu) {
+  const NestShape &shape = plan.shape;
   double cost = 0;
   for (unsigned o = 0; o < shape.output(); ++o)
-    cost += d.strides[o] != 0 && d.strides[o] != 1 && mayStage(shape, o, cpu) ? 1.1 : accessCost(d.strides[o], lanes);
+    cost += d.strides[o] != 0 && d.strides[o] != 1 && mayStage(plan, o, cpu) ? 1.1 : accessCost(d.strides[o], lanes);
   if (!d.reduced)
     cost += accessCost(d.strides[shape.output()], lanes) / double(shape.points(true));
   else
@@ -96,7 +96,7 @@ void chooseLane(NestPlan &plan, const CpuModel &cpu, bool mayRepeat) {
   for (int i = 0; i < int(plan.shape.dims.size()); ++i) {
     const LoopDim &d = plan.shape.dims[i];
     const int64_t lanes = lanesFor(d, plan.shape, cpu, mayRepeat);
-    const double cost = laneCost(plan.shape, d, lanes, cpu);
+    const double cost = laneCost(plan, d, lanes, cpu);
     if (cost >= best) continue;
     best = cost;
     plan.lane = i;
@@ -105,7 +105,7 @@ void chooseLane(NestPlan &plan, const CpuModel &cpu, bool mayRepeat) {
   }
   const LoopDim &d = plan.shape.dims[plan.lane];
   for (unsigned o = 0; o < plan.shape.output(); ++o)
-    if (d.strides[o] != 0 && d.strides[o] != 1 && mayStage(plan.shape, o, cpu)) plan.staged |= int64_t(1) << o;
+    if (d.strides[o] != 0 && d.strides[o] != 1 && mayStage(plan, o, cpu)) plan.staged |= int64_t(1) << o;
 }
 
 /// The loop that the transposed input of a square walks in the smallest steps, apart from the innermost

@@ -21,6 +21,9 @@ FailureOr<NestShape> shapeOf(linalg::LinalgOp op) {
   }
   for (Operation &inner : *op.getBlock())
     if (auto index = dyn_cast<linalg::IndexOp>(inner)) shape.dims[index.getDim()].valued = true;
+  // Index values are 32-bit on the lanes.
+  for (const LoopDim &d : shape.dims)
+    if (d.valued && d.extent > INT32_MAX) return failure();
   shape.operands = op->getNumOperands();
   for (OpOperand &operand : op->getOpOperands()) {
     SmallVector<int64_t> moves(extents.size(), 0);

@@ -20,7 +20,8 @@ struct PlanKernels : impl::PlanKernelsBase<PlanKernels> {
       if (auto fill = dyn_cast<linalg::FillOp>(*op); fill && startsReduction(fill)) return WalkResult::advance();
       FailureOr<NestShape> shape = shapeOf(op);
       if (failed(shape)) {
-        op->emitOpError("cannot be planned: shapes and strides must be static, and maps plain indices");
+        op->emitOpError("cannot be planned: shapes and strides must be static, and maps plain indices (below 2^31 "
+                        "where the body uses their values)");
         return WalkResult::interrupt();
       }
       op->setAttr(kPlanAttr, planToAttr(&getContext(), planKernel(op, *shape, cpu)));

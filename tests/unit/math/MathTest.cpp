@@ -120,12 +120,12 @@ class Math : public testing::TestWithParam<const char *> {};
 
 /// Numbers: --gtest_output=json writes the worst distance of each function.
 TEST_P(Math, F32) {
-  if (!runs(GetParam())) GTEST_SKIP();
+  if (!runs(GetParam())) GTEST_SKIP() << "this CPU does not have " << GetParam();
   for (const Function &f : kFunctions) measure<float>(f, GetParam(), 1 << 18);
 }
 
 TEST_P(Math, F64) {
-  if (!runs(GetParam())) GTEST_SKIP();
+  if (!runs(GetParam())) GTEST_SKIP() << "this CPU does not have " << GetParam();
   for (const Function &f : kFunctions) measure<double>(f, GetParam(), 1 << 18);
 }
 
