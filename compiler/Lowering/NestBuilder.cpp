@@ -31,6 +31,7 @@ Value NestBuilder::mul(Value a, Value b) { return createOrFold<arith::MulIOp>(a,
 Value NestBuilder::div(Value a, int64_t b) { return b == 1 ? a : createOrFold<arith::DivUIOp>(a, c(b)); }
 Value NestBuilder::rem(Value a, int64_t b) { return b == 1 ? c(0) : createOrFold<arith::RemUIOp>(a, c(b)); }
 Value NestBuilder::min(Value a, Value b) { return createOrFold<arith::MinUIOp>(a, b); }
+Value NestBuilder::max(Value a, Value b) { return createOrFold<arith::MaxUIOp>(a, b); }
 Value NestBuilder::lessEqual(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, a, b); }
 Value NestBuilder::equal(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, a, b); }
 
