@@ -13,6 +13,8 @@ constexpr int64_t kDepthBytes = 2048;
 /// Operands up to these sizes are read in place: rows stay in L2, columns in L1.
 constexpr int64_t kInPlaceRowBytes = 256 << 10, kInPlaceColBytes = 32 << 10;
 
+/// Cycles that a jump to another place of a large output costs.
+constexpr double kJumpCycles = 25;
 /// Cycles that a register tile costs beside its arithmetic and its stores.
 constexpr double kTileCycles = 15;
 
@@ -103,6 +105,16 @@ void chooseBlocks(ContractionPlan &p, const CpuModel &cpu) {
   p.rowPanels = std::clamp<int64_t>((p.colsOuter ? own : shared) / p.mr, 1, rowsAll);
 }
 
+/// Stretches of adjacent elements in which tiles reach an output that does not fit L2.
+double stretches(const ContractionPlan &p, const CpuModel &cpu) {
+  const double points = double(p.rows.size()) * double(p.cols.size());
+  if (points * double(p.elementBytes) <= double(cpu.l2Bytes)) return 0;
+  if (p.cols.stride(2) != 1) return points;
+  const int64_t run = p.cols.run(), width = std::min(run, p.nr());
+  const bool rowsFollow = width == run && p.rows.stride(2) == run;
+  return points / double(rowsFollow ? width * std::min(p.mr, p.rows.run()) : width);
+}
+
 /// Cycles of one core for the whole contraction.
 double predict(const ContractionPlan &p, const CpuModel &cpu) {
   const double m = double(p.rows.size()), n = double(p.cols.size()), k = double(p.depth.size());
@@ -115,7 +127,8 @@ double predict(const ContractionPlan &p, const CpuModel &cpu) {
   const double pack = m * k * packingCost(p.packRows, p.square(0)) +
                       n * k * packingCost(p.packCols, std::max(p.square(1), p.squareAcross())) * again;
   const int64_t vectors = (p.cols.run() + p.lanes - 1) / p.lanes;
-  const double store = p.cols.stride(2) == 1 ? 2 * m * double(vectors * p.cols.runs()) : 3 * m * n;
+  double store = p.cols.stride(2) == 1 ? 2 * m * double(vectors * p.cols.runs()) : 3 * m * n;
+  store += kJumpCycles * stretches(p, cpu);
   // The first multiply-adds of a tile wait for its addresses and operands.
   const double tiles = kTileCycles * double(p.allRowPanels()) * double(p.allColPanels());
   return double(p.batch.size()) * (compute + pack + (store + tiles) * blocks);
@@ -219,16 +232,17 @@ std::optional<ContractionPlan> planContraction(const NestShape &shape, const Cpu
   // batch at a time would use a part of each line.
   if (lanesInBatch) return std::nullopt;
 
-  // Runs follow what is adjacent in the output and in S; where that is short, the longest loop too.
+  // Runs of columns follow what is adjacent in the output, runs of rows that or what is adjacent in S; or the longest.
   const unsigned s = p.swapped ? 1 : 0;
   auto longest = [](const LoopDim &d) { return d.extent; };
+  auto inOutput = [](const LoopDim &d) { return -std::abs(d.strides[2]); };
   const int adjacentRow = bestLoop(shape, true, p.swapped, [&](const LoopDim &d) { return -std::abs(d.strides[s]); });
-  const int adjacentCol = bestLoop(shape, false, p.swapped, [](const LoopDim &d) { return -std::abs(d.strides[2]); });
+  const int adjacentCol = bestLoop(shape, false, p.swapped, inOutput);
   if (adjacentRow < 0 || adjacentCol < 0) return std::nullopt;
   const int64_t widest = cpu.lanes(p.elementBytes);
   ContractionPlan best;
   best.predictedCycles = 1e300;
-  for (int row : {adjacentRow, bestLoop(shape, true, p.swapped, longest)})
+  for (int row : {adjacentRow, bestLoop(shape, true, p.swapped, inOutput), bestLoop(shape, true, p.swapped, longest)})
     for (int col : {adjacentCol, bestLoop(shape, false, p.swapped, longest)}) {
       if (row == p.rowLoop && col == p.colLoop) continue;
       p.rowLoop = row, p.colLoop = col;

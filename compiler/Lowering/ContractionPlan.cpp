@@ -171,12 +171,15 @@ bool classify(const NestShape &shape, ContractionPlan &plan) {
       (inV ? plan.cols : plan.rows).dims.push_back(g);
   }
   if (!rowRun || !colRun) return false;
-  // Loops may come in any order: in the one in which the operand that is packed has them adjacent.
+  // Loops may come in any order: in the one of the larger of the tensors that they walk. The loop along which V is
+  // adjacent comes next to the runs, so that squares can be transposed.
   auto sort = [](std::vector<LoopDim> &dims, auto key) {
     std::stable_sort(dims.begin(), dims.end(), [&](const LoopDim &a, const LoopDim &b) { return key(a) > key(b); });
   };
-  sort(plan.rows.dims, [](const LoopDim &d) { return std::abs(d.strides[0]); });
-  sort(plan.cols.dims, [](const LoopDim &d) { return std::abs(d.strides[1]); });
+  const unsigned rowsBy = plan.cols.size() * colRun->extent >= plan.depth.size() ? 2 : 0;
+  const unsigned colsBy = plan.rows.size() * rowRun->extent >= plan.depth.size() ? 2 : 1;
+  sort(plan.rows.dims, [&](const LoopDim &d) { return std::abs(d.strides[rowsBy]); });
+  sort(plan.cols.dims, [&](const LoopDim &d) { return d.strides[1] == 1 ? 0 : std::abs(d.strides[colsBy]); });
   plan.rows.dims.push_back(*rowRun);
   plan.cols.dims.push_back(*colRun);
   // Of the depth innermost the loop along which S is adjacent, then the one of V.
