@@ -68,18 +68,19 @@ void choosePackings(ContractionPlan &p) {
 }
 
 /// Cuts the depth into boxes of about `kDepthBytes`, innermost loops first. Where the operands are adjacent along
-/// different loops, both loops get about the same share: squares must fit into either.
+/// different loops, whole squares must fit into the pieces of both.
 void chooseDepth(ContractionPlan &p) {
-  const double deepest = double(kDepthBytes) / double(p.elementBytes);
+  int64_t left = kDepthBytes / p.elementBytes;
   const int s = p.adjacentDepth(0), v = p.adjacentDepth(1);
-  const bool both = s >= 0 && v >= 0 && s != v;
   p.depthPieces.assign(p.depth.dims.size(), 1);
-  double left = deepest;
   for (int i = int(p.depth.dims.size()) - 1; i >= 0; --i) {
-    const int64_t extent = p.depth.dims[i].extent;
-    const double room = both && i == s ? std::sqrt(deepest) : left, pieces = double(extent) / std::max(room, 1.0);
-    p.depthPieces[i] = std::clamp<int64_t>(int64_t(both ? std::round(pieces) : std::ceil(pieces)), 1, extent);
-    left /= double(extent) / double(p.depthPieces[i]);
+    const int64_t extent = p.depth.dims[i].extent, pieces = (extent + left - 1) / left;
+    p.depthPieces[i] = extent / pieces;
+    if (s >= 0 && v >= 0 && s != v && (i == s || i == v)) {
+      const int64_t room = i == s ? 2 * p.lanes : std::max(left, p.lanes);
+      p.depthPieces[i] = std::min(extent, room / p.lanes * p.lanes);
+    }
+    left = std::max<int64_t>(1, left / p.depthPieces[i]);
   }
 }
 
@@ -186,14 +187,16 @@ bool worthTiling(const ContractionPlan &p, int64_t lanes) {
 }
 
 /// The best plan for these groups over vector widths and register tiles. Accumulators, one vector per column
-/// and one broadcast must fit the register file.
+/// and one broadcast must fit the register file, less what LLVM's scheduler takes for loads of the next step.
 void chooseTile(ContractionPlan p, int64_t widest, const CpuModel &cpu, ContractionPlan &best) {
   const int64_t narrowest = std::min<int64_t>(widest, p.elementBytes == 4 ? 4 : 2);
+  p.lanes = widest;
   chooseDepth(p);
+  const int64_t registers = cpu.vectorRegisters - cpu.vectorRegisters / 16;
   for (p.lanes = widest; p.lanes >= narrowest; p.lanes /= 2)
     for (p.nv = 1; p.nv <= 4; ++p.nv)
       for (p.mr = 1; p.mr <= std::min<int64_t>(14, p.rows.run()); ++p.mr) {
-        if (p.mr * p.nv + p.nv + 1 > cpu.vectorRegisters) break;
+        if (p.mr * p.nv + p.nv + 1 > registers) break;
         choosePackings(p);
         chooseBlocks(p, cpu);
         p.predictedCycles = predict(p, cpu);
@@ -232,18 +235,24 @@ std::optional<ContractionPlan> planContraction(const NestShape &shape, const Cpu
   // batch at a time would use a part of each line.
   if (lanesInBatch) return std::nullopt;
 
-  // Runs of columns follow what is adjacent in the output, runs of rows that or what is adjacent in S; or the longest.
+  // Runs of columns follow what is adjacent in the output, runs of rows that or what is adjacent in S; where those are
+  // shorter than a vector, the longest loop.
   const unsigned s = p.swapped ? 1 : 0;
-  auto longest = [](const LoopDim &d) { return d.extent; };
-  auto inOutput = [](const LoopDim &d) { return -std::abs(d.strides[2]); };
-  const int adjacentRow = bestLoop(shape, true, p.swapped, [&](const LoopDim &d) { return -std::abs(d.strides[s]); });
-  const int adjacentCol = bestLoop(shape, false, p.swapped, inOutput);
-  if (adjacentRow < 0 || adjacentCol < 0) return std::nullopt;
   const int64_t widest = cpu.lanes(p.elementBytes);
+  auto candidates = [&](bool rows, auto... keys) {
+    std::vector<int> loops = {bestLoop(shape, rows, p.swapped, keys)...};
+    if (loops[0] >= 0 && shape.dims[loops[0]].extent < widest)
+      loops.push_back(bestLoop(shape, rows, p.swapped, [](const LoopDim &d) { return d.extent; }));
+    return loops;
+  };
+  auto inOutput = [](const LoopDim &d) { return -std::abs(d.strides[2]); };
+  auto inS = [s](const LoopDim &d) { return -std::abs(d.strides[s]); };
+  const std::vector<int> rowLoops = candidates(true, inS, inOutput), colLoops = candidates(false, inOutput);
+  if (rowLoops[0] < 0 || colLoops[0] < 0) return std::nullopt;
   ContractionPlan best;
   best.predictedCycles = 1e300;
-  for (int row : {adjacentRow, bestLoop(shape, true, p.swapped, inOutput), bestLoop(shape, true, p.swapped, longest)})
-    for (int col : {adjacentCol, bestLoop(shape, false, p.swapped, longest)}) {
+  for (int row : rowLoops)
+    for (int col : colLoops) {
       if (row == p.rowLoop && col == p.colLoop) continue;
       p.rowLoop = row, p.colLoop = col;
       classify(shape, p);

@@ -30,13 +30,19 @@ double ContractionPlan::flops() const {
 
 int64_t ContractionPlan::depthBlocks() const {
   int64_t n = 1;
-  for (int64_t pieces : depthPieces) n *= pieces;
+  for (size_t i = 0; i < depthPieces.size(); ++i) n *= depth.dims[i].extent / depthPieces[i];
   return n;
 }
 
 int64_t ContractionPlan::kc() const {
   int64_t n = 1;
-  for (size_t i = 0; i < depthPieces.size(); ++i) n *= ceilDiv(depth.dims[i].extent, depthPieces[i]);
+  for (int64_t piece : depthPieces) n *= piece;
+  return n;
+}
+
+int64_t ContractionPlan::deepest() const {
+  int64_t n = 1;
+  for (size_t i = 0; i < depthPieces.size(); ++i) n *= depthPieces[i] + depth.dims[i].extent % depthPieces[i];
   return n;
 }
 
@@ -45,10 +51,10 @@ std::optional<int64_t> ContractionPlan::depthStride(unsigned o) const {
   int64_t stride = 0, next = 0;
   for (int i = int(depth.dims.size()) - 1; i >= 0; --i) {
     const LoopDim &d = depth.dims[i];
-    if (depthPieces[i] == d.extent) continue; // does not move inside a block
+    if (depthPieces[i] == 1) continue; // does not move inside a block
     if (last < 0)
       stride = d.strides[o];
-    else if (depthPieces[last] != 1 || d.strides[o] != next)
+    else if (depthPieces[last] != depth.dims[last].extent || d.strides[o] != next)
       return std::nullopt;
     next = d.strides[o] * d.extent;
     last = i;
@@ -70,7 +76,7 @@ static int64_t squareSide(int64_t extent, int64_t lanes) {
 
 int64_t ContractionPlan::square(unsigned o) const {
   const int i = adjacentDepth(o);
-  return i < 0 ? 0 : squareSide(depth.dims[i].extent / depthPieces[i], lanes);
+  return i < 0 ? 0 : squareSide(depthPieces[i], lanes);
 }
 
 int64_t ContractionPlan::squareAcross() const {
@@ -142,7 +148,7 @@ std::string ContractionPlan::str() const {
     << nv << " vectors of " << lanes << "), k unrolled by " << kUnroll << "; blocks k=" << kc();
   if (depth.dims.size() > 1)
     for (size_t i = 0; i < depthPieces.size(); ++i)
-      s << (i ? "x" : " (") << ceilDiv(depth.dims[i].extent, depthPieces[i]) << (i + 1 < depthPieces.size() ? "" : ")");
+      s << (i ? "x" : " (") << depthPieces[i] << (i + 1 < depthPieces.size() ? "" : ")");
   s << " rows=" << rowPanels * mr << " cols=" << colPanels * nr() << ", " << (colsOuter ? "cols" : "rows")
     << " shared; packing rows=" << name(packRows) << " cols=" << name(packCols) << "; split " << name(split) << " over "
     << threads << "; store " << (cols.stride(2) == 1 ? "vectors" : "elements") << "; " << reason << "; predicted "

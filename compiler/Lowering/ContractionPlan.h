@@ -41,13 +41,14 @@ enum class Split : uint8_t { Serial, Batch, Cols, Rows, Depth };
 /// V owns the output's unit stride where one of the operands does: its elements are the vector lanes,
 /// elements of S are broadcast. A register tile is `mr` elements of S by `nr` = nv * lanes of V. The runs of each
 /// side are cut into panels as wide as the tile, the last of a run narrower, so that inside a tile everything has a
-/// stride; where runs begin is looked up. Blocks of the depth are boxes: even pieces of each of its loops.
+/// stride; where runs begin is looked up. Blocks of the depth are boxes: a piece of each of its loops.
+/// The last piece of a loop takes what is left over.
 struct ContractionPlan {
   IndexGroup batch, rows, cols, depth;  ///< strides of each loop: [operand S, operand V, output]
   bool swapped = false;                 ///< the operation's second input plays S
   int rowLoop = -1, colLoop = -1;       ///< loops of the shape that are the runs of rows and columns
   int64_t lanes = 1, mr = 1, nv = 1;    ///< register tile, in elements and vectors
-  std::vector<int64_t> depthPieces;     ///< how many pieces each loop of the depth is cut into
+  std::vector<int64_t> depthPieces;     ///< steps of each loop of the depth that a block holds
   int64_t kUnroll = 1;                  ///< unrolling of the innermost loop
   int64_t rowPanels = 1, colPanels = 1; ///< panels in one cache block of each side, at most
   int64_t colPieces = 1;                ///< Cross: pieces that the loop around the runs of columns is cut into
@@ -61,8 +62,9 @@ struct ContractionPlan {
 
   int64_t nr() const { return nv * lanes; }
   int64_t depthBlocks() const;
-  /// Elements of the contracted index in a block, at most.
+  /// Elements of the contracted index in most blocks, and in the deepest one.
   int64_t kc() const;
+  int64_t deepest() const;
   /// Elements that operand `o` moves per step inside a block, where a single stride walks it.
   std::optional<int64_t> depthStride(unsigned o) const;
   /// The loop of the depth along which operand `o` is adjacent; -1 if there is none.
@@ -83,8 +85,8 @@ struct ContractionPlan {
   /// Columns are shared out in this many panels: where squares are transposed across runs, all that belong together.
   int64_t colUnit() const;
   /// Elements from one panel to the next: the panel and room for an overlapping store.
-  int64_t rowPanelStride() const { return kc() * mr + lanes; }
-  int64_t colPanelStride() const { return kc() * nr() + lanes; }
+  int64_t rowPanelStride() const { return deepest() * mr + lanes; }
+  int64_t colPanelStride() const { return deepest() * nr() + lanes; }
   double flops() const;
   /// Whether the decisions fit the groups: what a packing needs of its operand holds, every number is in its range.
   bool fits() const;

@@ -155,7 +155,7 @@ void ContractionEmitter::packShared(const Point &at, Range range, Value pack) {
     packRows(at, range, pack);
 }
 
-/// A batch, and a block of the depth: even pieces of each of its loops.
+/// A batch, and a block of the depth: a piece of each of its loops.
 ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
   Point at{batchOffset(batch, 0, s.offset),
            batchOffset(batch, 1, v.offset),
@@ -167,11 +167,12 @@ ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
   Value index = kb;
   for (int i = int(p.depth.dims.size()) - 1; i >= 0; --i) {
     const LoopDim &d = p.depth.dims[i];
-    const int64_t pieces = p.depthPieces[i];
-    Value piece = i == 0 ? index : b.rem(index, pieces);
-    auto bound = [&](Value n) { return pieces == d.extent ? n : b.div(b.mul(n, d.extent), pieces); };
-    Value low = bound(piece);
-    at.extents[i] = d.extent % pieces == 0 ? b.c(d.extent / pieces) : b.sub(bound(b.add(piece, 1)), low);
+    const int64_t piece = p.depthPieces[i], pieces = d.extent / piece;
+    Value number = i == 0 ? index : b.rem(index, pieces), low = b.mul(number, piece);
+    // The last piece takes what is left over.
+    const int64_t rest = d.extent % piece;
+    Value last = b.equal(number, b.c(pieces - 1));
+    at.extents[i] = rest ? b.createOrFold<arith::SelectOp>(last, b.c(piece + rest), b.c(piece)) : b.c(piece);
     at.s = b.add(at.s, b.mul(low, d.strides[0]));
     at.v = b.add(at.v, b.mul(low, d.strides[1]));
     at.depth = b.mul(at.depth, at.extents[i]);

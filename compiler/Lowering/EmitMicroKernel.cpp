@@ -57,7 +57,7 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
   };
   const int64_t u = p.kUnroll;
   bool even = p.kc() % u == 0; // every block is as deep, and its depth a multiple
-  for (auto [d, pieces] : llvm::zip(p.depth.dims, p.depthPieces)) even &= d.extent % pieces == 0;
+  for (auto [d, piece] : llvm::zip(p.depth.dims, p.depthPieces)) even &= d.extent % piece == 0;
   Value whole = even ? depth : b.mul(b.div(depth, u), u);
   SmallVector<Value> sums = b.loop(b.c(0), whole, u, zero, [&](Value k, ValueRange carried) {
     SmallVector<Value> now(carried);

@@ -85,6 +85,7 @@ void ContractionEmitter::packVectors(const Side &side, const Point &at, Range pa
     for (int64_t done = 0; done < count;) {
       const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(count - done));
       b.storeVector(b.loadVector(lanes, side.memory, b.add(from, done)), memory, b.add(to, done));
+      b.prefetch(side.memory, b.add(b.add(from, done), p.depth.dims.back().strides[side.operand]));
       done += lanes;
     }
   };
@@ -155,24 +156,27 @@ void ContractionEmitter::packSquares(const Side &side, const Point &at, Range pa
   const int64_t around = p.cols.dims[p.cols.dims.size() - 2].extent;
   Value low = b.div(panels.low, side.perRun), high = b.div(panels.high, side.perRun);
   Value base = b.div(panels.base, side.perRun);
+  Value ahead = b.c(p.depth.dims.back().strides[1]);
   auto turn = [&](Value outer) {
     Value start = b.mul(outer, around), first = b.sub(b.max(low, start), start);
     Value last = b.min(b.sub(high, start), b.c(around));
     Value from = b.add(side.base, runAt(side.runs, start));
     overDepth(at, side.operand, -1, [&](Value offset, Value place) {
       Value source = b.add(from, offset), row = b.mul(place, side.width);
-      b.loop(first, last, q, [&](Value begin) {
-        Value r = b.min(begin, b.sub(last, b.c(q)));
-        Value panel = b.mul(b.sub(b.add(start, r), base), side.perRun);
-        b.loop(0, run, q, [&](Value e) {
+      b.loop(0, run, q, [&](Value e) {
+        Value panel = b.div(e, side.width), lane = b.rem(e, side.width);
+        b.loop(first, last, q, [&](Value begin) {
+          Value r = b.min(begin, b.sub(last, b.c(q)));
           SmallVector<Value> rows;
           for (int64_t j = 0; j < q; ++j) {
             Value element = b.mul(b.min(b.add(e, j), b.c(run - 1)), side.runs.perElement);
             rows.push_back(b.loadVector(q, side.memory, b.add(b.add(source, r), element)));
+            b.prefetch(side.memory, b.add(b.add(b.add(source, r), element), ahead));
           }
-          Value to = b.add(b.mul(b.add(panel, b.div(e, side.width)), side.panelStride), b.rem(e, side.width));
+          Value here = b.add(panel, b.mul(b.sub(b.add(start, r), base), side.perRun));
+          Value to = b.add(b.add(b.mul(here, side.panelStride), lane), row);
           for (auto [j, column] : llvm::enumerate(b.transpose(rows)))
-            b.storeVector(column, memory, b.add(b.add(to, row), j * side.perRun * side.panelStride));
+            b.storeVector(column, memory, b.add(to, j * side.perRun * side.panelStride));
         });
       });
     });

@@ -83,6 +83,11 @@ Value NestBuilder::advance(Value pointer, Value bytes) {
   return LLVM::GEPOp::create(*this, ptr, getI8Type(), pointer, ValueRange{offset}, LLVM::GEPNoWrapFlags::none);
 }
 
+void NestBuilder::prefetch(Value memory, Value offset) {
+  memref::PrefetchOp::create(*this, memory, ValueRange{offset}, /*isWrite=*/false, /*localityHint=*/2,
+                             /*isDataCache=*/true);
+}
+
 Value NestBuilder::load(Value memory, Value offset) { return memref::LoadOp::create(*this, memory, offset); }
 void NestBuilder::store(Value value, Value memory, Value offset) {
   memref::StoreOp::create(*this, value, memory, offset);
