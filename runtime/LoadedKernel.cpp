@@ -2,8 +2,6 @@
 #include "runtime/LoadedKernel.h"
 #include "runtime/Memory.h"
 
-#include <array>
-
 namespace ein {
 namespace {
 
@@ -46,17 +44,15 @@ Expected<void> checkViews(const char *role, std::span<const TensorView> views, c
 
 LoadedKernel::LoadedKernel(CompiledModule module, CodeImage image)
     : compiled(std::move(module)), image(std::move(image)) {
-  const auto extents = [](const std::vector<TensorType> &types) {
-    std::vector<Extent> result;
-    for (const TensorType &type : types) {
-      Extent extent;
-      type.addressRange(extent.low, extent.high);
-      result.push_back({extent.low * byteSize(type.dtype), extent.high * byteSize(type.dtype)});
+  for (const auto *types : {&compiled.operands, &compiled.results})
+    for (const TensorType &type : *types) {
+      int64_t low, high;
+      type.addressRange(low, high);
+      const int64_t bytes = byteSize(type.dtype);
+      wanted.push_back({type.dtype, static_cast<uint32_t>(type.shape.size()), low * bytes, high * bytes});
+      numbers.insert(numbers.end(), type.shape.begin(), type.shape.end());
+      numbers.insert(numbers.end(), type.strides.begin(), type.strides.end());
     }
-    return result;
-  };
-  operandExtents = extents(compiled.operands);
-  resultExtents = extents(compiled.results);
 }
 
 Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(CompiledModule module) {
@@ -68,10 +64,16 @@ Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(CompiledModule 
   return std::shared_ptr<const LoadedKernel>(new LoadedKernel(std::move(module), std::move(*image)));
 }
 
+size_t LoadedKernel::codeBytes() const {
+  constexpr size_t page = 4096;
+  return compiled.code.size() + (compiled.code.size() + page - 1) / page * page;
+}
+
 Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::span<const TensorView> results) const {
   if (auto fine = checkViews("operand", operands, compiled.operands); !fine) return fine;
   if (auto fine = checkViews("result", results, compiled.results); !fine) return fine;
-  const auto overlap = [](const TensorView &a, Extent inA, const TensorView &b, Extent inB) {
+  const Want *const wantedResults = wanted.data() + operands.size();
+  const auto overlap = [](const TensorView &a, const Want &inA, const TensorView &b, const Want &inB) {
     if (inA.low == inA.high || inB.low == inB.high) return false;
     const auto baseA = reinterpret_cast<intptr_t>(a.data), baseB = reinterpret_cast<intptr_t>(b.data);
     return baseA + inA.low < baseB + inB.high && baseB + inB.low < baseA + inA.high;
@@ -82,11 +84,37 @@ Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::sp
                        "give each result memory of its own");
     };
     for (size_t i = 0; i < operands.size(); ++i)
-      if (overlap(results[r], resultExtents[r], operands[i], operandExtents[i])) return refuse("operand", i);
+      if (overlap(results[r], wantedResults[r], operands[i], wanted[i])) return refuse("operand", i);
     for (size_t i = 0; i < r; ++i)
-      if (overlap(results[r], resultExtents[r], results[i], resultExtents[i])) return refuse("result", i);
+      if (overlap(results[r], wantedResults[r], results[i], wantedResults[i])) return refuse("result", i);
   }
   return {};
+}
+
+bool LoadedKernel::evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results,
+                                void **pointers) const {
+  const size_t resultsBegin = compiled.operands.size(), count = wanted.size();
+  if (count > kFew || operands.size() != resultsBegin || results.size() != count - resultsBegin) return false;
+  intptr_t low[kFew], high[kFew];
+  const int64_t *want = numbers.data();
+  for (size_t i = 0; i < count; ++i) {
+    const TensorView &view = i < resultsBegin ? operands[i] : results[i - resultsBegin];
+    const Want &w = wanted[i];
+    const TensorType &type = view.type;
+    const auto address = reinterpret_cast<intptr_t>(view.data);
+    if (type.dtype != w.dtype || type.shape.size() != w.rank || type.strides.size() != w.rank) return false;
+    if (!address || (address & (byteSize(w.dtype) - 1)) != 0) return false;
+    for (uint32_t d = 0; d < w.rank; ++d)
+      if (type.shape[d] != want[d] || type.strides[d] != want[w.rank + d]) return false;
+    want += 2 * size_t(w.rank);
+    pointers[i] = view.data;
+    low[i] = address + w.low;
+    high[i] = address + w.high;
+  }
+  for (size_t r = resultsBegin; r < count; ++r)
+    for (size_t i = 0; i < r; ++i)
+      if (low[r] < high[i] && low[i] < high[r]) return false;
+  return true;
 }
 
 bool LoadedKernel::call(void *const *operands, void *const *results) const {
@@ -99,21 +127,25 @@ bool LoadedKernel::call(void *const *operands, void *const *results) const {
   return true;
 }
 
-Expected<void> LoadedKernel::run(std::span<const TensorView> operands, std::span<const TensorView> results) const {
+Expected<void> LoadedKernel::finish(bool called) const {
+  if (called) return {};
+  return makeError(ErrorCode::Limit,
+                   "no memory for a workspace of " + std::to_string(compiled.workspaceBytes) + " bytes");
+}
+
+Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
+                                         std::span<const TensorView> results) const {
   if (auto fine = check(operands, results); !fine) return fine;
-  // Pointers lie on the stack but for expressions with many operands.
-  std::array<void *, 16> few;
-  std::vector<void *> many;
-  const size_t count = operands.size() + results.size();
-  if (count > few.size()) many.resize(count);
-  void **pointers = count > few.size() ? many.data() : few.data();
-  void **next = pointers;
-  for (const TensorView &view : operands) *next++ = view.data;
-  for (const TensorView &view : results) *next++ = view.data;
-  if (!call(pointers, pointers + operands.size()))
-    return makeError(ErrorCode::Limit,
-                     "no memory for a workspace of " + std::to_string(compiled.workspaceBytes) + " bytes");
-  return {};
+  std::vector<void *> pointers;
+  for (const TensorView &view : operands) pointers.push_back(view.data);
+  for (const TensorView &view : results) pointers.push_back(view.data);
+  return finish(call(pointers.data(), pointers.data() + operands.size()));
+}
+
+Expected<void> LoadedKernel::run(std::span<const TensorView> operands, std::span<const TensorView> results) const {
+  void *pointers[kFew];
+  if (!evidentlyFit(operands, results, pointers)) return checkAndRun(operands, results);
+  return finish(call(pointers, pointers + operands.size()));
 }
 
 } // namespace ein
