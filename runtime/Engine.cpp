@@ -42,7 +42,7 @@ struct Engine::Impl final : ForkLock {
                                                         const CompileOptions &options, Use use);
 
   /// For a key that is not in the table. Waits for its flight, or makes one and compiles.
-  Expected<KernelPointer> findOrCompile(const Hazard &hazard, KeyHash hash, std::string_view key,
+  Expected<KernelPointer> findOrCompile(const Hazard &hazard, uint64_t hash, std::string_view key,
                                         const CompileRequest &request);
 
   void lockForFork() override { mutex.lock(); }
@@ -92,10 +92,10 @@ Engine::Impl::with(std::string_view text, std::span<const Operand> operands, con
                      "1 to " + std::to_string(kMaxThreads) + " threads, or 0 for the default");
   KernelKey key;
   key.add(text);
-  key.number(operands.size());
+  key.add(operands.size());
   for (const Operand &operand : operands) key.add(typeOf(operand));
   key.add(options, threads);
-  const KeyHash hash = hashKey(key.bytes());
+  const uint64_t hash = hashKey(key.bytes());
 
   Hazard hazard;
   if (const KernelPointer *kernel = cache.find(hazard, hash, key.bytes())) {
@@ -112,7 +112,7 @@ Engine::Impl::with(std::string_view text, std::span<const Operand> operands, con
   return use(*kernel);
 }
 
-Expected<KernelPointer> Engine::Impl::findOrCompile(const Hazard &hazard, KeyHash hash, std::string_view key,
+Expected<KernelPointer> Engine::Impl::findOrCompile(const Hazard &hazard, uint64_t hash, std::string_view key,
                                                     const CompileRequest &request) {
   std::unique_lock lock(mutex);
   if (KernelPointer kernel = cache.findInMap(hash, key)) {

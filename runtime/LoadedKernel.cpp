@@ -43,13 +43,13 @@ Expected<void> checkViews(const char *role, std::span<const TensorView> views, c
 } // namespace
 
 LoadedKernel::LoadedKernel(CompiledModule module, CodeImage image)
-    : compiled(std::move(module)), image(std::move(image)) {
+    : compiled(std::move(module)), image(std::move(image)), resultsAt(compiled.operands.size()) {
   for (const auto *types : {&compiled.operands, &compiled.results})
     for (const TensorType &type : *types) {
       int64_t low, high;
       type.addressRange(low, high);
       const int64_t bytes = byteSize(type.dtype);
-      wanted.push_back({type.dtype, static_cast<uint32_t>(type.shape.size()), low * bytes, high * bytes});
+      wanted.push_back({type.dtype, type.shape.size(), static_cast<uintptr_t>(bytes - 1), low * bytes, high * bytes});
       numbers.insert(numbers.end(), type.shape.begin(), type.shape.end());
       numbers.insert(numbers.end(), type.strides.begin(), type.strides.end());
     }
@@ -72,7 +72,7 @@ size_t LoadedKernel::codeBytes() const {
 Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::span<const TensorView> results) const {
   if (auto fine = checkViews("operand", operands, compiled.operands); !fine) return fine;
   if (auto fine = checkViews("result", results, compiled.results); !fine) return fine;
-  const Want *const wantedResults = wanted.data() + operands.size();
+  const Want *const wantedResults = wanted.data() + resultsAt;
   const auto overlap = [](const TensorView &a, const Want &inA, const TensorView &b, const Want &inB) {
     if (inA.low == inA.high || inB.low == inB.high) return false;
     const auto baseA = reinterpret_cast<intptr_t>(a.data), baseB = reinterpret_cast<intptr_t>(b.data);
@@ -91,32 +91,6 @@ Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::sp
   return {};
 }
 
-bool LoadedKernel::evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results,
-                                void **pointers) const {
-  const size_t resultsBegin = compiled.operands.size(), count = wanted.size();
-  if (count > kFew || operands.size() != resultsBegin || results.size() != count - resultsBegin) return false;
-  intptr_t low[kFew], high[kFew];
-  const int64_t *want = numbers.data();
-  for (size_t i = 0; i < count; ++i) {
-    const TensorView &view = i < resultsBegin ? operands[i] : results[i - resultsBegin];
-    const Want &w = wanted[i];
-    const TensorType &type = view.type;
-    const auto address = reinterpret_cast<intptr_t>(view.data);
-    if (type.dtype != w.dtype || type.shape.size() != w.rank || type.strides.size() != w.rank) return false;
-    if (!address || (address & (byteSize(w.dtype) - 1)) != 0) return false;
-    for (uint32_t d = 0; d < w.rank; ++d)
-      if (type.shape[d] != want[d] || type.strides[d] != want[w.rank + d]) return false;
-    want += 2 * size_t(w.rank);
-    pointers[i] = view.data;
-    low[i] = address + w.low;
-    high[i] = address + w.high;
-  }
-  for (size_t r = resultsBegin; r < count; ++r)
-    for (size_t i = 0; i < r; ++i)
-      if (low[r] < high[i] && low[i] < high[r]) return false;
-  return true;
-}
-
 bool LoadedKernel::call(void *const *operands, void *const *results) const {
   void *workspace = nullptr;
   if (compiled.workspaceBytes > 0) {
@@ -127,8 +101,7 @@ bool LoadedKernel::call(void *const *operands, void *const *results) const {
   return true;
 }
 
-Expected<void> LoadedKernel::finish(bool called) const {
-  if (called) return {};
+Error LoadedKernel::noWorkspace() const {
   return makeError(ErrorCode::Limit,
                    "no memory for a workspace of " + std::to_string(compiled.workspaceBytes) + " bytes");
 }
@@ -139,13 +112,46 @@ Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
   std::vector<void *> pointers;
   for (const TensorView &view : operands) pointers.push_back(view.data);
   for (const TensorView &view : results) pointers.push_back(view.data);
-  return finish(call(pointers.data(), pointers.data() + operands.size()));
+  if (!call(pointers.data(), pointers.data() + operands.size())) return noWorkspace();
+  return {};
+}
+
+/// Small and without a call, as it is what a call of a small kernel costs.
+[[gnu::always_inline]] inline bool LoadedKernel::evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results,
+                                       void **pointers) const {
+  const size_t count = wanted.size(), resultsBegin = resultsAt;
+  if (count > kFew || operands.size() != resultsBegin || results.size() != count - resultsBegin) return false;
+  uintptr_t low[kFew], high[kFew];
+  const Want *want = wanted.data();
+  const int64_t *number = numbers.data();
+  const TensorView *view = operands.data();
+  for (size_t i = 0; i < count; ++i, ++view, ++want) {
+    if (i == resultsBegin) view = results.data();
+    const size_t rank = want->rank;
+    const TensorType &type = view->type;
+    const auto address = reinterpret_cast<uintptr_t>(view->data);
+    if (type.dtype != want->dtype || type.shape.size() != rank || type.strides.size() != rank) return false;
+    if (address == 0 || (address & want->alignmentMask) != 0) return false;
+    const int64_t *const shape = type.shape.data(), *const strides = type.strides.data();
+#pragma clang loop vectorize(disable) unroll(disable)
+    for (size_t d = 0; d < rank; ++d, ++number)
+      if (shape[d] != number[0] || strides[d] != number[rank]) return false;
+    number += rank;
+    pointers[i] = view->data;
+    low[i] = address + static_cast<uintptr_t>(want->low);
+    high[i] = address + static_cast<uintptr_t>(want->high);
+  }
+  for (size_t r = resultsBegin; r < count; ++r)
+    for (size_t i = 0; i < r; ++i)
+      if (low[r] < high[i] && low[i] < high[r]) return false;
+  return true;
 }
 
 Expected<void> LoadedKernel::run(std::span<const TensorView> operands, std::span<const TensorView> results) const {
   void *pointers[kFew];
   if (!evidentlyFit(operands, results, pointers)) return checkAndRun(operands, results);
-  return finish(call(pointers, pointers + operands.size()));
+  if (!call(pointers, pointers + operands.size())) return noWorkspace();
+  return {};
 }
 
 } // namespace ein

@@ -34,8 +34,9 @@ private:
   /// What one operand or result must be, apart from its extents and strides.
   struct Want {
     DType dtype;
-    uint32_t rank;
-    int64_t low, high; ///< bytes [low, high) that it addresses, relative to its element at index zero
+    size_t rank;
+    uintptr_t alignmentMask; ///< bits of its address that must be 0
+    int64_t low, high;       ///< bytes [low, high) that it addresses, relative to its element at index zero
   };
   /// Calls with more operands and results than this keep their pointers on the heap.
   static constexpr size_t kFew = 16;
@@ -45,10 +46,11 @@ private:
   bool evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results, void **pointers) const;
   /// For views that do not evidently fit.
   Expected<void> checkAndRun(std::span<const TensorView> operands, std::span<const TensorView> results) const;
-  Expected<void> finish(bool called) const;
+  Error noWorkspace() const;
 
   CompiledModule compiled;
   CodeImage image;
+  size_t resultsAt;             ///< of the first result in `wanted`
   std::vector<Want> wanted;     ///< operands, then results
   std::vector<int64_t> numbers; ///< of each of `wanted`: its extents, then its strides
 };

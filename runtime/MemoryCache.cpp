@@ -16,10 +16,7 @@ constexpr size_t kMaxSlots = size_t(1) << 16;
 
 } // namespace
 
-KeyHash hashKey(std::string_view key) {
-  const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
-  return {hash.low64, hash.high64};
-}
+uint64_t hashKey(std::string_view key) { return XXH3_64bits(key.data(), key.size()); }
 
 MemoryCache::MemoryCache(size_t maxKernels, size_t maxCodeBytes)
     : maxKernels(maxKernels), maxCodeBytes(maxCodeBytes),
@@ -32,10 +29,10 @@ void MemoryCache::touch(const Entry &entry) const {
   if (entry.lastUse.load(std::memory_order_relaxed) != now) entry.lastUse.store(now, std::memory_order_relaxed);
 }
 
-const MemoryCache::Kernel *MemoryCache::find(Hazard &hazard, KeyHash hash, std::string_view key) const {
+const MemoryCache::Kernel *MemoryCache::find(Hazard &hazard, uint64_t hash, std::string_view key) const {
   const Slot *slot = slotsOf(hash);
   for (size_t way = 0; way < kWays; ++way, ++slot) {
-    if (slot->tag.load(std::memory_order_relaxed) != hash.high) continue;
+    if (slot->hash.load(std::memory_order_relaxed) != hash) continue;
     const Entry *entry = hazard.protect(slot->entry);
     if (!entry || entry->hash != hash || entry->key != key) continue;
     touch(*entry);
@@ -44,7 +41,7 @@ const MemoryCache::Kernel *MemoryCache::find(Hazard &hazard, KeyHash hash, std::
   return nullptr;
 }
 
-MemoryCache::Kernel MemoryCache::findInMap(KeyHash hash, std::string_view key) {
+MemoryCache::Kernel MemoryCache::findInMap(uint64_t hash, std::string_view key) {
   const auto place = map.find(hash);
   if (place == map.end() || place->second->key != key) return nullptr;
   touch(*place->second);
@@ -57,9 +54,9 @@ void MemoryCache::publish(const Entry &entry) {
   const auto holds = [&](const Entry *what) { return [what](const Slot &slot) { return slot.entry == what; }; };
   if (std::any_of(begin, end, holds(&entry))) return;
   Slot *slot = std::find_if(begin, end, holds(nullptr));
-  if (slot == end) slot = begin + entry.hash.high % kWays;
+  if (slot == end) slot = begin + (entry.hash >> 32) % kWays;
   slot->entry = &entry;
-  slot->tag.store(entry.hash.high, std::memory_order_relaxed);
+  slot->hash.store(entry.hash, std::memory_order_relaxed);
 }
 
 void MemoryCache::evict(Map::iterator place) {
@@ -73,7 +70,7 @@ void MemoryCache::evict(Map::iterator place) {
   map.erase(place);
 }
 
-MemoryCache::Entries MemoryCache::insert(KeyHash hash, std::string_view key, Kernel kernel) {
+MemoryCache::Entries MemoryCache::insert(uint64_t hash, std::string_view key, Kernel kernel) {
   // Another key with this hash.
   if (const auto place = map.find(hash); place != map.end()) evict(place);
   codeBytes += kernel->codeBytes();

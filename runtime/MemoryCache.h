@@ -12,12 +12,8 @@
 
 namespace ein {
 
-/// 128 bits of XXH3.
-struct KeyHash {
-  uint64_t low, high;
-  friend bool operator==(const KeyHash &, const KeyHash &) = default;
-};
-KeyHash hashKey(std::string_view key);
+/// XXH3.
+uint64_t hashKey(std::string_view key);
 
 /// Maps whole keys to kernels; the hash only finds the place. Beyond a number of kernels or of bytes of code the
 /// least recently used go. Uses between two insertions count as simultaneous.
@@ -29,7 +25,7 @@ public:
   using Kernel = std::shared_ptr<const LoadedKernel>;
 
   struct Entry {
-    KeyHash hash;
+    uint64_t hash;
     std::string key;
     Kernel kernel;
     mutable std::atomic<uint64_t> lastUse;
@@ -39,28 +35,25 @@ public:
   MemoryCache(size_t maxKernels, size_t maxCodeBytes);
 
   /// The kernel of a key from the table, valid until `hazard` protects something else. Needs no lock.
-  const Kernel *find(Hazard &hazard, KeyHash hash, std::string_view key) const;
+  const Kernel *find(Hazard &hazard, uint64_t hash, std::string_view key) const;
 
   /// The kernel of a key, null if there is none. Under the lock, like everything below.
-  Kernel findInMap(KeyHash hash, std::string_view key);
+  Kernel findInMap(uint64_t hash, std::string_view key);
   /// Adds a key that is not there. Returns what had to go and nobody reads, to be destroyed outside of the lock;
   /// what somebody reads comes back from a later call.
-  Entries insert(KeyHash hash, std::string_view key, Kernel kernel);
+  Entries insert(uint64_t hash, std::string_view key, Kernel kernel);
   /// How many had to go so far.
   uint64_t evictions() const { return evicted; }
 
 private:
   struct Slot {
-    std::atomic<uint64_t> tag = 0; ///< `hash.high`, a hint: it spares most readers of other keys the entry
+    std::atomic<uint64_t> hash = 0; ///< a hint: it spares readers of other keys the entry
     std::atomic<const Entry *> entry = nullptr;
   };
-  struct Low {
-    size_t operator()(const KeyHash &hash) const { return hash.low; }
-  };
-  using Map = std::unordered_map<KeyHash, std::unique_ptr<const Entry>, Low>;
+  using Map = std::unordered_map<uint64_t, std::unique_ptr<const Entry>>;
 
   /// Where the table may hold an entry: kWays slots from here on.
-  Slot *slotsOf(KeyHash hash) const { return slots.get() + (hash.low & mask); }
+  Slot *slotsOf(uint64_t hash) const { return slots.get() + (hash & mask); }
   void publish(const Entry &entry);
   void evict(Map::iterator place);
   void touch(const Entry &entry) const;
