@@ -2,16 +2,17 @@
 #include "runtime/Fork.h"
 #include "runtime/Hazard.h"
 
+#include <atomic>
 #include <mutex>
 #include <pthread.h>
-#include <shared_mutex>
 
 namespace ein {
 namespace {
 
-/// Who works is in the room. A fork holds the door first, so that the room empties however busy it is.
+/// A fork holds the door, so that the room empties however busy it is. (A pthread_rwlock would not do: it knows its
+/// owner by a number that the child does not have.)
 constinit std::mutex door;
-std::shared_mutex room;
+constinit std::atomic<int> inside = 0;
 thread_local int depth = 0;
 
 constinit std::mutex registryMutex;
@@ -22,11 +23,12 @@ constinit ForkLock *first = nullptr;
 ForkGate::ForkGate() {
   if (depth++ > 0) return;
   const std::lock_guard lock(door);
-  room.lock_shared();
+  inside.fetch_add(1, std::memory_order_relaxed);
 }
 
 ForkGate::~ForkGate() {
-  if (--depth == 0) room.unlock_shared();
+  if (--depth > 0) return;
+  if (inside.fetch_sub(1, std::memory_order_release) == 1) inside.notify_all();
 }
 
 void ForkLock::join() {
@@ -45,14 +47,13 @@ void ForkLock::leave() {
 struct ForkRegistry {
   static void prepare() {
     door.lock();
-    room.lock();
+    while (const int count = inside.load(std::memory_order_acquire)) inside.wait(count);
     registryMutex.lock();
     for (ForkLock *l = first; l; l = l->next) l->lockForFork();
   }
   static void resume(bool inChild) {
     for (ForkLock *l = first; l; l = l->next) l->unlockAfterFork(inChild);
     registryMutex.unlock();
-    room.unlock();
     door.unlock();
   }
   static void inParent() { resume(false); }
