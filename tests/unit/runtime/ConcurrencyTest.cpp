@@ -140,7 +140,7 @@ TEST_F(ConcurrencyTest, ChildrenMayCallEverything) {
     threads.emplace_back([&, t] {
       for (int i = 0; !stop; ++i) bad += !copies(engine, "fork " + std::to_string((i + t) % 20));
     });
-  for (int f = 0; f < (kSanitized ? 20 : 200); ++f) {
+  for (int f = 0; f < (kSanitized ? 10 : 50); ++f) {
     const int status = inChild([&] {
       for (int i = 0; i < 20; ++i)
         if (!copies(engine, "fork " + std::to_string(i))) return false;
