@@ -117,8 +117,9 @@ Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
 }
 
 /// Small and without a call, as it is what a call of a small kernel costs.
-[[gnu::always_inline]] inline bool LoadedKernel::evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results,
-                                       void **pointers) const {
+[[gnu::always_inline]] inline bool LoadedKernel::evidentlyFit(std::span<const TensorView> operands,
+                                                              std::span<const TensorView> results,
+                                                              void **pointers) const {
   const size_t count = wanted.size(), resultsBegin = resultsAt;
   if (count > kFew || operands.size() != resultsBegin || results.size() != count - resultsBegin) return false;
   uintptr_t low[kFew], high[kFew];
