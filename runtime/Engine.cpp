@@ -4,6 +4,7 @@
 #include "runtime/Environment.h"
 #include "runtime/KernelKey.h"
 #include "runtime/MemoryCache.h"
+#include "runtime/TunedPlans.h"
 
 #include <condition_variable>
 #include <map>
@@ -48,13 +49,14 @@ struct Engine::Impl {
 
 namespace {
 
-/// Compiles and loads, without any cache.
-Expected<KernelPointer> compileAndLoad(const CompileRequest &request) {
+/// Compiles and loads, without any cache of kernels; with the plans that `einc tune` stored, if there are.
+Expected<KernelPointer> compileAndLoad(CompileRequest request) {
   for (size_t i = 0; i < request.operands.size(); ++i)
     if (auto fine = request.operands[i].verify(); !fine) {
       fine.error().message = "operand " + std::to_string(i) + ": " + fine.error().message;
       return fine.error();
     }
+  if (request.options.plans.empty()) request.options.plans = loadTunedPlans(request);
   auto result = compile(request);
   if (!result) return result.error();
   return LoadedKernel::load(std::move(result->module));
@@ -101,7 +103,7 @@ Expected<KernelPointer> Engine::Impl::miss(std::unique_lock<std::mutex> &lock, K
   }
   ++counters.compiles;
   lock.unlock();
-  Expected<KernelPointer> outcome = compileAndLoad(request);
+  Expected<KernelPointer> outcome = compileAndLoad(std::move(request));
   lock.lock();
   KernelPointer gone;
   if (outcome) gone = cache.insert(hash, key, *outcome);

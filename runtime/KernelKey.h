@@ -41,6 +41,8 @@ public:
     number(static_cast<uint64_t>(options.memoryLimit));
     number(options.resultStrides.size());
     for (const std::vector<int64_t> &strides : options.resultStrides) add(strides);
+    number(options.plans.size());
+    for (const std::string &plan : options.plans) add(plan);
   }
   void number(uint64_t value) { append(&value, sizeof value); }
 

@@ -134,9 +134,9 @@ bool worthTiling(const ContractionPlan &p, int64_t lanes) {
   return m >= 2 && n >= std::min<int64_t>(4, lanes) && k >= 4 && m * n * k >= 512;
 }
 
-/// The best plan for these groups over vector widths and register tiles. Accumulators, one vector per column
-/// and one broadcast must fit the register file.
-void chooseTile(const ContractionPlan &groups, int64_t widest, const CpuModel &cpu, ContractionPlan &best) {
+/// A plan for these groups for each vector width and register tile. Accumulators, one vector per column and one
+/// broadcast must fit the register file.
+void weighTiles(const ContractionPlan &groups, int64_t widest, const CpuModel &cpu, std::vector<ContractionPlan> &all) {
   const int64_t narrowest = std::min<int64_t>(widest, groups.elementBytes == 4 ? 4 : 2);
   for (int64_t lanes = groups.square ? groups.square : widest; lanes >= narrowest; lanes /= 2) {
     for (int64_t nv = 1; nv <= 4; ++nv)
@@ -147,7 +147,7 @@ void chooseTile(const ContractionPlan &groups, int64_t widest, const CpuModel &c
         choosePackings(p);
         chooseBlocks(p, cpu);
         p.predictedCycles = predict(p, cpu);
-        if (p.predictedCycles < best.predictedCycles) best = p;
+        all.push_back(std::move(p));
       }
     if (groups.square) return;
   }
@@ -167,39 +167,50 @@ int64_t squareSide(const ContractionPlan &p, int64_t widest) {
 
 } // namespace
 
-std::optional<ContractionPlan> planContraction(const NestShape &shape, const CpuModel &cpu) {
+std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel &cpu, size_t most) {
   ContractionPlan groups;
   groups.elementBytes = shape.elementBytes;
   bool lanesInBatch = false;
   for (const LoopDim &d : shape.dims) {
-    if (d.valued) return std::nullopt;
-    if (d.reduced && (d.strides[0] == 0 || d.strides[1] == 0)) return std::nullopt;
-    if (!d.reduced && d.strides[0] == 0 && d.strides[1] == 0) return std::nullopt;
+    if (d.valued) return {};
+    if (d.reduced && (d.strides[0] == 0 || d.strides[1] == 0)) return {};
+    if (!d.reduced && d.strides[0] == 0 && d.strides[1] == 0) return {};
     // The lanes belong to the operand that walks the output's unit stride.
     if (!d.reduced && d.strides[2] == 1 && d.strides[1] == 0) groups.swapped = true;
     if (!d.reduced && d.strides[0] == 1 && d.strides[1] == 1) lanesInBatch |= d.extent >= (d.strides[2] == 1 ? 4 : 8);
   }
   // Both operands have a batch index adjacent: a plain nest with lanes along it needs no packing, where packing one
   // batch at a time would use a part of each line.
-  if (lanesInBatch) return std::nullopt;
+  if (lanesInBatch) return {};
   classify(shape, groups);
-  if (groups.rows.dims.empty() || groups.cols.dims.empty() || groups.depth.dims.empty()) return std::nullopt;
+  if (groups.rows.dims.empty() || groups.cols.dims.empty() || groups.depth.dims.empty()) return {};
   const int64_t widest = cpu.lanes(groups.elementBytes);
   int64_t lanes = widest;
   while (lanes > 1 && lanes / 2 >= groups.cols.size()) lanes /= 2;
-  if (!worthTiling(groups, widest)) return std::nullopt;
+  if (!worthTiling(groups, widest)) return {};
 
-  ContractionPlan best;
-  best.predictedCycles = 1e300;
-  chooseTile(groups, lanes, cpu, best);
+  std::vector<ContractionPlan> all;
+  weighTiles(groups, lanes, cpu, all);
   if (const int64_t side = squareSide(groups, widest)) {
     ContractionPlan squares;
     squares.elementBytes = groups.elementBytes, squares.swapped = groups.swapped, squares.square = side;
     classify(shape, squares);
-    chooseTile(squares, side, cpu, best);
+    weighTiles(squares, side, cpu, all);
   }
-  chooseSplit(best, cpu);
-  return best;
+  std::stable_sort(all.begin(), all.end(), [](const ContractionPlan &a, const ContractionPlan &b) {
+    return a.predictedCycles < b.predictedCycles;
+  });
+  all.resize(std::min(all.size(), most));
+  for (ContractionPlan &plan : all) chooseSplit(plan, cpu);
+  return all;
+}
+
+double predictCycles(const ContractionPlan &plan, const CpuModel &cpu) { return predict(plan, cpu); }
+
+std::optional<ContractionPlan> planContraction(const NestShape &shape, const CpuModel &cpu) {
+  std::vector<ContractionPlan> plans = weighedPlans(shape, cpu, 1);
+  if (plans.empty()) return std::nullopt;
+  return std::move(plans.front());
 }
 
 } // namespace ein

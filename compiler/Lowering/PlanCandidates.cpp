@@ -1,0 +1,95 @@
+// Candidates for tuning: the tiles the planner weighed, and variations of its choice.
+#include "compiler/Lowering/PlanCandidates.h"
+
+#include <bit>
+#include <tuple>
+
+namespace ein {
+
+/// What a plan decides, for comparison.
+static auto decisions(const ContractionPlan &p) {
+  return std::tie(p.swapped, p.lanes, p.mr, p.nv, p.kc, p.kUnroll, p.rowPanels, p.colPanels, p.packRows, p.packCols,
+                  p.square, p.colsOuter, p.split, p.threads);
+}
+
+/// Whether the squares of `p` are the two innermost loops of the columns, as the packing takes them.
+static bool cutsSquares(const ContractionPlan &p) {
+  if (p.cols.dims.size() < 2) return false;
+  const LoopDim &lane = p.cols.dims.back(), &across = p.cols.dims[p.cols.dims.size() - 2];
+  return lane.extent == p.square && across.extent == p.square && lane.strides[2] == 1 && across.strides[1] == 1;
+}
+
+static std::string splitMisfit(const ContractionPlan &p, const CpuModel &cpu) {
+  if (p.split > Split::Depth) return "there is no such split";
+  if (p.threads != (p.split == Split::Serial ? 1 : cpu.threads)) return "the team is another";
+  if (p.split == Split::Batch && p.batch.size() < p.threads) return "fewer batches than threads";
+  if (p.split == Split::Depth && p.depthBlocks() < p.threads) return "fewer blocks of the depth than threads";
+  if (p.split == Split::Cols && p.colsOuter) return "columns are both split and shared";
+  if (p.split == Split::Rows && !p.colsOuter) return "rows are both split and shared";
+  return {};
+}
+
+std::string misfit(const ContractionPlan &p, const NestShape &shape, const CpuModel &cpu) {
+  constexpr int64_t mostUnrolled = 8;
+  if (p.batch.size() * p.rows.size() * p.cols.size() != shape.points(false) || p.depth.size() != shape.points(true))
+    return "the loops cannot be cut like this";
+  if (p.rows.dims.empty() || p.cols.dims.empty() || p.depth.dims.empty()) return "one side has no index";
+  if (p.lanes < 1 || !std::has_single_bit(uint64_t(p.lanes)) || p.lanes * p.elementBytes > cpu.vectorBytes)
+    return "the CPU has no such vectors";
+  const int64_t registers = cpu.vectorRegisters;
+  if (p.mr < 1 || p.nv < 1 || p.mr > registers || p.nv > registers || p.mr * p.nv + p.nv + 1 > registers)
+    return "the tile does not fit the registers";
+  if (p.kc < 1 || p.kc > p.depth.size() || p.kUnroll < 1 || p.kUnroll > mostUnrolled)
+    return "the depth cannot be cut like this";
+  if (p.rowPanels < 1 || p.rowPanels > p.allRowPanels() || p.colPanels < 1 || p.colPanels > p.allColPanels() ||
+      (p.colPanels % p.colUnit() != 0 && p.colPanels != p.allColPanels()))
+    return "there are not so many panels";
+  // Runs begin at multiples of a vector, in every block.
+  const bool transposes = p.packRows == Packing::Transpose || p.packCols == Packing::Transpose;
+  const bool affine = p.depth.affine(0) && p.depth.affine(1);
+  if (!p.fits() || (transposes && !affine && p.kc % p.lanes != 0)) return "a packing does not fit its operand";
+  if ((p.square != 0) != (p.packCols == Packing::Cross) || (p.square && !cutsSquares(p)))
+    return "the squares do not fit the columns";
+  return splitMisfit(p, cpu);
+}
+
+/// Changes of one decision, or of two that go together. Not all of them fit.
+static std::vector<ContractionPlan> variations(const ContractionPlan &plan) {
+  std::vector<ContractionPlan> all;
+  auto vary = [&](auto change) { change(all.emplace_back(plan)); };
+  const int64_t k = plan.depth.size(), wide = std::max<int64_t>(plan.lanes, 4);
+  vary([&](auto &p) { p.kc = (p.kc / 2 + wide - 1) / wide * wide; });
+  vary([&](auto &p) { p.kc = std::min(k, 2 * p.kc); });
+  vary([&](auto &p) { p.rowPanels = std::max<int64_t>(1, p.rowPanels / 2); });
+  vary([&](auto &p) { p.rowPanels = std::min(p.allRowPanels(), 2 * p.rowPanels); });
+  vary([&](auto &p) { p.colPanels = std::max(p.colUnit(), p.colPanels / 2 / p.colUnit() * p.colUnit()); });
+  vary([&](auto &p) { p.colPanels = std::min(p.allColPanels(), 2 * p.colPanels); });
+  vary([&](auto &p) { p.kUnroll = 1; });
+  vary([&](auto &p) { p.kUnroll = 4; });
+  vary([&](auto &p) { p.colsOuter = !p.colsOuter; });
+  for (Packing packing : {Packing::None, Packing::Rows, Packing::Transpose}) {
+    vary([&](auto &p) { p.packRows = packing; });
+    if (!plan.square) vary([&](auto &p) { p.packCols = packing; });
+  }
+  return all;
+}
+
+std::vector<ContractionPlan> candidatePlans(const NestShape &shape, const CpuModel &cpu, size_t most) {
+  std::vector<ContractionPlan> tiles = weighedPlans(shape, cpu, most), found;
+  if (tiles.empty()) return found;
+  auto add = [&](const ContractionPlan &plan) {
+    for (const ContractionPlan &known : found)
+      if (decisions(known) == decisions(plan)) return;
+    if (found.size() < most && misfit(plan, shape, cpu).empty()) found.push_back(plan);
+  };
+  // Half of the places for tiles; what the variations leave goes to more of them.
+  for (size_t i = 0; i < (tiles.size() + 1) / 2; ++i) add(tiles[i]);
+  for (ContractionPlan &plan : variations(tiles.front())) {
+    plan.predictedCycles = predictCycles(plan, cpu);
+    add(plan);
+  }
+  for (const ContractionPlan &tile : tiles) add(tile);
+  return found;
+}
+
+} // namespace ein

@@ -1,0 +1,39 @@
+// The search behind einc tune: candidates are compiled, checked, and timed in turns with the best so far.
+#pragma once
+
+#include "ein/Compile.h"
+#include "tools/einc/Commands.h"
+#include "tools/einc/Timing.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace einc {
+
+/// A candidate and what became of it.
+struct Trial {
+  ein::PlanCandidate candidate;
+  bool isDefault = false;       ///< the planner's choice
+  std::optional<Timing> timing; ///< of the whole kernel; nothing where it was not timed
+  double ratio = 0;             ///< of the default kernel's time, where it was timed
+  std::string problem;          ///< why it was not timed, if not for lack of time
+  bool wrong = false;           ///< its results are not the default kernel's
+};
+
+/// What a search found.
+struct TuneReport {
+  std::vector<Trial> trials;      ///< by step, in the order in which they were tried
+  Timing standard;                ///< of the kernel with the planner's choices
+  std::vector<std::string> plans; ///< the best kernel's, for CompileOptions::plans; empty: the planner's choices
+  double ratio = 1;               ///< of the default kernel's time, measured once more at the end
+};
+
+/// Searches step by step: a candidate that beats the best so far is kept while the next steps are tried. Takes about
+/// `seconds`. What the search ends with must be faster than the default kernel by more than noise, else the default
+/// stays. `progress` hears the fraction that is done and the best ratio so far.
+ein::Expected<TuneReport> search(const TuneArguments &arguments, const Request &request,
+                                 const std::function<void(double fraction, double ratio)> &progress);
+
+} // namespace einc
