@@ -57,9 +57,11 @@ std::string keyOf(CompileRequest request) {
   return request.keyText() + "; cpu " + cpuName() + "; compiler " + compilerBuild();
 }
 
-std::string pathOf(const std::string &key) {
+Expected<std::string> pathOf(const std::string &key) {
   const std::string folder = tunedFolder();
-  if (folder.empty()) return folder;
+  if (folder.empty())
+    return makeError(ErrorCode::IO, "there is no cache folder for tuned plans",
+                     "set XDG_CACHE_HOME or HOME to an absolute path, and not EIN_CACHE=0");
   const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
   char name[48];
   std::snprintf(name, sizeof name, "/%016llx%016llx.plan", static_cast<unsigned long long>(hash.high64),
@@ -87,12 +89,13 @@ Error systemError(const std::string &what, const std::string &path) {
 
 } // namespace
 
-std::string tunedPlansPath(const CompileRequest &request) { return pathOf(keyOf(request)); }
+Expected<std::string> tunedPlansPath(const CompileRequest &request) { return pathOf(keyOf(request)); }
 
 std::vector<std::string> loadTunedPlans(const CompileRequest &request) {
-  const std::string key = keyOf(request), path = pathOf(key);
-  if (path.empty()) return {};
-  const std::string bytes = readFile(path);
+  const std::string key = keyOf(request);
+  const auto path = pathOf(key);
+  if (!path) return {};
+  const std::string bytes = readFile(*path);
   const auto fields = wire::open(wire::Kind::TunedPlans, bytes);
   if (!fields) return {};
   wire::Reader r(*fields);
@@ -103,10 +106,10 @@ std::vector<std::string> loadTunedPlans(const CompileRequest &request) {
 }
 
 Expected<std::string> storeTunedPlans(const CompileRequest &request, const std::vector<std::string> &plans) {
-  const std::string key = keyOf(request), path = pathOf(key);
-  if (path.empty())
-    return makeError(ErrorCode::IO, "there is no cache folder to store plans in",
-                     "set XDG_CACHE_HOME or HOME to an absolute path, and not EIN_CACHE=0");
+  const std::string key = keyOf(request);
+  const auto place = pathOf(key);
+  if (!place) return place;
+  const std::string &path = *place;
   wire::Writer w;
   w.string(key);
   w.list(plans, [&](const std::string &plan) { w.string(plan); });

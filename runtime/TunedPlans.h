@@ -9,9 +9,9 @@
 namespace ein {
 
 /// The file of a compilation: $XDG_CACHE_HOME/ein/v1/tuned/ and the hash of its key, which is the request without
-/// plans (text, types, threads, options), the CPU and the build of the compiler. Empty where there is no cache
+/// plans (text, types, threads, options), the CPU and the build of the compiler. An IO error where there is no cache
 /// folder or EIN_CACHE=0 turns it off.
-std::string tunedPlansPath(const CompileRequest &request);
+Expected<std::string> tunedPlansPath(const CompileRequest &request);
 
 /// What is stored for this compilation, for `CompileOptions::plans`. Empty where there is no file, or none that
 /// reads back whole and is for this very key: a bad file is no error. Costs one open(). Thread-safe.

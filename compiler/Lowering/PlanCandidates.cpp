@@ -67,6 +67,8 @@ static std::vector<ContractionPlan> variations(const ContractionPlan &plan) {
   vary([&](auto &p) { p.kUnroll = 1; });
   vary([&](auto &p) { p.kUnroll = 4; });
   vary([&](auto &p) { p.colsOuter = !p.colsOuter; });
+  vary([&](auto &p) { p.mr += 1, p.rowPanels = std::min(p.rowPanels, p.allRowPanels()); });
+  vary([&](auto &p) { p.mr = std::max<int64_t>(1, p.mr - 1); });
   for (Packing packing : {Packing::None, Packing::Rows, Packing::Transpose}) {
     vary([&](auto &p) { p.packRows = packing; });
     if (!plan.square) vary([&](auto &p) { p.packCols = packing; });
@@ -74,7 +76,8 @@ static std::vector<ContractionPlan> variations(const ContractionPlan &plan) {
   return all;
 }
 
-std::vector<ContractionPlan> candidatePlans(const NestShape &shape, const CpuModel &cpu, size_t most) {
+std::vector<ContractionPlan> candidatePlans(const NestShape &shape, const CpuModel &cpu, const ContractionPlan &base,
+                                            size_t most) {
   std::vector<ContractionPlan> tiles = weighedPlans(shape, cpu, most), found;
   if (tiles.empty()) return found;
   auto add = [&](const ContractionPlan &plan) {
@@ -82,9 +85,9 @@ std::vector<ContractionPlan> candidatePlans(const NestShape &shape, const CpuMod
       if (decisions(known) == decisions(plan)) return;
     if (found.size() < most && misfit(plan, shape, cpu).empty()) found.push_back(plan);
   };
-  // Half of the places for tiles; what the variations leave goes to more of them.
+  add(base);
   for (size_t i = 0; i < (tiles.size() + 1) / 2; ++i) add(tiles[i]);
-  for (ContractionPlan &plan : variations(tiles.front())) {
+  for (ContractionPlan &plan : variations(base)) {
     plan.predictedCycles = predictCycles(plan, cpu);
     add(plan);
   }

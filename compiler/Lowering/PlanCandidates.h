@@ -9,9 +9,11 @@ namespace ein {
 /// classified for `shape`.
 std::string misfit(const ContractionPlan &plan, const NestShape &shape, const CpuModel &cpu);
 
-/// At most `most` different plans that can be obeyed. The planner's choice is the first; then come the register
-/// tiles that it weighed and variations of its choice that a cost model hardly tells apart: depth of a block,
-/// panels of a block, unrolling, packing or not, which side is shared. Empty where the planner tiles nothing.
-std::vector<ContractionPlan> candidatePlans(const NestShape &shape, const CpuModel &cpu, size_t most);
+/// At most `most` different plans that can be obeyed: `base` first, then the best of the register tiles that the
+/// planner weighed, and variations of `base` that a cost model hardly tells apart: depth of a block, panels of a
+/// block, unrolling, packing or not, which side is shared. Of tiles and variations half each, and more of one where
+/// there are fewer of the other. Empty where the planner tiles nothing.
+std::vector<ContractionPlan> candidatePlans(const NestShape &shape, const CpuModel &cpu, const ContractionPlan &base,
+                                            size_t most);
 
 } // namespace ein

@@ -91,12 +91,14 @@ std::vector<PlanCandidate> planCandidates(func::FuncOp kernel, const CpuModel &c
   for (auto [step, op] : llvm::enumerate(stepsOf(kernel))) {
     FailureOr<NestShape> shape = shapeOf(op);
     if (failed(shape) || !isa<linalg::ContractOp>(op)) continue;
-    const std::vector<ContractionPlan> plans = candidatePlans(*shape, cpu, most);
+    const KernelPlan current = planStep(op, step, *shape, cpu);
+    auto *base = std::get_if<ContractionPlan>(&current);
+    if (!base) continue;
     auto add = [&](const KernelPlan &plan, double cycles) {
       all.push_back({int32_t(step), planToText(op.getContext(), step, plan), cycles});
     };
-    for (const ContractionPlan &plan : plans) add(plan, plan.predictedCycles);
-    if (!plans.empty()) add(NestPlan(), 0);
+    for (const ContractionPlan &plan : candidatePlans(*shape, cpu, *base, most)) add(plan, plan.predictedCycles);
+    add(NestPlan(), 0);
   }
   return all;
 }

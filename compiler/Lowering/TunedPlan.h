@@ -26,8 +26,8 @@ void setTunedPlans(mlir::func::FuncOp kernel, const std::vector<std::string> &pl
 /// operation and the CPU can obey, else the planner's own. The plan's reason says which, and why.
 KernelPlan planStep(mlir::linalg::LinalgOp op, size_t step, const NestShape &shape, const CpuModel &cpu);
 
-/// At most `most` plans for each step that is a tiled contraction, the planner's choice first, and the plain nest
-/// as the last.
+/// At most `most` plans for each step that is a tiled contraction, first the one that `planStep` gives it, and the
+/// plain nest as the last.
 std::vector<PlanCandidate> planCandidates(mlir::func::FuncOp kernel, const CpuModel &cpu, int most);
 
 } // namespace ein

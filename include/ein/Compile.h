@@ -41,7 +41,7 @@ struct CompileResult {
   CompiledModule module;
   std::vector<std::pair<std::string, std::string>> stages; ///< (stage, text), in stage order
   std::vector<std::pair<std::string, double>> timings;     ///< (stage, milliseconds)
-  std::vector<PlanCandidate> candidates;                   ///< by step; of each step the planner's choice first
+  std::vector<PlanCandidate> candidates;                   ///< by step; of each step first the plan it has
 
   std::string serialize() const;
   static Expected<CompileResult> deserialize(std::string_view bytes);

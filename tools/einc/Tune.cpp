@@ -110,18 +110,16 @@ static std::string jsonOf(const Request &request, const TuneReport &report, cons
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-/// Stores what the search ended with, also that the default is best: it replaces what was stored before.
-static Expected<std::string> store(const Request &request, const TuneReport &report) {
-  CompileRequest compilation;
-  compilation.text = request.text;
-  compilation.operands = request.operands;
-  compilation.options = request.options;
-  return storeTunedPlans(compilation, report.plans);
-}
-
 ExitCode tune(const TuneArguments &arguments) {
   auto request = resolve(arguments);
   if (!request) return fail(request.error());
+  CompileRequest compilation;
+  compilation.text = request->text;
+  compilation.operands = request->operands;
+  compilation.options = request->options;
+  // Before the time is spent: can the winner be stored?
+  if (!arguments.dryRun)
+    if (auto path = tunedPlansPath(compilation); !path) return fail(path.error(), While::Writing);
   auto report = [&] {
     Progress progress;
     return search(arguments, *request, [&](double fraction, double ratio) {
@@ -133,7 +131,8 @@ ExitCode tune(const TuneArguments &arguments) {
   if (!report) return fail(report.error());
   std::string text = tableOf(*request, *report), stored;
   if (!arguments.dryRun && !report->trials.empty()) {
-    auto path = store(*request, *report);
+    // Also that the planner's choices are best: it replaces what was stored before.
+    auto path = storeTunedPlans(compilation, report->plans);
     if (!path) return fail(path.error(), While::Writing);
     stored = *path;
     text += "stored        " + stored + "\n";

@@ -32,13 +32,18 @@ public:
   Search(const TuneArguments &arguments, const Request &request) : arguments(arguments), request(request) {}
 
   Expected<void> prepare();
-  void tryAll(const std::function<void(double, double)> &progress);
+  /// Times every trial that is new until the time is over.
+  void tryUntil(double end, const std::function<void(double, double)> &progress);
+  /// Adds what is close to the best.
+  void widen();
   Expected<void> confirm();
 
   TuneReport report;
 
 private:
-  Expected<Kernel> compilePlans(const std::map<int32_t, std::string> &plans, int32_t candidates);
+  Expected<Kernel> compilePlans(const std::map<int32_t, std::string> &plans);
+  Expected<CompileResult> compileRequest(const std::map<int32_t, std::string> &plans, int32_t candidates);
+  void addTrials(const std::vector<PlanCandidate> &candidates);
   Expected<void> computeExpected();
   void tryOne(Trial &trial, double seconds);
   std::function<Expected<void>()> call(const Kernel &kernel) {
@@ -54,27 +59,37 @@ private:
   std::vector<TensorView> in, out;
   std::optional<Contender> standard, best;
   double bestRatio = 1;
+  size_t tried = 0; ///< of the trials
 };
 
 } // namespace
 
-/// Compiles with these plans and no others, whatever is stored. Candidates go to the report.
-Expected<Kernel> Search::compilePlans(const std::map<int32_t, std::string> &plans, int32_t candidates) {
+/// Compiles with these plans and no others, whatever is stored.
+Expected<CompileResult> Search::compileRequest(const std::map<int32_t, std::string> &plans, int32_t candidates) {
   CompileRequest compilation;
   compilation.text = request.text;
   compilation.operands = request.operands;
   compilation.options = request.options;
   compilation.candidates = candidates;
   for (const auto &[step, plan] : plans) compilation.options.plans.push_back(plan);
-  auto result = compile(compilation);
+  return compile(compilation);
+}
+
+Expected<Kernel> Search::compilePlans(const std::map<int32_t, std::string> &plans) {
+  auto result = compileRequest(plans, 0);
   if (!result) return result.error();
-  int32_t step = -1;
-  for (PlanCandidate &candidate : result->candidates) {
-    const bool first = candidate.step != step;
-    step = candidate.step;
-    report.trials.push_back({std::move(candidate), first, {}, 0, {}, false});
-  }
   return engine.load(std::move(result->module));
+}
+
+void Search::addTrials(const std::vector<PlanCandidate> &candidates) {
+  for (const PlanCandidate &candidate : candidates)
+    if (std::none_of(report.trials.begin(), report.trials.end(),
+                     [&](const Trial &trial) { return trial.candidate.plan == candidate.plan; }))
+      report.trials.push_back({candidate, false, {}, 0, {}, false});
+}
+
+void Search::widen() {
+  if (auto result = compileRequest(best->plans, arguments.top)) addTrials(result->candidates);
 }
 
 static void takeAbsolute(const HostTensor &tensor) {
@@ -109,8 +124,13 @@ Expected<void> Search::prepare() {
   auto parsed = parseAndBind(request.text, request.operands);
   if (!parsed) return parsed.error();
   program = std::move(*parsed);
-  auto kernel = compilePlans({}, arguments.top);
+  auto result = compileRequest({}, arguments.top);
+  if (!result) return result.error();
+  auto kernel = engine.load(std::move(result->module));
   if (!kernel) return kernel.error();
+  addTrials(result->candidates);
+  for (size_t t = 0; t < report.trials.size(); ++t)
+    report.trials[t].isDefault = t == 0 || report.trials[t].candidate.step != report.trials[t - 1].candidate.step;
   standard = best = Contender{{}, *kernel};
   auto loaded = loadOperands(arguments, request, arguments.seed);
   if (!loaded) return loaded.error();
@@ -122,7 +142,7 @@ void Search::tryOne(Trial &trial, double seconds) {
   const double end = now() + seconds;
   std::map<int32_t, std::string> plans = best->plans;
   plans[trial.candidate.step] = trial.candidate.plan;
-  auto kernel = compilePlans(plans, 0);
+  auto kernel = compilePlans(plans);
   if (!kernel) {
     trial.problem = kernel.error().message;
     return;
@@ -149,13 +169,11 @@ void Search::tryOne(Trial &trial, double seconds) {
   bestRatio = trial.ratio;
 }
 
-void Search::tryAll(const std::function<void(double, double)> &progress) {
-  const double end = begin + (1 - kConfirmation) * arguments.seconds;
-  size_t left = report.trials.size();
-  for (Trial &trial : report.trials) {
-    const double seconds = (end - now()) / static_cast<double>(left--);
-    if (!trial.isDefault && seconds > 0) tryOne(trial, seconds);
-    progress(1 - static_cast<double>(left) / static_cast<double>(report.trials.size()), bestRatio);
+void Search::tryUntil(double end, const std::function<void(double, double)> &progress) {
+  for (; tried < report.trials.size() && now() < end; ++tried) {
+    if (report.trials[tried].isDefault) continue;
+    tryOne(report.trials[tried], (end - now()) / static_cast<double>(report.trials.size() - tried));
+    progress(std::min(1.0, (now() - begin) / arguments.seconds), bestRatio);
   }
 }
 
@@ -179,8 +197,12 @@ Expected<TuneReport> search(const TuneArguments &arguments, const Request &reque
   Search search(arguments, request);
   if (auto ok = search.prepare(); !ok) return ok.error();
   if (search.report.trials.empty()) return std::move(search.report);
-  search.tryAll(progress);
+  const double end = now() + (1 - kConfirmation) * arguments.seconds;
+  search.tryUntil((now() + end) / 2, progress);
+  search.widen();
+  search.tryUntil(end, progress);
   if (auto ok = search.confirm(); !ok) return ok.error();
+  progress(1, search.report.ratio);
   return std::move(search.report);
 }
 
