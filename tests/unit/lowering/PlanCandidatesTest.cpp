@@ -138,13 +138,20 @@ TEST(Misfit, RefusesWhatNoEmitterCouldObey) {
   EXPECT_NE(after([](P p) { p.lanes = 16; }, avx2()), "");
 }
 
-TEST(Misfit, RefusesGroupsThatAreNotTheShapes) {
-  const NestShape shape = einsumShape("adb,cd->cba", {{'a', 64}, {'b', 64}, {'c', 64}, {'d', 64}});
+/// A plan that cuts the columns of "adb,cd->cba" into squares of 8.
+std::string squares(int64_t extent, Packing packing) {
+  const NestShape shape = einsumShape("adb,cd->cba", {{'a', extent}, {'b', extent}, {'c', 64}, {'d', 64}});
   ContractionPlan plan;
-  plan.square = 7; // does not divide 64: the squares would leave columns out
-  plan.packCols = Packing::Cross, plan.lanes = 7;
+  plan.swapped = true, plan.square = 8, plan.lanes = 8, plan.packCols = packing;
   classify(shape, plan);
-  EXPECT_NE(misfit(plan, shape, avx512()), "");
+  plan.colPanels = plan.colUnit();
+  return misfit(plan, shape, avx512());
+}
+
+TEST(Misfit, RefusesSquaresThatDoNotFit) {
+  EXPECT_EQ(squares(64, Packing::Cross), "");
+  EXPECT_NE(squares(64, Packing::Gather), "") << "panels of whole squares, packed as if there were none";
+  EXPECT_NE(squares(60, Packing::Cross), "") << "the squares leave columns out";
 }
 
 } // namespace
