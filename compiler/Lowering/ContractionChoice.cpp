@@ -134,9 +134,20 @@ bool worthTiling(const ContractionPlan &p, int64_t lanes) {
   return m >= 2 && n >= std::min<int64_t>(4, lanes) && k >= 4 && m * n * k >= 512;
 }
 
-/// A plan for these groups for each vector width and register tile. Accumulators, one vector per column and one
-/// broadcast must fit the register file.
-void weighTiles(const ContractionPlan &groups, int64_t widest, const CpuModel &cpu, std::vector<ContractionPlan> &all) {
+/// Adds `plan` to the best so far: at most `most` of them, cheapest first, of equals the one that came first.
+void keep(ContractionPlan plan, size_t most, std::vector<ContractionPlan> &best) {
+  const auto place =
+      std::upper_bound(best.begin(), best.end(), plan.predictedCycles,
+                       [](double cycles, const ContractionPlan &p) { return cycles < p.predictedCycles; });
+  if (place == best.end() && best.size() == most) return;
+  best.insert(place, std::move(plan));
+  if (best.size() > most) best.pop_back();
+}
+
+/// Adds the best plans for these groups over vector widths and register tiles to `best`. Accumulators, one vector per
+/// column and one broadcast must fit the register file.
+void weighTiles(const ContractionPlan &groups, int64_t widest, const CpuModel &cpu, size_t most,
+                std::vector<ContractionPlan> &best) {
   const int64_t narrowest = std::min<int64_t>(widest, groups.elementBytes == 4 ? 4 : 2);
   for (int64_t lanes = groups.square ? groups.square : widest; lanes >= narrowest; lanes /= 2) {
     for (int64_t nv = 1; nv <= 4; ++nv)
@@ -147,7 +158,7 @@ void weighTiles(const ContractionPlan &groups, int64_t widest, const CpuModel &c
         choosePackings(p);
         chooseBlocks(p, cpu);
         p.predictedCycles = predict(p, cpu);
-        all.push_back(std::move(p));
+        keep(std::move(p), most, best);
       }
     if (groups.square) return;
   }
@@ -189,20 +200,16 @@ std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel
   while (lanes > 1 && lanes / 2 >= groups.cols.size()) lanes /= 2;
   if (!worthTiling(groups, widest)) return {};
 
-  std::vector<ContractionPlan> all;
-  weighTiles(groups, lanes, cpu, all);
+  std::vector<ContractionPlan> best;
+  weighTiles(groups, lanes, cpu, most, best);
   if (const int64_t side = squareSide(groups, widest)) {
     ContractionPlan squares;
     squares.elementBytes = groups.elementBytes, squares.swapped = groups.swapped, squares.square = side;
     classify(shape, squares);
-    weighTiles(squares, side, cpu, all);
+    weighTiles(squares, side, cpu, most, best);
   }
-  std::stable_sort(all.begin(), all.end(), [](const ContractionPlan &a, const ContractionPlan &b) {
-    return a.predictedCycles < b.predictedCycles;
-  });
-  all.resize(std::min(all.size(), most));
-  for (ContractionPlan &plan : all) chooseSplit(plan, cpu);
-  return all;
+  for (ContractionPlan &plan : best) chooseSplit(plan, cpu);
+  return best;
 }
 
 double predictCycles(const ContractionPlan &plan, const CpuModel &cpu) { return predict(plan, cpu); }
