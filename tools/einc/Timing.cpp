@@ -80,18 +80,19 @@ private:
 
 } // namespace
 
-Expected<std::pair<Timing, Timing>> timeInTurns(const std::function<Expected<void>()> &first,
-                                                const std::function<Expected<void>()> &second, double seconds) {
+Expected<std::vector<Timing>> timeInTurns(std::span<const std::function<Expected<void>()>> calls, double seconds) {
   constexpr int fewest = 3;
-  Subject subjects[] = {Subject(first), Subject(second)};
+  std::vector<Subject> subjects(calls.begin(), calls.end());
   for (Subject &subject : subjects)
     if (auto ok = subject.start(); !ok) return ok.error();
   const double end = now() + seconds;
   for (int turn = 0; turn < fewest || now() < end; ++turn)
-    // Neither is always the first.
-    for (int s : {turn % 2, 1 - turn % 2})
-      if (auto ok = subjects[s].turn(); !ok) return ok.error();
-  return std::pair(subjects[0].timing(), subjects[1].timing());
+    // Nobody always follows the same other.
+    for (size_t s = 0; s < subjects.size(); ++s)
+      if (auto ok = subjects[(s + turn) % subjects.size()].turn(); !ok) return ok.error();
+  std::vector<Timing> timings;
+  for (Subject &subject : subjects) timings.push_back(subject.timing());
+  return timings;
 }
 
 } // namespace einc

@@ -4,7 +4,8 @@
 #include "ein/Error.h"
 
 #include <functional>
-#include <utility>
+#include <span>
+#include <vector>
 
 namespace einc {
 
@@ -19,12 +20,11 @@ struct Timing {
 /// error.
 ein::Expected<Timing> timeCall(const std::function<ein::Expected<void>()> &call);
 
-/// Times two calls in turns for about `seconds` together, so that a noisy moment hits both alike; at least three turns
-/// each. A turn is one untimed call, which brings the caches back, and then samples for about 2 ms; calls of more than
-/// 20 ms go without the untimed one. Stops at the first error.
-ein::Expected<std::pair<Timing, Timing>> timeInTurns(const std::function<ein::Expected<void>()> &first,
-                                                     const std::function<ein::Expected<void>()> &second,
-                                                     double seconds);
+/// Times calls in turns for about `seconds` together, so that a noisy moment hits all alike; at least three turns each.
+/// A turn is one untimed call, which brings the caches back, and then samples for about 2 ms; calls of more than 20 ms
+/// go without the untimed one. Stops at the first error.
+ein::Expected<std::vector<Timing>> timeInTurns(std::span<const std::function<ein::Expected<void>()>> calls,
+                                               double seconds);
 
 /// Seconds on a clock that only goes forward.
 double now();

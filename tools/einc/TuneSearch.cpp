@@ -16,8 +16,12 @@ namespace einc {
 
 namespace {
 
-/// A gain below this is noise.
-constexpr double kNoise = 0.02;
+/// Whether a time is shorter by more than noise: in the middle and at its best, as only one of them may be luck.
+bool beats(const Timing &challenger, const Timing &champion) {
+  constexpr double noise = 0.02;
+  return challenger.median < (1 - noise) * champion.median && challenger.min < (1 - noise) * champion.min;
+}
+
 /// Part of the time that goes to the last comparison.
 constexpr double kConfirmation = 0.2;
 
@@ -156,15 +160,16 @@ void Search::tryOne(Trial &trial, double seconds) {
     trial.wrong = true;
     return;
   }
-  auto timings = timeInTurns(call(best->kernel), call(*kernel), end - now());
+  std::vector<std::function<Expected<void>()>> calls = {call(*kernel), call(standard->kernel)};
+  if (!best->plans.empty()) calls.push_back(call(best->kernel));
+  auto timings = timeInTurns(calls, end - now());
   if (!timings) {
     trial.problem = timings.error().message;
     return;
   }
-  const double ratio = timings->second.median / timings->first.median;
-  trial.timing = timings->second;
-  trial.ratio = ratio * bestRatio;
-  if (ratio > 1 - kNoise) return;
+  trial.timing = timings->front();
+  trial.ratio = timings->front().median / (*timings)[1].median;
+  if (!beats(timings->front(), timings->back())) return;
   best = Contender{std::move(plans), *kernel};
   bestRatio = trial.ratio;
 }
@@ -179,16 +184,15 @@ void Search::tryUntil(double end, const std::function<void(double, double)> &pro
 
 /// The best against the default once more: it was picked out of many, so its ratio flatters it.
 Expected<void> Search::confirm() {
-  const double seconds = kConfirmation * arguments.seconds;
-  auto timings = timeInTurns(call(standard->kernel), call(best->kernel), seconds);
+  const std::function<Expected<void>()> calls[] = {call(standard->kernel), call(best->kernel)};
+  auto timings = timeInTurns(calls, kConfirmation * arguments.seconds);
   if (!timings) return timings.error();
-  report.standard = timings->first;
-  const double ratio = timings->second.median / timings->first.median;
+  report.standard = timings->front();
   for (Trial &trial : report.trials)
-    if (trial.isDefault) trial.timing = timings->first, trial.ratio = 1;
-  if (best->plans.empty() || ratio > 1 - kNoise) return {};
+    if (trial.isDefault) trial.timing = report.standard, trial.ratio = 1;
+  if (!beats(timings->back(), timings->front())) return {};
   for (const auto &[step, plan] : best->plans) report.plans.push_back(plan);
-  report.ratio = ratio;
+  report.ratio = timings->back().median / timings->front().median;
   return {};
 }
 

@@ -52,27 +52,32 @@ TEST(Disagreement, NamesTheElement) {
   EXPECT_NE(place.find("[2,0] is 9, expected 5"), std::string::npos) << place;
 }
 
+using Call = std::function<Expected<void>()>;
+
 TEST(TimeInTurns, TellsTheSlowerOne) {
-  const auto sleeps = [](int microseconds) {
+  const auto sleeps = [](int microseconds) -> Call {
     return [=]() -> Expected<void> {
       std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
       return {};
     };
   };
-  auto timings = timeInTurns(sleeps(500), sleeps(2000), 0);
+  const Call calls[] = {sleeps(500), sleeps(2000), sleeps(100)};
+  auto timings = timeInTurns(calls, 0);
   ASSERT_TRUE(timings);
-  EXPECT_GE(timings->first.runs, 3);
-  EXPECT_GE(timings->second.runs, 3);
-  EXPECT_GE(timings->first.min, 500e-6);
-  EXPECT_GE(timings->second.min, 2000e-6);
-  EXPECT_LT(timings->first.min, timings->second.min);
+  ASSERT_EQ(timings->size(), 3u);
+  for (const Timing &timing : *timings) EXPECT_GE(timing.runs, 3);
+  EXPECT_GE((*timings)[0].min, 500e-6);
+  EXPECT_GE((*timings)[1].min, 2000e-6);
+  EXPECT_LT((*timings)[0].min, (*timings)[1].min);
+  EXPECT_LT((*timings)[2].min, (*timings)[1].min);
 }
 
 TEST(TimeInTurns, StopsAtAnError) {
-  const auto fine = []() -> Expected<void> { return {}; };
-  const auto fails = []() -> Expected<void> { return makeError(ErrorCode::Run, "as asked for"); };
-  EXPECT_FALSE(timeInTurns(fine, fails, 0));
-  EXPECT_FALSE(timeInTurns(fails, fine, 0));
+  const Call fine = []() -> Expected<void> { return {}; };
+  const Call fails = []() -> Expected<void> { return makeError(ErrorCode::Run, "as asked for"); };
+  const Call first[] = {fails, fine}, second[] = {fine, fails};
+  EXPECT_FALSE(timeInTurns(first, 0));
+  EXPECT_FALSE(timeInTurns(second, 0));
 }
 
 class TunedDump : public ::testing::Test {
