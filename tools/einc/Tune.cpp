@@ -76,6 +76,10 @@ static std::string tableOf(const Request &request, const TuneReport &report) {
   text += "\nstep  predicted/k  measured/ms   ratio  plan\n";
   for (const Trial *trial : order) text += rowOf(report, *trial);
 
+  const auto untimed =
+      std::count_if(order.begin(), order.end(), [](const Trial *t) { return !t->timing && t->problem.empty(); });
+  if (untimed > 0) text += "\n" + std::to_string(untimed) + " were not timed: --seconds gives more time\n";
+
   char ratio[64];
   std::snprintf(ratio, sizeof ratio, "%.3f of the planner's %.5g ms\n", report.ratio, report.standard.median * 1e3);
   text += "\nwinner        ";

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 
 using namespace ein;
@@ -86,13 +87,19 @@ Expected<Kernel> Search::compilePlans(const std::map<int32_t, std::string> &plan
 }
 
 void Search::addTrials(const std::vector<PlanCandidate> &candidates) {
-  for (const PlanCandidate &candidate : candidates)
-    if (std::none_of(report.trials.begin(), report.trials.end(),
-                     [&](const Trial &trial) { return trial.candidate.plan == candidate.plan; }))
-      report.trials.push_back({candidate, false, {}, 0, {}, false});
+  // The first of every step, then the second: should time run out, each step has had its likeliest.
+  std::map<int32_t, int> seen;
+  std::multimap<int, const PlanCandidate *> byRank;
+  for (const PlanCandidate &candidate : candidates) byRank.emplace(seen[candidate.step]++, &candidate);
+  for (const auto &[rank, candidate] : byRank) {
+    const auto isKnown = [&](const Trial &trial) { return trial.candidate.plan == candidate->plan; };
+    if (std::none_of(report.trials.begin(), report.trials.end(), isKnown))
+      report.trials.push_back({*candidate, rank == 0 && best->plans.empty(), {}, 0, {}, false});
+  }
 }
 
 void Search::widen() {
+  if (best->plans.empty()) return;
   if (auto result = compileRequest(best->plans, arguments.top)) addTrials(result->candidates);
 }
 
@@ -132,10 +139,8 @@ Expected<void> Search::prepare() {
   if (!result) return result.error();
   auto kernel = engine.load(std::move(result->module));
   if (!kernel) return kernel.error();
-  addTrials(result->candidates);
-  for (size_t t = 0; t < report.trials.size(); ++t)
-    report.trials[t].isDefault = t == 0 || report.trials[t].candidate.step != report.trials[t - 1].candidate.step;
   standard = best = Contender{{}, *kernel};
+  addTrials(result->candidates);
   auto loaded = loadOperands(arguments, request, arguments.seed);
   if (!loaded) return loaded.error();
   operands = std::move(*loaded);
@@ -151,6 +156,9 @@ void Search::tryOne(Trial &trial, double seconds) {
     trial.problem = kernel.error().message;
     return;
   }
+  // NaNs, so that an element that is not written shows.
+  for (const TensorView &result : out)
+    std::memset(result.data, 0xff, static_cast<size_t>(result.type.numElements() * byteSize(result.type.dtype)));
   if (auto ok = kernel->run(in, out); !ok) {
     trial.problem = ok.error().message;
     return;

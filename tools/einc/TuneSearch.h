@@ -24,16 +24,16 @@ struct Trial {
 
 /// What a search found.
 struct TuneReport {
-  std::vector<Trial> trials;      ///< by step, in the order in which they were tried
+  std::vector<Trial> trials;      ///< in the order in which they were tried
   Timing standard;                ///< of the kernel with the planner's choices
   std::vector<std::string> plans; ///< the best kernel's, for CompileOptions::plans; empty: the planner's choices
   double ratio = 1;               ///< of the default kernel's time, measured once more at the end
 };
 
-/// Searches step by step: a candidate that beats the best so far is kept while the next are tried. Half of the time is
-/// for the planner's own candidates, the rest for those around the best, and some for the last comparison: what the
-/// search ends with must be faster than the default kernel by more than noise, else the default stays. Takes at most
-/// about `seconds`. `progress` hears the fraction of the time that is spent and the best ratio so far.
+/// Changes one step at a time: a candidate that beats the best so far is kept while the next are tried. Half of the
+/// time is for the planner's own candidates, the rest for those around the best, and some for the last comparison: what
+/// the search ends with must be faster than the default kernel by more than noise, else the default stays. Takes at
+/// most about `seconds`. `progress` hears the fraction of the time that is spent and the best ratio so far.
 ein::Expected<TuneReport> search(const TuneArguments &arguments, const Request &request,
                                  const std::function<void(double fraction, double ratio)> &progress);
 
