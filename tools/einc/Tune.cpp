@@ -49,9 +49,10 @@ static std::string rowOf(const TuneReport &report, const Trial &trial) {
     std::snprintf(numbers, sizeof numbers, "%10s  ", "-");
   text += numbers;
   if (trial.timing)
-    std::snprintf(numbers, sizeof numbers, "%11.5g  %6.3f  ", trial.timing->median * 1e3, trial.ratio);
+    std::snprintf(numbers, sizeof numbers, "%11.5g  %6.3f  %6.3f  ", trial.timing->median * 1e3, trial.ratio,
+                  trial.bestRatio);
   else
-    std::snprintf(numbers, sizeof numbers, "%11s  %6s  ", "-", "-");
+    std::snprintf(numbers, sizeof numbers, "%11s  %6s  %6s  ", "-", "-", "-");
   text += numbers;
   text += trial.isDefault ? "the planner's choice"
                           : difference(trial.candidate.plan, defaultOf(report, trial.candidate.step));
@@ -71,17 +72,18 @@ static std::string tableOf(const Request &request, const TuneReport &report) {
   std::stable_sort(order.begin(), order.end(), [](const Trial *a, const Trial *b) {
     if (a->candidate.step != b->candidate.step) return a->candidate.step < b->candidate.step;
     if (a->timing.has_value() != b->timing.has_value()) return a->timing.has_value();
-    return a->ratio < b->ratio;
+    return a->bestRatio < b->bestRatio;
   });
-  text += "\nstep  predicted/k  measured/ms   ratio  plan\n";
+  text += "\nstep  predicted/k  measured/ms   ratio    best  plan\n";
   for (const Trial *trial : order) text += rowOf(report, *trial);
 
   const auto untimed =
       std::count_if(order.begin(), order.end(), [](const Trial *t) { return !t->timing && t->problem.empty(); });
   if (untimed > 0) text += "\n" + std::to_string(untimed) + " were not timed: --seconds gives more time\n";
 
-  char ratio[64];
-  std::snprintf(ratio, sizeof ratio, "%.3f of the planner's %.5g ms\n", report.ratio, report.standard.median * 1e3);
+  char ratio[96];
+  std::snprintf(ratio, sizeof ratio, "%.3f of the planner's %.5g ms, %.3f at best\n", report.ratio,
+                report.standard.median * 1e3, report.bestRatio);
   text += "\nwinner        ";
   if (report.plans.empty()) return text + "the planner's choice\n";
   text += ratio;
@@ -104,12 +106,14 @@ static std::string jsonOf(const Request &request, const TuneReport &report, cons
     entry["predicted_cycles"] = trial.candidate.predictedCycles;
     if (trial.timing) {
       entry["median_s"] = trial.timing->median;
+      entry["min_s"] = trial.timing->min;
       entry["ratio"] = trial.ratio;
+      entry["best_ratio"] = trial.bestRatio;
     }
     if (!trial.problem.empty()) entry["problem"] = trial.problem;
     json["candidates"].push_back(std::move(entry));
   }
-  json["winner"] = {{"plans", report.plans}, {"ratio", report.ratio}};
+  json["winner"] = {{"plans", report.plans}, {"ratio", report.ratio}, {"best_ratio", report.bestRatio}};
   json["stored"] = stored;
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

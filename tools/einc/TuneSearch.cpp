@@ -17,10 +17,11 @@ namespace einc {
 
 namespace {
 
-/// Whether a time is shorter by more than noise: in the middle and at its best, as only one of them may be luck.
+/// Whether the shortest time is shorter by more than noise, and the median is not longer by more than that. What else
+/// runs on the machine disturbs the median more.
 bool beats(const Timing &challenger, const Timing &champion) {
   constexpr double noise = 0.02;
-  return challenger.median < (1 - noise) * champion.median && challenger.min < (1 - noise) * champion.min;
+  return challenger.min < (1 - noise) * champion.min && challenger.median < (1 + noise) * champion.median;
 }
 
 /// Part of the time that goes to the last comparison.
@@ -94,7 +95,7 @@ void Search::addTrials(const std::vector<PlanCandidate> &candidates) {
   for (const auto &[rank, candidate] : byRank) {
     const auto isKnown = [&](const Trial &trial) { return trial.candidate.plan == candidate->plan; };
     if (std::none_of(report.trials.begin(), report.trials.end(), isKnown))
-      report.trials.push_back({*candidate, rank == 0 && best->plans.empty(), {}, 0, {}, false});
+      report.trials.push_back({*candidate, rank == 0 && best->plans.empty(), {}, 0, 0, {}, false});
   }
 }
 
@@ -177,9 +178,10 @@ void Search::tryOne(Trial &trial, double seconds) {
   }
   trial.timing = timings->front();
   trial.ratio = timings->front().median / (*timings)[1].median;
+  trial.bestRatio = timings->front().min / (*timings)[1].min;
   if (!beats(timings->front(), timings->back())) return;
   best = Contender{std::move(plans), *kernel};
-  bestRatio = trial.ratio;
+  bestRatio = trial.bestRatio;
 }
 
 void Search::tryUntil(double end, const std::function<void(double, double)> &progress) {
@@ -197,10 +199,11 @@ Expected<void> Search::confirm() {
   if (!timings) return timings.error();
   report.standard = timings->front();
   for (Trial &trial : report.trials)
-    if (trial.isDefault) trial.timing = report.standard, trial.ratio = 1;
+    if (trial.isDefault) trial.timing = report.standard, trial.ratio = trial.bestRatio = 1;
   if (!beats(timings->back(), timings->front())) return {};
   for (const auto &[step, plan] : best->plans) report.plans.push_back(plan);
   report.ratio = timings->back().median / timings->front().median;
+  report.bestRatio = timings->back().min / timings->front().min;
   return {};
 }
 
@@ -214,7 +217,7 @@ Expected<TuneReport> search(const TuneArguments &arguments, const Request &reque
   search.widen();
   search.tryUntil(end, progress);
   if (auto ok = search.confirm(); !ok) return ok.error();
-  progress(1, search.report.ratio);
+  progress(1, search.report.bestRatio);
   return std::move(search.report);
 }
 
