@@ -52,6 +52,9 @@ static std::variant<KernelPlan, std::string> obey(linalg::LinalgOp op, const Nes
   if (!kind) return "it names no kind of plan";
   if (kind.getValue() == "nest") return planAsNest(op, shape, cpu);
   if (!isa<linalg::ContractOp>(op) || !planContraction(shape, cpu)) return "the step is not tiled";
+  // Loops are cut by it before anything else is checked.
+  auto square = dyn_cast_or_null<IntegerAttr>(entries.get("square"));
+  if (square && square.getInt() > cpu.vectorBytes) return "the squares do not fit the columns";
   FailureOr<KernelPlan> plan = planFromAttr(op, shape, entries.getDictionary(op.getContext()));
   if (failed(plan)) return "it is incomplete or does not fit the shape";
   auto &contraction = std::get<ContractionPlan>(*plan);

@@ -35,7 +35,8 @@ struct TuneReport {
 /// Changes one step at a time: a candidate that beats the best so far is kept while the next are tried. Half of the
 /// time is for the planner's own candidates, the rest for those around the best, and some for the last comparison: what
 /// the search ends with must be faster than the default kernel by more than noise, else the default stays. Takes at
-/// most about `seconds`. `progress` hears the fraction of the time that is spent and the `bestRatio` of the best so far.
+/// most about `seconds`. `progress` hears the fraction of the time that is spent and the `bestRatio` of the best so
+/// far.
 ein::Expected<TuneReport> search(const TuneArguments &arguments, const Request &request,
                                  const std::function<void(double fraction, double ratio)> &progress);
 

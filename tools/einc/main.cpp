@@ -83,7 +83,8 @@ static int usageError(int argc, char **argv, const CLI::App &app, const CLI::Par
   auto commands = app.get_subcommands({});
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), isNamed))
     message = "there is no subcommand '" + std::string(argv[1]) + "'";
-  std::fprintf(stderr, "error: %s\nhelp: subcommands are run, dump, path, bench and tune; einc --help, einc run --help\n",
+  std::fprintf(stderr,
+               "error: %s\nhelp: subcommands are run, dump, path, bench and tune; einc --help, einc run --help\n",
                message.c_str());
   return kUserError;
 }

@@ -165,8 +165,9 @@ TEST(Wire, OneKindIsNotAnother) {
 TEST(CompileRequest, KeyText) {
   CompileRequest request = sampleRequest();
   request.text = "ik,kj,->ij";
-  EXPECT_EQ(request.keyText(), "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; host:x86-64-v3; path greedy 12.5 ms; "
-                               "threads 7; memory 1048576; result strides [1,2]; result strides []; plan v1 step=0 kind=nest; plan ");
+  EXPECT_EQ(request.keyText(),
+            "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; host:x86-64-v3; path greedy 12.5 ms; "
+            "threads 7; memory 1048576; result strides [1,2]; result strides []; plan v1 step=0 kind=nest; plan ");
 }
 
 } // namespace

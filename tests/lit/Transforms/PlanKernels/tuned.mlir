@@ -72,6 +72,18 @@ func.func @incomplete(%a: memref<64x64xf32>, %b: memref<64x64xf32>, %c: memref<6
 
 // -----
 
+#ik = affine_map<(i, j, k) -> (i, k)>
+#kj = affine_map<(i, j, k) -> (k, j)>
+#ij = affine_map<(i, j, k) -> (i, j)>
+// CHECK-LABEL: @absurd_squares
+// CHECK: tuned plan left out: the squares do not fit the columns
+func.func @absurd_squares(%a: memref<64x64xf32>, %b: memref<64x64xf32>, %c: memref<64x64xf32>) attributes {ein.tuned = ["v1 step=0 kind=contraction swapped=0 square=9223372036854775807"]} {
+  linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%a, %b : memref<64x64xf32>, memref<64x64xf32>) outs(%c : memref<64x64xf32>)
+  return
+}
+
+// -----
+
 // A contraction's plan on a step that is none.
 // CHECK-LABEL: @copy
 // CHECK: linalg.copy {{.*}}kind = "nest"{{.*}}tuned plan left out: the step is not tiled
