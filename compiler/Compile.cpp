@@ -5,6 +5,7 @@
 #include "compiler/Codegen/Object.h"
 #include "compiler/IndexNotation/Program.h"
 #include "compiler/Lowering/LowerToLinalg.h"
+#include "compiler/Lowering/TunedPlan.h"
 #include "compiler/Paths/Flatten.h"
 #include "compiler/Pipelines/CpuPipeline.h"
 #include "compiler/Transforms/Passes.h"
@@ -130,7 +131,10 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
   DiagnosticText diagnostics(context);
 
   mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, request.operands, *results);
+  auto kernel = module->lookupSymbol<mlir::func::FuncOp>("kernel");
+  if (!request.options.plans.empty()) setTunedPlans(kernel, request.options.plans);
   recorder.end("linalg", [&] { return print(*module); });
+  if (request.candidates > 0) result.candidates = planCandidates(kernel, host->model, request.candidates);
   for (PipelineStep &step : cpuPipeline(host->model)) {
     mlir::PassManager passes(&context);
     passes.enableVerifier(!request.dumpStages.empty());

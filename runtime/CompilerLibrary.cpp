@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <memory>
 #include <mutex>
+#include <sys/stat.h>
 
 namespace ein {
 namespace {
@@ -42,6 +43,18 @@ Expected<CompileFunction *> loadCompiler() {
     if (library) dlclose(library);
   }
   return error;
+}
+
+const std::string &compilerBuild() {
+  static const std::string build = [] {
+    struct stat file;
+    for (const std::string &path : candidates())
+      if (::stat(path.c_str(), &file) == 0)
+        return std::to_string(file.st_size) + "-" + std::to_string(file.st_mtim.tv_sec) + "." +
+               std::to_string(file.st_mtim.tv_nsec);
+    return std::string("none");
+  }();
+  return build;
 }
 
 Expected<CompileResult> compile(const CompileRequest &request) {

@@ -5,6 +5,7 @@
 #include "runtime/Fork.h"
 #include "runtime/KernelKey.h"
 #include "runtime/MemoryCache.h"
+#include "runtime/TunedPlans.h"
 
 #include <array>
 #include <condition_variable>
@@ -69,13 +70,14 @@ struct Engine::Impl final : ForkLock {
 
 namespace {
 
-/// Compiles and loads, without any cache.
-Expected<KernelPointer> compileAndLoad(const CompileRequest &request) {
+/// Compiles and loads, without any cache of kernels; with the plans that `einc tune` stored, if there are.
+Expected<KernelPointer> compileAndLoad(CompileRequest request) {
   for (size_t i = 0; i < request.operands.size(); ++i)
     if (auto fine = request.operands[i].verify(); !fine) {
       fine.error().message = "operand " + std::to_string(i) + ": " + fine.error().message;
       return fine.error();
     }
+  if (request.options.plans.empty()) request.options.plans = loadTunedPlans(request);
   auto result = compile(request);
   if (!result) return result.error();
   return LoadedKernel::load(std::move(result->module));
@@ -131,7 +133,7 @@ Expected<KernelPointer> Engine::Impl::findOrCompile(const Hazard &hazard, uint64
   lock.unlock();
   Expected<KernelPointer> outcome = [&] {
     const ForkGate gate;
-    return compileAndLoad(request);
+    return compileAndLoad(std::move(request));
   }();
   lock.lock();
   MemoryCache::Entries unread;

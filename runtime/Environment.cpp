@@ -14,6 +14,9 @@ namespace {
 constexpr EnvironmentEntry kTable[] = {
     {"EIN_NUM_THREADS", "threads of a kernel, 1 to 1024; default: the cores this process may run on"},
     {"EIN_COMPILER", "path of libein-compiler.so; default: beside libein.so"},
+    {"EIN_CACHE", "0: nothing is read from or written to the cache folder"},
+    {"XDG_CACHE_HOME", "where the cache folder ein/v1 is; default: ~/.cache"},
+    {"HOME", "where .cache is"},
 };
 
 int usableCores() {

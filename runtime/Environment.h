@@ -7,7 +7,7 @@
 namespace ein {
 
 /// A variable by its place in the table.
-enum class EnvironmentVariable : uint8_t { NumThreads, Compiler };
+enum class EnvironmentVariable : uint8_t { NumThreads, Compiler, Cache, CacheHome, Home };
 
 /// A row of the table, as help texts print it.
 struct EnvironmentEntry {

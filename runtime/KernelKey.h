@@ -42,6 +42,8 @@ public:
     add(static_cast<uint64_t>(options.memoryLimit));
     add(options.resultStrides.size());
     for (const std::vector<int64_t> &strides : options.resultStrides) add(strides);
+    add(options.plans.size());
+    for (const std::string &plan : options.plans) add(plan);
   }
   void add(uint64_t value) { number(room(sizeof value), value); }
 

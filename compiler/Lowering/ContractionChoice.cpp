@@ -12,6 +12,8 @@ namespace {
 constexpr int64_t kDepthBytes = 2048;
 /// Operands up to these sizes are read in place: rows stay in L2, columns in L1.
 constexpr int64_t kInPlaceRowBytes = 256 << 10, kInPlaceColBytes = 32 << 10;
+/// So are larger ones that are used this often or less.
+constexpr int64_t kFewUses = 2;
 
 /// Cycles that a jump to another place of a large output costs.
 constexpr double kJumpCycles = 25;
@@ -61,9 +63,11 @@ void choosePackings(ContractionPlan &p) {
   p.colPieces = 1;
   p.packRows = packingOf(p, p.rows, 0);
   p.packCols = packingOf(p, p.cols, 1);
-  if (p.depthStride(0) && m * k * p.elementBytes <= kInPlaceRowBytes) p.packRows = Packing::None;
+  const bool smallRows = m * k * p.elementBytes <= kInPlaceRowBytes,
+             smallCols = n * k * p.elementBytes <= kInPlaceColBytes;
+  if (p.depthStride(0) && (smallRows || p.allColPanels() <= kFewUses)) p.packRows = Packing::None;
   if (p.cols.stride(1) == 1 && p.depthStride(1) && p.cols.run() % p.lanes == 0 &&
-      n * k * p.elementBytes <= kInPlaceColBytes)
+      (smallCols || p.allRowPanels() <= kFewUses))
     p.packCols = Packing::None;
 }
 
@@ -186,9 +190,20 @@ bool worthTiling(const ContractionPlan &p, int64_t lanes) {
   return m >= 2 && n >= std::min<int64_t>(4, lanes) && k >= 4 && m * n * k >= 512;
 }
 
-/// The best plan for these groups over vector widths and register tiles. Accumulators, one vector per column
-/// and one broadcast must fit the register file, less what LLVM's scheduler takes for loads of the next step.
-void chooseTile(ContractionPlan p, int64_t widest, const CpuModel &cpu, ContractionPlan &best) {
+/// Adds `plan` to the best so far: at most `most` of them, cheapest first, of equals the one that came first.
+void keep(const ContractionPlan &plan, size_t most, std::vector<ContractionPlan> &best) {
+  const auto place =
+      std::upper_bound(best.begin(), best.end(), plan.predictedCycles,
+                       [](double cycles, const ContractionPlan &p) { return cycles < p.predictedCycles; });
+  if (place == best.end() && best.size() == most) return;
+  best.insert(place, plan);
+  if (best.size() > most) best.pop_back();
+}
+
+/// Adds the best plans for these groups over vector widths and register tiles to `best`. Accumulators, one vector per
+/// column and one broadcast must fit the register file, less what LLVM's scheduler takes for loads of the next step.
+void weighTiles(ContractionPlan p, int64_t widest, const CpuModel &cpu, size_t most,
+                std::vector<ContractionPlan> &best) {
   const int64_t narrowest = std::min<int64_t>(widest, p.elementBytes == 4 ? 4 : 2);
   p.lanes = widest;
   chooseDepth(p);
@@ -200,7 +215,7 @@ void chooseTile(ContractionPlan p, int64_t widest, const CpuModel &cpu, Contract
         choosePackings(p);
         chooseBlocks(p, cpu);
         p.predictedCycles = predict(p, cpu);
-        if (p.predictedCycles < best.predictedCycles) best = p;
+        keep(p, most, best);
       }
 }
 
@@ -219,21 +234,21 @@ template <class Key> int bestLoop(const NestShape &shape, bool ofS, bool swapped
 
 } // namespace
 
-std::optional<ContractionPlan> planContraction(const NestShape &shape, const CpuModel &cpu) {
+std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel &cpu, size_t most) {
   ContractionPlan p;
   p.elementBytes = shape.elementBytes;
   bool lanesInBatch = false;
   for (const LoopDim &d : shape.dims) {
-    if (d.valued) return std::nullopt;
-    if (d.reduced && (d.strides[0] == 0 || d.strides[1] == 0)) return std::nullopt;
-    if (!d.reduced && d.strides[0] == 0 && d.strides[1] == 0) return std::nullopt;
+    if (d.valued) return {};
+    if (d.reduced && (d.strides[0] == 0 || d.strides[1] == 0)) return {};
+    if (!d.reduced && d.strides[0] == 0 && d.strides[1] == 0) return {};
     // The lanes belong to the operand that walks the output's unit stride.
     if (!d.reduced && d.strides[2] == 1 && d.strides[1] == 0) p.swapped = true;
     if (!d.reduced && d.strides[0] == 1 && d.strides[1] == 1) lanesInBatch |= d.extent >= (d.strides[2] == 1 ? 4 : 8);
   }
   // Both operands have a batch index adjacent: a plain nest with lanes along it needs no packing, where packing one
   // batch at a time would use a part of each line.
-  if (lanesInBatch) return std::nullopt;
+  if (lanesInBatch) return {};
 
   // Runs of columns follow what is adjacent in the output, runs of rows that or what is adjacent in S; where those are
   // shorter than a vector, the longest loop.
@@ -248,21 +263,28 @@ std::optional<ContractionPlan> planContraction(const NestShape &shape, const Cpu
   auto inOutput = [](const LoopDim &d) { return -std::abs(d.strides[2]); };
   auto inS = [s](const LoopDim &d) { return -std::abs(d.strides[s]); };
   const std::vector<int> rowLoops = candidates(true, inS, inOutput), colLoops = candidates(false, inOutput);
-  if (rowLoops[0] < 0 || colLoops[0] < 0) return std::nullopt;
-  ContractionPlan best;
-  best.predictedCycles = 1e300;
+  if (rowLoops[0] < 0 || colLoops[0] < 0) return {};
+  std::vector<ContractionPlan> best;
   for (int row : rowLoops)
     for (int col : colLoops) {
       if (row == p.rowLoop && col == p.colLoop) continue;
       p.rowLoop = row, p.colLoop = col;
       classify(shape, p);
-      if (p.depth.dims.empty() || !worthTiling(p, widest)) return std::nullopt;
+      if (p.depth.dims.empty() || !worthTiling(p, widest)) return {};
       int64_t lanes = widest;
       while (lanes > 1 && lanes / 2 >= p.cols.run()) lanes /= 2;
-      chooseTile(p, lanes, cpu, best);
+      weighTiles(p, lanes, cpu, most, best);
     }
-  chooseSplit(best, cpu);
+  for (ContractionPlan &plan : best) chooseSplit(plan, cpu);
   return best;
+}
+
+double predictCycles(const ContractionPlan &plan, const CpuModel &cpu) { return predict(plan, cpu); }
+
+std::optional<ContractionPlan> planContraction(const NestShape &shape, const CpuModel &cpu) {
+  std::vector<ContractionPlan> plans = weighedPlans(shape, cpu, 1);
+  if (plans.empty()) return std::nullopt;
+  return std::move(plans.front());
 }
 
 } // namespace ein

@@ -102,5 +102,10 @@ bool classify(const NestShape &shape, ContractionPlan &plan);
 /// Plans a two-operand contraction; nothing where a plain nest (NestPlan) is the better kernel: no index
 /// on one of the sides, or too little work to tile. `shape` must be simplified and have three operands.
 std::optional<ContractionPlan> planContraction(const NestShape &shape, const CpuModel &cpu);
+/// The plans that it weighs, best predicted first and at most `most` of them (at least 1): the first is its choice.
+/// Empty where it gives nothing.
+std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel &cpu, size_t most);
+/// Cycles of one core for a whole contraction, by the planner's cost model.
+double predictCycles(const ContractionPlan &plan, const CpuModel &cpu);
 
 } // namespace ein

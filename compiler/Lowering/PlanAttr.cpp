@@ -69,7 +69,19 @@ static bool overwrites(linalg::LinalgOp op) {
 KernelPlan planKernel(linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu) {
   if (isa<linalg::ContractOp>(op))
     if (auto plan = planContraction(shape, cpu)) return *plan;
+  return planAsNest(op, shape, cpu);
+}
+
+NestPlan planAsNest(linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu) {
   return planNest(shape, cpu, overwrites(op));
+}
+
+SmallVector<linalg::LinalgOp> stepsOf(func::FuncOp kernel) {
+  SmallVector<linalg::LinalgOp> steps;
+  kernel.walk([&](linalg::LinalgOp op) {
+    if (auto fill = dyn_cast<linalg::FillOp>(*op); !fill || !startsReduction(fill)) steps.push_back(op);
+  });
+  return steps;
 }
 
 /// The fields of a plan by name: written to and read from attributes by the same list.

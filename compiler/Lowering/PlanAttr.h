@@ -4,6 +4,7 @@
 #include "compiler/Lowering/ContractionPlan.h"
 #include "compiler/Lowering/NestPlan.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 #include <variant>
@@ -24,6 +25,10 @@ bool startsReduction(mlir::linalg::FillOp fill);
 
 /// The plan for `op`: a packed contraction where that pays, else a plain nest.
 KernelPlan planKernel(mlir::linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu);
+/// The plan for `op` as a plain nest.
+NestPlan planAsNest(mlir::linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu);
+/// The operations that become steps of the kernel, in their order: all but fills that start a reduction.
+llvm::SmallVector<mlir::linalg::LinalgOp> stepsOf(mlir::func::FuncOp kernel);
 
 /// The decisions of a plan as a dictionary, with its one-line summary.
 mlir::DictionaryAttr planToAttr(mlir::MLIRContext *context, const KernelPlan &plan);

@@ -9,7 +9,7 @@ def PlanKernels : Pass<"ein-plan-kernels", "::mlir::func::FuncOp"> {
   let description = [{
     Before: linalg operations on memrefs of static shapes and strides.
     After: each carries `ein.plan`, the decisions the next pass obeys. Nothing else changes, so a plan can
-    be read, edited and replayed.
+    be read, edited and replayed. Decisions in the function's `ein.tuned` are taken where they fit their step.
   }];
   let options = [
     Option<"vectorBytes", "vector-bytes", "int64_t", "64", "Bytes of a vector register">,

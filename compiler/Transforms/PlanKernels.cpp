@@ -1,5 +1,5 @@
 // ein-plan-kernels: attach a plan to every linalg operation.
-#include "compiler/Lowering/PlanAttr.h"
+#include "compiler/Lowering/TunedPlan.h"
 #include "compiler/Transforms/Passes.h"
 
 using namespace mlir;
@@ -16,18 +16,15 @@ struct PlanKernels : impl::PlanKernelsBase<PlanKernels> {
 
   void runOnOperation() override {
     CpuModel cpu{vectorBytes, vectorRegisters, fma, splitsWideVectors, l1Bytes, l2Bytes, l3Bytes, threads};
-    auto result = getOperation().walk([&](linalg::LinalgOp op) -> WalkResult {
-      if (auto fill = dyn_cast<linalg::FillOp>(*op); fill && startsReduction(fill)) return WalkResult::advance();
+    for (auto [step, op] : llvm::enumerate(stepsOf(getOperation()))) {
       FailureOr<NestShape> shape = shapeOf(op);
       if (failed(shape)) {
         op->emitOpError("cannot be planned: shapes and strides must be static, and maps plain indices (below 2^31 "
                         "where the body uses their values)");
-        return WalkResult::interrupt();
+        return signalPassFailure();
       }
-      op->setAttr(kPlanAttr, planToAttr(&getContext(), planKernel(op, *shape, cpu)));
-      return WalkResult::advance();
-    });
-    if (result.wasInterrupted()) signalPassFailure();
+      op->setAttr(kPlanAttr, planToAttr(&getContext(), planStep(op, step, *shape, cpu)));
+    }
   }
 };
 

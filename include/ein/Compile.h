@@ -20,12 +20,20 @@ struct CompileRequest {
   std::vector<TensorType> operands;
   CompileOptions options;              ///< `threads` is resolved: at least 1
   std::vector<std::string> dumpStages; ///< names from kStages; what is asked for comes back as text
+  int32_t candidates = 0;              ///< how many other plans of each contraction to name in the result
 
-  /// The cache key as text, one line for an einsum string; `dumpStages` are no part of it.
+  /// The cache key as text, one line for an einsum string; `dumpStages` and `candidates` are no part of it.
   std::string keyText() const;
 
   std::string serialize() const;
   static Expected<CompileRequest> deserialize(std::string_view bytes);
+};
+
+/// A plan that one step of a kernel could have.
+struct PlanCandidate {
+  int32_t step = 0;           ///< as the functions of the kernel are numbered: step0, step1, ...
+  std::string plan;           ///< for CompileOptions::plans
+  double predictedCycles = 0; ///< of one core; 0 where nothing predicts it
 };
 
 /// What came out.
@@ -33,6 +41,7 @@ struct CompileResult {
   CompiledModule module;
   std::vector<std::pair<std::string, std::string>> stages; ///< (stage, text), in stage order
   std::vector<std::pair<std::string, double>> timings;     ///< (stage, milliseconds)
+  std::vector<PlanCandidate> candidates;                   ///< by step; of each step first the plan it has
 
   std::string serialize() const;
   static Expected<CompileResult> deserialize(std::string_view bytes);

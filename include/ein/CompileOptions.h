@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace ein {
@@ -28,6 +29,10 @@ struct CompileOptions {
   int64_t memoryLimit = 0;
   /// Layout of each result; empty: row-major. Strides in elements, one list per result.
   std::vector<std::vector<int64_t>> resultStrides;
+  /// Decisions about single steps in place of the planner's, as `einc tune` finds them; one that does not fit
+  /// its step is left out, and the plan says why. Empty: what `einc tune` stored for this compilation, if
+  /// anything. Only to be passed on as they are.
+  std::vector<std::string> plans;
 
   friend bool operator==(const CompileOptions &, const CompileOptions &) = default;
 };

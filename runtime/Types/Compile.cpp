@@ -13,6 +13,7 @@ void write(wire::Writer &w, const CompileOptions &options) {
   w.number<int32_t>(options.threads);
   w.number(options.memoryLimit);
   w.list(options.resultStrides, [&](const std::vector<int64_t> &strides) { w.numbers(strides); });
+  w.list(options.plans, [&](const std::string &plan) { w.string(plan); });
 }
 
 CompileOptions readOptions(wire::Reader &r) {
@@ -23,6 +24,7 @@ CompileOptions readOptions(wire::Reader &r) {
   options.threads = r.number<int32_t>();
   options.memoryLimit = r.number<int64_t>();
   options.resultStrides = r.list<std::vector<int64_t>>([&] { return r.numbers(); });
+  options.plans = r.list<std::string>([&] { return r.string(); });
   return options;
 }
 
@@ -34,6 +36,7 @@ std::string CompileRequest::serialize() const {
   w.list(operands, [&](const TensorType &type) { wire::write(w, type); });
   write(w, options);
   w.list(dumpStages, [&](const std::string &stage) { w.string(stage); });
+  w.number(candidates);
   return w.seal(wire::Kind::Request);
 }
 
@@ -46,6 +49,7 @@ Expected<CompileRequest> CompileRequest::deserialize(std::string_view bytes) {
   request.operands = r.list<TensorType>([&] { return wire::readTensorType(r); });
   request.options = readOptions(r);
   request.dumpStages = r.list<std::string>([&] { return r.string(); });
+  request.candidates = r.number<int32_t>();
   if (!r.finished()) return wire::malformed("request");
   return request;
 }
@@ -60,6 +64,7 @@ std::string CompileRequest::keyText() const {
   for (size_t i = 0; i < operands.size(); ++i) key += (i > 0 ? ", " : "") + operands[i].str();
   key += "; " + options.target.str() + numbers;
   for (const std::vector<int64_t> &strides : options.resultStrides) key += "; result strides " + shapeString(strides);
+  for (const std::string &plan : options.plans) key += "; plan " + plan;
   return key;
 }
 
@@ -73,6 +78,11 @@ std::string CompileResult::serialize() const {
   w.list(timings, [&](const auto &timing) {
     w.string(timing.first);
     w.number(timing.second);
+  });
+  w.list(candidates, [&](const PlanCandidate &candidate) {
+    w.number(candidate.step);
+    w.string(candidate.plan);
+    w.number(candidate.predictedCycles);
   });
   return w.seal(wire::Kind::Result);
 }
@@ -90,6 +100,13 @@ Expected<CompileResult> CompileResult::deserialize(std::string_view bytes) {
   result.timings = r.list<std::pair<std::string, double>>([&] {
     std::string stage = r.string();
     return std::pair(std::move(stage), r.number<double>());
+  });
+  result.candidates = r.list<PlanCandidate>([&] {
+    PlanCandidate candidate;
+    candidate.step = r.number<int32_t>();
+    candidate.plan = r.string();
+    candidate.predictedCycles = r.number<double>();
+    return candidate;
   });
   if (!r.finished()) return wire::malformed("result");
   return result;

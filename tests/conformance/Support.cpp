@@ -67,6 +67,7 @@ std::string reproducer(const Case &c) {
           std::to_string(c.options.threads) + " --seed " + std::to_string(c.seed) + " --check";
   for (const std::vector<int64_t> &strides : c.options.resultStrides)
     line += "  # result strides " + shapeString(strides);
+  for (const std::string &plan : c.options.plans) line += "  # plan " + plan;
   return line;
 }
 

@@ -81,6 +81,38 @@ static std::string positionText(const std::vector<int64_t> &shape, int64_t flat)
   return shapeString(position);
 }
 
+std::string disagreement(const Program &program, std::span<const TensorView> expected,
+                         std::span<const TensorView> magnitudes, std::span<const TensorView> results) {
+  const Roundings roundings = countRoundings(program);
+  for (size_t r = 0; r < results.size(); ++r) {
+    const ReferenceTensor wanted = readReference(expected[r]), found = readReference(results[r]);
+    const bool isFloat = results[r].type.dtype == DType::F32;
+    const double relative = 2 * gamma(roundings.most, isFloat ? 0x1p-24 : 0x1p-53);
+    const double absolute =
+        2 * roundings.most *
+        (isFloat ? std::numeric_limits<float>::denorm_min() : std::numeric_limits<double>::denorm_min());
+    std::vector<double> scale;
+    if (roundings.sumsOfProducts) {
+      scale = readReference(magnitudes[r]).values;
+    } else {
+      double largest = 0;
+      for (double value : wanted.values)
+        if (std::isfinite(value)) largest = std::max(largest, 8 * std::abs(value));
+      scale.assign(wanted.values.size(), largest);
+    }
+    for (size_t i = 0; i < wanted.values.size(); ++i) {
+      const double a = wanted.values[i], b = found.values[i];
+      // The magnitudes are rounded themselves, or have overflowed like the results.
+      const double bound = relative * scale[i] / (1 - std::min(relative, 0.5)) + absolute;
+      if (a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= bound || !std::isfinite(scale[i])) continue;
+      char values[96];
+      std::snprintf(values, sizeof values, " is %.9g, expected %.9g", b, a);
+      return program.tensors[program.outputs[r]].name + positionText(wanted.shape, static_cast<int64_t>(i)) + values;
+    }
+  }
+  return {};
+}
+
 CheckReport check(const Program &program, std::span<const TensorView> operands, std::span<const TensorView> results) {
   std::vector<ReferenceTensor> inputs;
   for (const TensorView &operand : operands) inputs.push_back(readReference(operand));

@@ -31,6 +31,12 @@ struct CheckReport {
 CheckReport check(const ein::Program &program, std::span<const ein::TensorView> operands,
                   std::span<const ein::TensorView> results);
 
+/// The first element in which two results for the same operands differ by more than both may err; empty where they
+/// agree. The bound is that of `check`, once for each. `magnitudes` are the results for the operands' absolute
+/// values; they may be empty unless the program is made of sums and products.
+std::string disagreement(const ein::Program &program, std::span<const ein::TensorView> expected,
+                         std::span<const ein::TensorView> magnitudes, std::span<const ein::TensorView> results);
+
 /// n of the bound above, and whether it is a bound: true for sums of products.
 struct Roundings {
   double most = 0;

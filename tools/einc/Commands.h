@@ -29,6 +29,14 @@ struct BenchArguments : Arguments {
   bool json = false;
 };
 
+struct TuneArguments : Arguments {
+  uint64_t seed = 0;
+  double seconds = 10;
+  int top = 24;         ///< candidates of each step
+  std::string jsonFile; ///< empty: none
+  bool dryRun = false;  ///< nothing is stored
+};
+
 /// `einc run`: compiles, runs, checks, times; prints or writes the results.
 ExitCode run(const RunArguments &arguments);
 /// `einc dump`: prints the stages of a compilation or writes them as numbered files.
@@ -37,6 +45,9 @@ ExitCode dump(const DumpArguments &arguments);
 ExitCode path(const Arguments &arguments);
 /// `einc bench`: times compilation, execution and the cache hit.
 ExitCode bench(const BenchArguments &arguments);
+
+/// `einc tune`: times other plans for the steps of a kernel and stores the best.
+ExitCode tune(const TuneArguments &arguments);
 
 /// The FLOPs of all contractions of a request, in the order chosen, by opt_einsum's count.
 ein::Expected<double> countFlops(const Request &request);

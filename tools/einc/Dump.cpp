@@ -1,5 +1,6 @@
 // einc dump: the stages of a compilation, printed or as numbered files.
 #include "ein/Compile.h"
+#include "runtime/TunedPlans.h"
 #include "tools/einc/Commands.h"
 #include "tools/einc/Files.h"
 
@@ -81,6 +82,7 @@ ExitCode dump(const DumpArguments &arguments) {
   compilation.text = std::move(request->text);
   compilation.operands = std::move(request->operands);
   compilation.options = std::move(request->options);
+  compilation.options.plans = loadTunedPlans(compilation);
   auto result = compile(compilation);
   if (!result) return fail(result.error());
   auto shown = arguments.directory.empty()

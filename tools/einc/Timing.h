@@ -4,6 +4,8 @@
 #include "ein/Error.h"
 
 #include <functional>
+#include <span>
+#include <vector>
 
 namespace einc {
 
@@ -17,5 +19,14 @@ struct Timing {
 /// Calls `call` once untimed, then for about half a second, at least 5 and at most 1000 samples. Stops at the first
 /// error.
 ein::Expected<Timing> timeCall(const std::function<ein::Expected<void>()> &call);
+
+/// Times calls in turns for about `seconds` together, so that a noisy moment hits all alike; at least three turns each.
+/// A turn is one untimed call, which brings the caches back, and then samples for about 2 ms; calls of more than 20 ms
+/// go without the untimed one. Stops at the first error.
+ein::Expected<std::vector<Timing>> timeInTurns(std::span<const std::function<ein::Expected<void>()>> calls,
+                                               double seconds);
+
+/// Seconds on a clock that only goes forward.
+double now();
 
 } // namespace einc

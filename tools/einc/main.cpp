@@ -62,6 +62,20 @@ static void addBench(CLI::App &app, BenchArguments &arguments) {
   command.add_flag("--json", arguments.json, "one JSON object on stdout");
 }
 
+static void addTune(CLI::App &app, TuneArguments &arguments) {
+  CLI::App &command = *app.add_subcommand("tune", "search faster plans; the best is stored and used from then on");
+  addArguments(command, arguments);
+  command.add_option("--seed", arguments.seed, "seed of random operands")->type_name("N");
+  command.add_option("--seconds", arguments.seconds, "how long to search, default 10")
+      ->type_name("S")
+      ->check(CLI::Range(0.0, 1e6).description(""));
+  command.add_option("--top", arguments.top, "candidates of each contraction, default 24")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000).description(""));
+  command.add_option("--json", arguments.jsonFile, "write what was measured as JSON")->type_name("FILE");
+  command.add_flag("--dry-run", arguments.dryRun, "store nothing");
+}
+
 /// Prints what CLI11 found wrong with the command line.
 static int usageError(int argc, char **argv, const CLI::App &app, const CLI::ParseError &mistake) {
   std::string message = mistake.what();
@@ -69,7 +83,8 @@ static int usageError(int argc, char **argv, const CLI::App &app, const CLI::Par
   auto commands = app.get_subcommands({});
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), isNamed))
     message = "there is no subcommand '" + std::string(argv[1]) + "'";
-  std::fprintf(stderr, "error: %s\nhelp: subcommands are run, dump, path and bench; einc --help, einc run --help\n",
+  std::fprintf(stderr,
+               "error: %s\nhelp: subcommands are run, dump, path, bench and tune; einc --help, einc run --help\n",
                message.c_str());
   return kUserError;
 }
@@ -93,10 +108,12 @@ int main(int argc, char **argv) {
   DumpArguments dumpArguments;
   Arguments pathArguments;
   BenchArguments benchArguments;
+  TuneArguments tuneArguments;
   addRun(app, runArguments);
   addDump(app, dumpArguments);
   addArguments(*app.add_subcommand("path", "print the contraction order and what it costs"), pathArguments);
   addBench(app, benchArguments);
+  addTune(app, tuneArguments);
   for (CLI::App *command : app.get_subcommands({})) command->footer(kFooter);
 
   // CLI11 reports by exception; none leaves this block.
@@ -109,6 +126,7 @@ int main(int argc, char **argv) {
   if (app.got_subcommand("run")) return run(runArguments);
   if (app.got_subcommand("path")) return path(pathArguments);
   if (app.got_subcommand("bench")) return bench(benchArguments);
+  if (app.got_subcommand("tune")) return tune(tuneArguments);
   dumpArguments.command.assign(argv, argv + argc);
   return dump(dumpArguments);
 }

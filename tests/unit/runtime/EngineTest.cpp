@@ -107,6 +107,11 @@ TEST_F(EngineTest, EachPartOfTheKeyCounts) {
   options = {};
   options.resultStrides = {{1, 4}};
   EXPECT_EQ(compiles(options, type), 1u);
+  options = {};
+  options.plans = {"v1 step=0 kind=nest"};
+  EXPECT_EQ(compiles(options, type), 1u);
+  options.plans = {"v1 step=1 kind=nest"};
+  EXPECT_EQ(compiles(options, type), 1u);
 }
 
 TEST_F(EngineTest, LongKeys) {

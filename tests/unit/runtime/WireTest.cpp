@@ -24,7 +24,9 @@ CompileRequest sampleRequest() {
   request.options.threads = 7;
   request.options.memoryLimit = 1 << 20;
   request.options.resultStrides = {{1, 2}, {}};
+  request.options.plans = {"v1 step=0 kind=nest", ""};
   request.dumpStages = {"plan", "asm"};
+  request.candidates = 24;
   return request;
 }
 
@@ -41,6 +43,7 @@ CompileResult sampleResult() {
                                    10);
   result.stages = {{"plan", "a plan"}, {"asm", ""}};
   result.timings = {{"codegen", 5.25}};
+  result.candidates = {{3, "a plan", 1.5e6}, {4, "", 0}};
   return result;
 }
 
@@ -81,6 +84,7 @@ TEST(Wire, RequestRoundTrips) {
   EXPECT_EQ(read->operands, sample.operands);
   EXPECT_EQ(read->options, sample.options);
   EXPECT_EQ(read->dumpStages, sample.dumpStages);
+  EXPECT_EQ(read->candidates, sample.candidates);
   EXPECT_EQ(read->serialize(), sample.serialize());
 }
 
@@ -97,6 +101,10 @@ TEST(Wire, ResultRoundTrips) {
   EXPECT_EQ(read->module.code, sample.module.code);
   EXPECT_EQ(read->stages, sample.stages);
   EXPECT_EQ(read->timings, sample.timings);
+  ASSERT_EQ(read->candidates.size(), 2u);
+  EXPECT_EQ(read->candidates[0].step, 3);
+  EXPECT_EQ(read->candidates[0].plan, "a plan");
+  EXPECT_EQ(read->candidates[0].predictedCycles, 1.5e6);
 }
 
 TEST(Wire, ErrorRoundTrips) {
@@ -157,8 +165,9 @@ TEST(Wire, OneKindIsNotAnother) {
 TEST(CompileRequest, KeyText) {
   CompileRequest request = sampleRequest();
   request.text = "ik,kj,->ij";
-  EXPECT_EQ(request.keyText(), "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; host:x86-64-v3; path greedy 12.5 ms; "
-                               "threads 7; memory 1048576; result strides [1,2]; result strides []");
+  EXPECT_EQ(request.keyText(),
+            "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; host:x86-64-v3; path greedy 12.5 ms; "
+            "threads 7; memory 1048576; result strides [1,2]; result strides []; plan v1 step=0 kind=nest; plan ");
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // A libein-compiler without LLVM: its kernels copy operand 0. The text asks for its behaviour by words:
-// slow, fail, garbage, null, no-symbol, not-elf, threads, workspace.
+// slow, fail, show plans, garbage, null, no-symbol, not-elf, threads, workspace.
 #include "ein/Compile.h"
 
 #include <atomic>
@@ -56,6 +56,11 @@ int ein_compile(const char *bytes, uint64_t size, char **response, uint64_t *res
     error.text = request->text;
     error.labels = {{{0, 4}, "here"}};
     return respond(ein::serializeError(error), 1, response, responseSize);
+  }
+  if (asks("show plans")) {
+    std::string message = "plans:";
+    for (const std::string &plan : request->options.plans) message += (message.back() == ':' ? " " : "; ") + plan;
+    return respond(ein::serializeError(ein::makeError(ein::ErrorCode::Compile, message)), 1, response, responseSize);
   }
   if (asks("garbage")) return respond("garbage", asks("garbage error"), response, responseSize);
   if (asks("null")) return 0;
