@@ -50,6 +50,7 @@ private:
   struct Sliver {
     Value memory, base;
     int64_t perDepth, perElement;
+    int64_t ahead = 0; ///< elements ahead to ask for
   };
 
   void bind(ValueRange pointers);

@@ -7,6 +7,9 @@ using namespace mlir;
 
 namespace ein {
 
+/// Columns in place are asked for this many steps ahead where they do not fit L1.
+static constexpr int64_t kStepsAhead = 16, kNearBytes = 32 << 10;
+
 /// Every panel of a range: whole ones, and the narrower one at the end of each run.
 void ContractionEmitter::panels(Range range, const IndexGroup &side, int64_t width, TileBody body) {
   const int64_t whole = side.run() / width, rest = side.run() % width, perRun = whole + (rest ? 1 : 0);
@@ -23,6 +26,9 @@ void ContractionEmitter::panels(Range range, const IndexGroup &side, int64_t wid
 void ContractionEmitter::compute(const Point &at, Range rows, Range cols, Value rowPack, Value colPack, Value spill) {
   Value packedS = b.flat(rowPack, b.element, p.allRowPanels() * p.rowPanelStride());
   Value packedV = b.flat(colPack, b.element, p.allColPanels() * p.colPanelStride());
+  // Columns read in place lie a stride apart that no hardware foresees.
+  const bool large = p.cols.size() * p.depth.size() * p.elementBytes > kNearBytes;
+  const int64_t ahead = p.packCols == Packing::None && large ? kStepsAhead * *p.depthStride(1) : 0;
   panels(rows, p.rows, p.mr, [&](Value i, int64_t rowsHere) {
     Sliver s = p.packRows == Packing::None
                    ? Sliver{memS, b.add(at.s, panelAt(rowsS, p.rows, i, p.mr)), *p.depthStride(0), rowsS.perElement}
@@ -30,7 +36,7 @@ void ContractionEmitter::compute(const Point &at, Range rows, Range cols, Value 
     Value row = b.add(at.c, panelAt(rowsC, p.rows, i, p.mr));
     panels(cols, p.cols, p.nr(), [&](Value j, int64_t colsHere) {
       Sliver v = p.packCols == Packing::None
-                     ? Sliver{memV, b.add(at.v, panelAt(colsV, p.cols, j, p.nr())), *p.depthStride(1), 1}
+                     ? Sliver{memV, b.add(at.v, panelAt(colsV, p.cols, j, p.nr())), *p.depthStride(1), 1, ahead}
                      : Sliver{packedV, b.mul(b.sub(j, cols.base), p.colPanelStride()), p.nr(), 1};
       const Tile tile{rowsHere, colsHere};
       SmallVector<Value> sums = multiply(tile, s, v, at.depth);
@@ -46,8 +52,10 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
   auto step = [&](Value k, SmallVector<Value> sums) {
     Value fromRows = b.add(rows.base, b.mul(k, rows.perDepth)), fromCols = b.add(cols.base, b.mul(k, cols.perDepth));
     SmallVector<Value> vector;
-    for (int64_t c = 0; c < vectors; ++c)
+    for (int64_t c = 0; c < vectors; ++c) {
       vector.push_back(b.loadVector(p.lanes, cols.memory, b.add(fromCols, c * p.lanes)));
+      if (cols.ahead) b.prefetch(cols.memory, b.add(fromCols, c * p.lanes + cols.ahead));
+    }
     for (int64_t r = 0; r < tile.rows; ++r) {
       Value scalar = b.splat(b.load(rows.memory, b.add(fromRows, r * rows.perElement)), p.lanes);
       for (int64_t c = 0; c < vectors; ++c)
