@@ -275,7 +275,11 @@ std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel
       while (lanes > 1 && lanes / 2 >= p.cols.run()) lanes /= 2;
       weighTiles(p, lanes, cpu, most, best);
     }
-  for (ContractionPlan &plan : best) chooseSplit(plan, cpu);
+  const double bytes = double(shape.points(false)) * double(p.elementBytes);
+  for (ContractionPlan &plan : best) {
+    chooseSplit(plan, cpu);
+    plan.streaming = 2 * bytes > double(cpu.l3Bytes) && plan.storesLines();
+  }
   return best;
 }
 

@@ -54,6 +54,7 @@ struct ContractionPlan {
   int64_t colPieces = 1;                ///< Cross: pieces that the loop around the runs of columns is cut into
   Packing packRows = Packing::Gather, packCols = Packing::Gather;
   bool colsOuter = false; ///< cols are packed once and shared; rows are packed per block
+  bool streaming = false; ///< stores go past the caches where the output is aligned
   Split split = Split::Serial;
   int64_t threads = 1;
   int64_t elementBytes = 4;
@@ -88,6 +89,8 @@ struct ContractionPlan {
   int64_t rowPanelStride() const { return deepest() * mr + lanes; }
   int64_t colPanelStride() const { return deepest() * nr() + lanes; }
   double flops() const;
+  /// Whether each element of the output is stored once, as a part of a whole line where the output is aligned.
+  bool storesLines() const;
   /// Whether the decisions fit the groups: what a packing needs of its operand holds, every number is in its range.
   bool fits() const;
 

@@ -90,7 +90,8 @@ template <class Visitor> static bool visit(ContractionPlan &p, Visitor &&field) 
          field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) && field("depth_pieces", p.depthPieces) &&
          field("unroll", p.kUnroll) && field("row_panels", p.rowPanels) && field("col_panels", p.colPanels) &&
          field("col_pieces", p.colPieces) && field("pack_rows", p.packRows) && field("pack_cols", p.packCols) &&
-         field("cols_outer", p.colsOuter) && field("split", p.split) && field("threads", p.threads);
+         field("cols_outer", p.colsOuter) && field("streaming", p.streaming) && field("split", p.split) &&
+         field("threads", p.threads);
 }
 template <class Visitor> static bool visit(NestPlan &p, Visitor &&field) {
   return field("lanes_along", p.kind) && field("lane", p.lane) && field("across", p.across) &&
