@@ -1,6 +1,8 @@
 // The engine: keys, the memory cache, one compilation per key however many threads ask.
 #include "ein/Engine.h"
 #include "ein/Compile.h"
+#include "runtime/DiskCache.h"
+#include "runtime/DiskKey.h"
 #include "runtime/Environment.h"
 #include "runtime/KernelKey.h"
 #include "runtime/MemoryCache.h"
@@ -29,7 +31,9 @@ const TensorType &typeOf(const TensorView &view) { return view.type; }
 /// One lock guards everything here. It is held for a lookup, never for a compilation. A child that was
 /// forked during a lookup or a compilation of another thread must not use the engine.
 struct Engine::Impl {
-  explicit Impl(size_t capacity) : cache(capacity), defaultThreads(resolveThreads(0)) {}
+  Impl(size_t capacity, DiskUse disk) : cache(capacity), defaultThreads(resolveThreads(0)) {
+    if (disk == DiskUse::Environment) diskCache = DiskCache::fromEnvironment();
+  }
 
   /// The kernel for operands given by their types or by views.
   template <class Operand>
@@ -39,6 +43,14 @@ struct Engine::Impl {
   Expected<KernelPointer> miss(std::unique_lock<std::mutex> &lock, KeyHash hash, std::string_view key,
                                CompileRequest request);
 
+  /// Finds on disk, or compiles and keeps on disk. The lock is not held.
+  Expected<KernelPointer> compileAndLoad(const CompileRequest &request);
+  void count(uint64_t EngineStats::*counter) {
+    const std::lock_guard lock(mutex);
+    ++(counters.*counter);
+  }
+
+  std::optional<DiskCache> diskCache;
   std::mutex mutex;
   MemoryCache cache;
   std::map<std::string, std::shared_ptr<Flight>> flights;
@@ -48,19 +60,43 @@ struct Engine::Impl {
 
 namespace {
 
-/// Compiles and loads, without any cache.
-Expected<KernelPointer> compileAndLoad(const CompileRequest &request) {
+Expected<void> verifyOperands(const CompileRequest &request) {
   for (size_t i = 0; i < request.operands.size(); ++i)
     if (auto fine = request.operands[i].verify(); !fine) {
       fine.error().message = "operand " + std::to_string(i) + ": " + fine.error().message;
       return fine.error();
     }
-  auto result = compile(request);
-  if (!result) return result.error();
-  return LoadedKernel::load(std::move(result->module));
+  return {};
+}
+
+/// The kernel of a key on disk. A module that cannot be loaded is as good as none.
+KernelPointer loadFromDisk(const DiskCache &disk, std::string_view key, const CompileRequest &request) {
+  auto module = disk.get(key);
+  if (!module) return nullptr;
+  // Whoever compiled it may have spelled the text and the strides of extents 1 in another way.
+  module->key = request.keyText();
+  module->operands = request.operands;
+  auto kernel = LoadedKernel::load(std::move(*module));
+  return kernel ? *kernel : nullptr;
 }
 
 } // namespace
+
+Expected<KernelPointer> Engine::Impl::compileAndLoad(const CompileRequest &request) {
+  if (auto fine = verifyOperands(request); !fine) return fine.error();
+  const std::string key = diskCache ? diskKey(request) : std::string();
+  if (diskCache)
+    if (KernelPointer kernel = loadFromDisk(*diskCache, key, request)) {
+      count(&EngineStats::diskHits);
+      return kernel;
+    }
+  count(&EngineStats::compiles);
+  auto result = ein::compile(request);
+  if (!result) return result.error();
+  auto kernel = LoadedKernel::load(std::move(result->module));
+  if (kernel && diskCache && diskCache->put(key, (*kernel)->module())) count(&EngineStats::diskWrites);
+  return kernel;
+}
 
 template <class Operand>
 Expected<KernelPointer> Engine::Impl::find(std::string_view text, std::span<const Operand> operands,
@@ -99,7 +135,6 @@ Expected<KernelPointer> Engine::Impl::miss(std::unique_lock<std::mutex> &lock, K
     flight->landed.wait(lock, [&] { return flight->outcome.has_value(); });
     return *flight->outcome;
   }
-  ++counters.compiles;
   lock.unlock();
   Expected<KernelPointer> outcome = compileAndLoad(request);
   lock.lock();
@@ -113,7 +148,7 @@ Expected<KernelPointer> Engine::Impl::miss(std::unique_lock<std::mutex> &lock, K
   return outcome;
 }
 
-Engine::Engine(size_t capacity) : impl(std::make_unique<Impl>(capacity)) {}
+Engine::Engine(size_t capacity, DiskUse disk) : impl(std::make_unique<Impl>(capacity, disk)) {}
 Engine::~Engine() = default;
 
 Expected<Kernel> Engine::compile(std::string_view text, std::span<const TensorType> operands,

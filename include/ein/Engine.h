@@ -15,22 +15,31 @@ namespace ein {
 struct EngineStats {
   uint64_t hits = 0;
   uint64_t misses = 0;   ///< calls that had to wait for a compilation, their own or another thread's
-  uint64_t compiles = 0; ///< compilations that were run: one per key, however many threads asked
+  uint64_t compiles = 0; ///< compilations that were run: at most one per key, however many threads asked
   uint64_t evictions = 0;
+  uint64_t diskHits = 0;   ///< misses that were served from disk instead of by a compilation
+  uint64_t diskWrites = 0; ///< compilations that were kept on disk
+};
+
+/// Whether an engine keeps kernels on disk.
+enum class DiskUse : uint8_t {
+  Environment, ///< yes, unless EIN_CACHE=0; in the folder that EIN_CACHE_DIR, XDG_CACHE_HOME or HOME names
+  Off,
 };
 
 /// Owns the cache of kernels in memory (least recently used goes first) and the loaded code.
 /// Thread-safe. Threads that ask for one key at once compile it once: the others wait.
 class Engine {
 public:
-  /// `capacity`: how many kernels the memory cache keeps.
-  explicit Engine(size_t capacity = 1024);
+  /// `capacity`: how many kernels the memory cache keeps. The environment is read here.
+  explicit Engine(size_t capacity = 1024, DiskUse disk = DiskUse::Environment);
   ~Engine();
   Engine(const Engine &) = delete;
   Engine &operator=(const Engine &) = delete;
 
   /// The kernel of an einsum string or Program text for operands of these types. The first call for a
-  /// key loads the compiler and compiles; later calls are a hash and a comparison.
+  /// key reads the kernel from disk or, where it is not there, loads the compiler and compiles; later calls are a
+  /// hash and a comparison.
   Expected<Kernel> compile(std::string_view text, std::span<const TensorType> operands,
                            const CompileOptions &options = {});
   /// The same for operands like these; their data is not looked at.

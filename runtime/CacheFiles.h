@@ -1,0 +1,50 @@
+// The files of the disk cache within its open folder: entries, the lock, temporary files.
+#pragma once
+
+#include "runtime/DiskCache.h"
+#include "runtime/FileDescriptor.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ein {
+
+/// The name of a key's file: 32 hexadecimal digits of XXH3.
+std::string entryName(std::string_view key);
+
+/// The bytes of an entry, read once. Refuses anything but a regular file with one name, of this user, writable by
+/// nobody else, and not larger than `kMaxEntryBytes`. Marks the entry as used now if `use`.
+Expected<std::string> readEntry(const FileDescriptor &folder, const std::string &name, bool use);
+
+/// The lock of all writers of a folder, which keeps the sum of the sizes of all entries.
+class WriterLock {
+public:
+  /// Waits for at most DiskCache::kLockTimeout. Nothing if the lock cannot be had.
+  static std::optional<WriterLock> take(const FileDescriptor &folder);
+  WriterLock(WriterLock &&) = default;
+  WriterLock &operator=(WriterLock &&) = delete;
+  ~WriterLock();
+
+  /// The sum that was stored last; nothing if there is none.
+  std::optional<uint64_t> total() const;
+  /// False if it cannot be written: then nothing may be added.
+  bool store(uint64_t total) const;
+
+private:
+  explicit WriterLock(FileDescriptor file) : file(std::move(file)) {}
+  FileDescriptor file;
+};
+
+/// All files with an entry's name, in no order. Removes temporary files on the way if `clean`, for which the caller
+/// holds the lock: whoever wrote them is gone.
+std::vector<DiskCache::File> scan(const FileDescriptor &folder, bool clean);
+
+/// Removes the least recently used of `files` until at most `bytes` remain; returns what remains.
+uint64_t evict(const FileDescriptor &folder, std::vector<DiskCache::File> files, uint64_t bytes);
+
+/// Writes a temporary file and renames it. The caller holds the lock.
+bool writeEntry(const FileDescriptor &folder, const std::string &name, std::string_view bytes);
+
+} // namespace ein
