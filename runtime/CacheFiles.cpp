@@ -41,7 +41,7 @@ const char *fault(const struct stat &status) {
 
 } // namespace
 
-std::string entryName(std::string_view key) {
+std::string DiskCache::nameOf(std::string_view key) {
   const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
   std::string name;
   for (uint64_t half : {hash.high64, hash.low64})

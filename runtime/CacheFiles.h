@@ -11,9 +11,6 @@
 
 namespace ein {
 
-/// The name of a key's file: 32 hexadecimal digits of XXH3.
-std::string entryName(std::string_view key);
-
 /// The bytes of an entry, read once. Refuses anything but a regular file with one name, of this user, writable by
 /// nobody else, and not larger than `kMaxEntryBytes`. Marks the entry as used now if `use`.
 Expected<std::string> readEntry(const FileDescriptor &folder, const std::string &name, bool use);

@@ -41,7 +41,7 @@ Expected<CompiledModule> readModule(const FileDescriptor &folder, const std::str
   if (!bytes) return bytes.error();
   auto entry = unseal(*bytes);
   if (!entry) return entry.error();
-  if (entryName(entry->key) != name) return makeError(ErrorCode::IO, "has the name of another key");
+  if (DiskCache::nameOf(entry->key) != name) return makeError(ErrorCode::IO, "has the name of another key");
   return std::move(entry->module);
 }
 
@@ -71,7 +71,7 @@ std::optional<DiskCache> DiskCache::fromEnvironment() {
 std::optional<CompiledModule> DiskCache::get(std::string_view key) const {
   const FileDescriptor folder = openOrWarn(cacheFolder, CacheFolder::Missing::Leave);
   if (!folder) return std::nullopt;
-  auto bytes = readEntry(folder, entryName(key), true);
+  auto bytes = readEntry(folder, DiskCache::nameOf(key), true);
   if (!bytes) return std::nullopt;
   auto entry = unseal(*bytes);
   if (!entry || entry->key != key) return std::nullopt;
@@ -93,7 +93,7 @@ bool DiskCache::put(std::string_view key, const CompiledModule &module) const {
   // The sum is never too small: it is raised first, and forgets neither what a killed writer did not write nor what
   // is replaced, until the next scan.
   if (!lock->store(*total + bytes.size())) return false;
-  return writeEntry(folder, entryName(key), bytes);
+  return writeEntry(folder, DiskCache::nameOf(key), bytes);
 }
 
 Expected<std::vector<DiskCache::File>> DiskCache::list() const {

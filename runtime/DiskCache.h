@@ -32,6 +32,8 @@ public:
   /// Adds or replaces; whether the entry is there now.
   bool put(std::string_view key, const CompiledModule &module) const;
 
+  /// The name of a key's file: 32 hexadecimal digits of XXH3.
+  static std::string nameOf(std::string_view key);
   const CacheFolder &folder() const { return cacheFolder; }
   uint64_t capacity() const { return maxBytes; }
 
