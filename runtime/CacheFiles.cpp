@@ -2,7 +2,6 @@
 #include "runtime/CacheFiles.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -20,7 +19,8 @@
 namespace ein {
 namespace {
 
-constexpr std::string_view kTemporary = ".tmp.";
+/// One for all writers: only the one that holds the lock has it.
+constexpr const char *kTemporary = "temporary";
 constexpr size_t kNameLength = 32;
 
 bool isEntryName(std::string_view name) {
@@ -104,7 +104,7 @@ bool WriterLock::store(uint64_t total) const {
   return ::pwrite(file.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
 }
 
-std::vector<DiskCache::File> scan(const FileDescriptor &folder, bool clean) {
+std::vector<DiskCache::File> scan(const FileDescriptor &folder) {
   std::vector<DiskCache::File> files;
   // A description of its own: reading a folder moves its position.
   FileDescriptor again(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -113,7 +113,6 @@ std::vector<DiskCache::File> scan(const FileDescriptor &folder, bool clean) {
   again.release();
   while (const dirent *entry = ::readdir(names.get())) {
     const std::string name = entry->d_name;
-    if (clean && name.starts_with(kTemporary)) ::unlinkat(folder.get(), name.c_str(), 0);
     struct stat status;
     if (!isEntryName(name) || ::fstatat(folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
     files.push_back({name, static_cast<uint64_t>(status.st_size),
@@ -133,19 +132,18 @@ uint64_t evict(const FileDescriptor &folder, std::vector<DiskCache::File> files,
   return total;
 }
 
+void removeLeftover(const FileDescriptor &folder) { ::unlinkat(folder.get(), kTemporary, 0); }
+
 bool writeEntry(const FileDescriptor &folder, const std::string &name, std::string_view bytes) {
   // Beyond this limit a write does not fail but kills the process by a signal.
   rlimit limit;
   if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes.size() > limit.rlim_cur) return false;
-  static std::atomic<uint64_t> count = 0;
-  const std::string temporary = std::string(kTemporary) + std::to_string(::getpid()) + "." +
-                                std::to_string(count.fetch_add(1, std::memory_order_relaxed));
+  removeLeftover(folder);
   const FileDescriptor file(
-      ::openat(folder.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+      ::openat(folder.get(), kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return false;
-  if (writeAll(file, bytes) && ::renameat(folder.get(), temporary.c_str(), folder.get(), name.c_str()) == 0)
-    return true;
-  ::unlinkat(folder.get(), temporary.c_str(), 0);
+  if (writeAll(file, bytes) && ::renameat(folder.get(), kTemporary, folder.get(), name.c_str()) == 0) return true;
+  removeLeftover(folder);
   return false;
 }
 

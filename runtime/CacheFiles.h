@@ -1,4 +1,4 @@
-// The files of the disk cache within its open folder: entries, the lock, temporary files.
+// The files of the disk cache within its open folder: entries, the lock, the temporary file.
 #pragma once
 
 #include "runtime/DiskCache.h"
@@ -34,14 +34,15 @@ private:
   FileDescriptor file;
 };
 
-/// All files with an entry's name, in no order. Removes temporary files on the way if `clean`, for which the caller
-/// holds the lock: whoever wrote them is gone.
-std::vector<DiskCache::File> scan(const FileDescriptor &folder, bool clean);
+/// All files with an entry's name, in no order.
+std::vector<DiskCache::File> scan(const FileDescriptor &folder);
 
 /// Removes the least recently used of `files` until at most `bytes` remain; returns what remains.
 uint64_t evict(const FileDescriptor &folder, std::vector<DiskCache::File> files, uint64_t bytes);
 
-/// Writes a temporary file and renames it. The caller holds the lock.
+/// Writes the temporary file and renames it. The caller holds the lock.
 bool writeEntry(const FileDescriptor &folder, const std::string &name, std::string_view bytes);
+/// Removes the temporary file that a killed writer has left. The caller holds the lock.
+void removeLeftover(const FileDescriptor &folder);
 
 } // namespace ein

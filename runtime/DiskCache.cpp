@@ -88,7 +88,7 @@ bool DiskCache::put(std::string_view key, const CompiledModule &module) const {
   // Down to four fifths of the capacity, so that a scan pays for many insertions.
   const auto room = [&] { return std::min(maxBytes - bytes.size(), maxBytes / 5 * 4); };
   std::optional<uint64_t> total = lock->total();
-  if (!total || *total > maxBytes - bytes.size()) total = evict(folder, scan(folder, true), room());
+  if (!total || *total > maxBytes - bytes.size()) total = evict(folder, scan(folder), room());
   if (*total > maxBytes - bytes.size()) return false;
   // The sum is never too small: it is raised first, and forgets neither what a killed writer did not write nor what
   // is replaced, until the next scan.
@@ -100,7 +100,7 @@ Expected<std::vector<DiskCache::File>> DiskCache::list() const {
   auto folder = cacheFolder.open(CacheFolder::Missing::Leave);
   if (!folder) return folder.error();
   std::vector<File> files;
-  if (*folder) files = scan(*folder, false);
+  if (*folder) files = scan(*folder);
   std::sort(files.begin(), files.end(), [](const File &a, const File &b) { return a.lastUse > b.lastUse; });
   return files;
 }
@@ -118,12 +118,13 @@ Expected<DiskCache::Pruned> DiskCache::prune(uint64_t bytes) const {
   if (!*folder) return pruned;
   const auto lock = WriterLock::take(*folder);
   if (!lock) return makeError(ErrorCode::IO, "the lock of '" + cacheFolder.path() + "' cannot be had");
-  std::vector<File> before = scan(*folder, true), good;
+  removeLeftover(*folder);
+  std::vector<File> before = scan(*folder), good;
   for (const File &file : before)
     if (readModule(*folder, file.name) || ::unlinkat(folder->get(), file.name.c_str(), 0) != 0) good.push_back(file);
   const uint64_t total = evict(*folder, std::move(good), bytes);
   (void)lock->store(total);
-  std::vector<File> after = scan(*folder, false);
+  std::vector<File> after = scan(*folder);
   pruned.files = before.size() - std::min(before.size(), after.size());
   for (const File &file : before) pruned.bytes += file.bytes;
   pruned.bytes -= std::min(pruned.bytes, total);

@@ -58,7 +58,7 @@ public:
   struct Pruned {
     uint64_t files = 0, bytes = 0;
   };
-  /// Removes bad entries and leftovers of killed writers, then the least recently used until at most `bytes` remain.
+  /// Removes bad entries and what a killed writer has left, then the least recently used until at most `bytes` remain.
   Expected<Pruned> prune(uint64_t bytes) const;
 
 private:

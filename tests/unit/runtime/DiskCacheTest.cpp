@@ -149,12 +149,12 @@ TEST_F(DiskCacheTest, HoldsItsCapacity) {
   EXPECT_TRUE(has(small, "after", 'z'));
 }
 
-TEST_F(DiskCacheTest, ScansRemoveLeftovers) {
+TEST_F(DiskCacheTest, LeftoversOfKilledWritersGo) {
   ASSERT_TRUE(cache().put("key", module('k')));
-  writeOver(fs::path(folder()) / ".tmp.1.1", "half an entry");
-  fs::remove(fs::path(folder()) / "lock");
+  writeOver(fs::path(folder()) / "temporary", "half an entry");
   ASSERT_TRUE(cache().put("other", module('o')));
-  EXPECT_FALSE(fs::exists(fs::path(folder()) / ".tmp.1.1"));
+  EXPECT_TRUE(has(cache(), "other", 'o'));
+  EXPECT_FALSE(fs::exists(fs::path(folder()) / "temporary"));
 }
 
 TEST_F(DiskCacheTest, ALockThatIsHeldStopsWritersOnly) {
@@ -196,7 +196,7 @@ TEST_F(DiskCacheTest, ReadOnlyFolderServes) {
 TEST_F(DiskCacheTest, PruneAndClear) {
   for (char c = 'a'; c < 'f'; ++c) ASSERT_TRUE(cache().put(std::string(1, c), module(c)));
   writeOver(entry("b"), "damaged");
-  writeOver(fs::path(folder()) / ".tmp.1.1", "half an entry");
+  writeOver(fs::path(folder()) / "temporary", "half an entry");
   writeOver(fs::path(folder()) / "something else", "not ours to remove");
   auto pruned = cache().prune(1 << 20);
   ASSERT_TRUE(pruned);
@@ -208,7 +208,7 @@ TEST_F(DiskCacheTest, PruneAndClear) {
   EXPECT_EQ(pruned->files, 4u);
   EXPECT_EQ(cache().list()->size(), 0u);
   EXPECT_TRUE(fs::exists(fs::path(folder()) / "something else"));
-  EXPECT_FALSE(fs::exists(fs::path(folder()) / ".tmp.1.1"));
+  EXPECT_FALSE(fs::exists(fs::path(folder()) / "temporary"));
 }
 
 TEST_F(DiskCacheTest, ManyThreads) {
