@@ -5,8 +5,8 @@
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=${1:-$root/build/release}
-kills=1000 mutations=100000 processes=16 operations=10000
-[ "${2:-}" = --quick ] && kills=40 mutations=5000 processes=4 operations=300
+kills=4000 mutations=100000 processes=16 operations=10000
+[ "${2:-}" = --quick ] && kills=80 mutations=5000 processes=4 operations=300
 torture=$build/bin/ein-cache-torture
 einc=$build/bin/einc
 for program in "$torture" "$einc"; do

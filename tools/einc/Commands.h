@@ -29,6 +29,13 @@ struct BenchArguments : Arguments {
   bool json = false;
 };
 
+struct CacheArguments {
+  std::string command; ///< info, list, show, verify, prune or clear
+  std::string entry;   ///< of show: how the name of an entry begins
+  std::string size;    ///< of prune: what may remain; empty: EIN_CACHE_SIZE
+  bool json = false;
+};
+
 /// `einc run`: compiles, runs, checks, times; prints or writes the results.
 ExitCode run(const RunArguments &arguments);
 /// `einc dump`: prints the stages of a compilation or writes them as numbered files.
@@ -37,6 +44,9 @@ ExitCode dump(const DumpArguments &arguments);
 ExitCode path(const Arguments &arguments);
 /// `einc bench`: times compilation, execution and the cache hit.
 ExitCode bench(const BenchArguments &arguments);
+
+/// `einc cache`: looks at the disk cache, and cleans it. kWrong where verify finds a damaged entry.
+ExitCode cache(const CacheArguments &arguments);
 
 /// The FLOPs of all contractions of a request, in the order chosen, by opt_einsum's count.
 ein::Expected<double> countFlops(const Request &request);
