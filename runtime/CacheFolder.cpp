@@ -79,13 +79,11 @@ std::optional<CacheFolder> CacheFolder::fromEnvironment() {
   const char *enabled = environment(EnvironmentVariable::Cache);
   if (enabled && std::string_view(enabled) == "0") return std::nullopt;
   if (const std::string folder = path(EnvironmentVariable::CacheDir); !folder.empty()) return CacheFolder(folder);
-  std::string base = path(EnvironmentVariable::XdgCacheHome);
-  if (base.empty())
-    base = path(EnvironmentVariable::Home);
-  else
-    return CacheFolder(base, {"ein", "v1"});
-  if (base.empty()) return std::nullopt;
-  return CacheFolder(base + "/.cache", {"ein", "v1"});
+  if (const std::string caches = path(EnvironmentVariable::XdgCacheHome); !caches.empty())
+    return CacheFolder(caches, {"ein", "v1"});
+  if (const std::string home = path(EnvironmentVariable::Home); !home.empty())
+    return CacheFolder(home + "/.cache", {"ein", "v1"});
+  return std::nullopt;
 }
 
 CacheFolder::CacheFolder(const std::string &path) {
@@ -113,7 +111,7 @@ Expected<FileDescriptor> CacheFolder::open(Missing missing) const {
   if (!folder) return systemError(real);
   std::string path = real;
   for (const std::string &name : own) {
-    path += "/" + name;
+    path += (path.ends_with('/') ? "" : "/") + name;
     auto next = openOwn(folder, name, path, missing);
     if (!next || !*next) return next;
     folder = std::move(*next);
