@@ -79,7 +79,7 @@ std::optional<WriterLock> WriterLock::take(const FileDescriptor &folder) {
   for (const auto end = Clock::now() + DiskCache::kLockTimeout; ::flock(file.get(), LOCK_EX | LOCK_NB) != 0;) {
     if ((errno != EWOULDBLOCK && errno != EINTR) || Clock::now() >= end) return std::nullopt;
     std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, std::chrono::microseconds(2000));
+    pause = std::min(pause * 2, std::chrono::microseconds(500));
   }
   return WriterLock(std::move(file));
 }

@@ -38,7 +38,7 @@ public:
   uint64_t capacity() const { return maxBytes; }
 
   /// How long `put` waits for other writers before it gives up.
-  static constexpr std::chrono::milliseconds kLockTimeout{1000};
+  static constexpr std::chrono::milliseconds kLockTimeout{2000};
   /// No entry is larger.
   static constexpr uint64_t kMaxEntryBytes = uint64_t(64) << 20;
 
