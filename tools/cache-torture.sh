@@ -63,7 +63,7 @@ fresh; mv "$EIN_CACHE_DIR" "$top/real"; ln -s "$top/real" "$EIN_CACHE_DIR"; surv
 rm "$EIN_CACHE_DIR"; rm -rf "$top/real"
 rm -rf "$EIN_CACHE_DIR"; echo >"$EIN_CACHE_DIR"; survive "file for the folder" 1; rm "$EIN_CACHE_DIR"
 fresh; rm "$EIN_CACHE_DIR/lock"; mkfifo "$EIN_CACHE_DIR/lock"; rm "$entry"; survive "FIFO for the lock" 0
-fresh; rm "$entry"; flock "$EIN_CACHE_DIR/lock" sleep 100 & holder=$!
+fresh; rm "$entry"; sh -c 'exec 9<>"$EIN_CACHE_DIR/lock" && flock 9 && exec sleep 100' & holder=$!
 sleep 0.2; survive "lock that is never given up" 0; kill $holder; wait $holder 2>/dev/null
 
 if [ "$(id -u)" = 0 ]; then

@@ -93,6 +93,7 @@ TEST_F(DiskCacheTest, StrangeFilesMiss) {
   fs::rename(entry("key"), top / "elsewhere");
 
   ASSERT_EQ(mkfifo(entry("key").c_str(), 0600), 0);
+  EXPECT_EQ(cache().read(DiskCache::nameOf("key")).error().message, "is no regular file");
   expectMissThenCure("FIFO");
   fs::create_symlink(top / "elsewhere", entry("key"));
   expectMissThenCure("symbolic link");
