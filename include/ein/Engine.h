@@ -11,7 +11,21 @@
 
 namespace ein {
 
-/// Counters of an engine since it was made.
+/// Whether an engine keeps kernels on disk.
+enum class DiskUse : uint8_t {
+  Environment, ///< yes, unless EIN_CACHE=0; in the folder that EIN_CACHE_DIR, XDG_CACHE_HOME or HOME names
+  Off,
+};
+
+/// How much an engine keeps in memory, and whether it keeps anything on disk. The environment is read when it is made.
+struct EngineOptions {
+  size_t maxKernels = 1024;
+  /// Bytes of code: of its image in memory, and of the copy in `CompiledModule::code`. A kernel above it is not kept.
+  size_t maxCodeBytes = size_t(256) << 20;
+  DiskUse disk = DiskUse::Environment;
+};
+
+/// Counters of an engine since it was made; exact while no call is under way.
 struct EngineStats {
   uint64_t hits = 0;
   uint64_t misses = 0;   ///< calls that had to wait for a compilation, their own or another thread's
@@ -21,18 +35,13 @@ struct EngineStats {
   uint64_t diskWrites = 0; ///< compilations that were kept on disk
 };
 
-/// Whether an engine keeps kernels on disk.
-enum class DiskUse : uint8_t {
-  Environment, ///< yes, unless EIN_CACHE=0; in the folder that EIN_CACHE_DIR, XDG_CACHE_HOME or HOME names
-  Off,
-};
-
 /// Owns the cache of kernels in memory (least recently used goes first) and the loaded code.
-/// Thread-safe. Threads that ask for one key at once compile it once: the others wait.
+/// Thread-safe. Threads that ask for one key at once compile it once: the others wait. A kernel that is found takes no
+/// lock. A forked child may use the engine; fork() waits for compilations under way, which are started again in the
+/// child by whoever asks. No call may be under way when the engine is destroyed.
 class Engine {
 public:
-  /// `capacity`: how many kernels the memory cache keeps. The environment is read here.
-  explicit Engine(size_t capacity = 1024, DiskUse disk = DiskUse::Environment);
+  explicit Engine(const EngineOptions &options = {});
   ~Engine();
   Engine(const Engine &) = delete;
   Engine &operator=(const Engine &) = delete;

@@ -58,7 +58,7 @@ TEST_F(DiskEngineTest, TheSecondEngineLoads) {
 }
 
 TEST_F(DiskEngineTest, OffMeansOff) {
-  Engine engine(16, DiskUse::Off);
+  Engine engine({.disk = DiskUse::Off});
   const TensorType type(DType::F32, {8});
   ASSERT_TRUE(engine.compile("i->i", {&type, 1}));
   setenv("EIN_CACHE", "0", 1);
