@@ -103,7 +103,7 @@ std::mutex &compileMutex() {
 Expected<CompileResult> compileModule(const CompileRequest &request) {
   CompileResult result;
   Recorder recorder(request, result);
-  Expected<Program> program = parseAndBind(request.text, request.operands);
+  Expected<Program> program = parseAndBind(request.text, request.operands, request.options);
   if (!program) return program.error();
   recorder.end("notation", [&] { return print(*program); });
 

@@ -41,6 +41,10 @@ public:
     number(static_cast<uint64_t>(options.memoryLimit));
     number(options.resultStrides.size());
     for (const std::vector<int64_t> &strides : options.resultStrides) add(strides);
+    number(static_cast<uint64_t>(options.labels));
+    number(options.scatter);
+    number(options.order.size());
+    for (const std::vector<int64_t> &step : options.order) add(step);
   }
   void number(uint64_t value) { append(&value, sizeof value); }
 

@@ -42,6 +42,20 @@ std::vector<Lifetime> lifetimesOf(const Program &p, const std::vector<TensorId> 
   return lifetimes;
 }
 
+/// Refuses a nest of more points than 63 bits count.
+Expected<void> checkPoints(const Program &p, const Assignment &a) {
+  std::vector<IndexId> loops = p.tensors[a.result].axes;
+  if (const Expr &e = p.exprs[a.value]; e.kind == Expr::Kind::Reduce)
+    loops.insert(loops.end(), e.indices.begin(), e.indices.end());
+  if (std::any_of(loops.begin(), loops.end(), [&](IndexId i) { return *p.indices[i].extent == 0; })) return {};
+  int64_t points = 1;
+  for (IndexId i : loops)
+    if (__builtin_mul_overflow(points, *p.indices[i].extent, &points))
+      return makeError(ErrorCode::Limit,
+                       "the loops that compute " + describe(p, a.result) + " have more points than 63 bits count");
+  return {};
+}
+
 /// Places the intermediates.
 Expected<void> placeIntermediates(FlatProgram &flat, int64_t memoryLimit) {
   const Program &p = flat.program;
@@ -50,6 +64,7 @@ Expected<void> placeIntermediates(FlatProgram &flat, int64_t memoryLimit) {
   for (const Assignment &a : p.assignments) {
     if (!bytesOf(p, a.result))
       return makeError(ErrorCode::Limit, "tensor " + describe(p, a.result) + " does not fit 63 bits of bytes");
+    if (auto ok = checkPoints(p, a); !ok) return ok;
     if (std::find(p.outputs.begin(), p.outputs.end(), a.result) != p.outputs.end()) continue;
     blockOf[a.result] = static_cast<int64_t>(blocks.size());
     blocks.push_back(a.result);

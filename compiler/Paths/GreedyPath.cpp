@@ -2,7 +2,6 @@
 #include "compiler/Paths/PathBuilder.h"
 
 #include <algorithm>
-#include <chrono>
 #include <queue>
 #include <set>
 #include <tuple>
@@ -15,6 +14,9 @@ namespace {
 /// with this many of the others.
 constexpr int kNeighboursPerIndex = 16;
 
+/// Indices looked at between two looks at the clock; less than a millisecond.
+constexpr size_t kWorkBetweenClocks = 1 << 16;
+
 struct Candidate {
   double score;
   Merge pair;
@@ -25,7 +27,7 @@ using Heap = std::priority_queue<Candidate, std::vector<Candidate>, std::greater
 class Greedy {
 public:
   explicit Greedy(const ContractionProblem &problem);
-  std::vector<Merge> run();
+  std::vector<Merge> run(Clock::time_point deadline);
 
 private:
   void addNode(std::vector<uint32_t> indices);
@@ -43,6 +45,7 @@ private:
   std::vector<int32_t> pairedWith;        ///< per node: the last node it was made a candidate with
   Heap heap;
   std::vector<Merge> merges;
+  size_t work = 0; ///< indices looked at
 };
 
 Greedy::Greedy(const ContractionProblem &problem)
@@ -90,6 +93,7 @@ void Greedy::addCandidates(int32_t node) {
       if (pairedWith[*other] == node) continue;
       pairedWith[*other] = node;
       Merge pair = std::minmax(node, *other);
+      work += nodes[pair.first].size() + nodes[pair.second].size();
       // The result of a pair cannot change while both live, so a score never goes stale.
       double score = sizeOf(problem, resultOf(pair)) - sizes[pair.first] - sizes[pair.second];
       heap.push({score, pair});
@@ -108,9 +112,16 @@ void Greedy::contract(Merge pair) {
   addNode(std::move(result));
 }
 
-std::vector<Merge> Greedy::run() {
-  for (size_t node = 0; node < problem.operands.size(); ++node) addCandidates(static_cast<int32_t>(node));
-  while (!heap.empty()) {
+std::vector<Merge> Greedy::run(Clock::time_point deadline) {
+  // The clock is looked at after enough work to matter: small problems are searched to the end.
+  auto timeIsUp = [&, next = kWorkBetweenClocks]() mutable {
+    if (work < next) return false;
+    next = work + kWorkBetweenClocks;
+    return Clock::now() > deadline;
+  };
+  for (size_t node = 0; node < problem.operands.size() && !timeIsUp(); ++node)
+    addCandidates(static_cast<int32_t>(node));
+  while (!heap.empty() && !timeIsUp()) {
     Merge pair = heap.top().pair;
     heap.pop();
     if (!live[pair.first] || !live[pair.second]) continue;
@@ -118,7 +129,7 @@ std::vector<Merge> Greedy::run() {
     addCandidates(static_cast<int32_t>(nodes.size()) - 1);
   }
 
-  // What shares nothing is multiplied out, smallest first.
+  // What shares nothing, or is left when the time is up, is multiplied out, smallest first.
   using Sized = std::pair<double, int32_t>;
   std::priority_queue<Sized, std::vector<Sized>, std::greater<>> rest;
   for (size_t node = 0; node < nodes.size(); ++node)
@@ -136,12 +147,14 @@ std::vector<Merge> Greedy::run() {
 
 } // namespace
 
-std::vector<Merge> greedyMerges(const ContractionProblem &problem) { return Greedy(problem).run(); }
+std::vector<Merge> greedyMerges(const ContractionProblem &problem, Clock::time_point deadline) {
+  return Greedy(problem).run(deadline);
+}
 
-ContractionPath greedyPath(const ContractionProblem &problem) {
-  auto start = std::chrono::steady_clock::now();
-  ContractionPath path = buildPath(problem, greedyMerges(problem), "greedy");
-  path.searchMs = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+ContractionPath greedyPath(const ContractionProblem &problem, double budgetMs) {
+  auto start = Clock::now();
+  ContractionPath path = buildPath(problem, greedyMerges(problem, deadlineAfter(start, budgetMs)), "greedy");
+  path.searchMs = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   return path;
 }
 

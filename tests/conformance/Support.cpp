@@ -27,6 +27,7 @@ const char *strategyName(PathStrategy strategy) {
   case PathStrategy::Auto: return "auto";
   case PathStrategy::Optimal: return "optimal";
   case PathStrategy::Greedy: return "greedy";
+  case PathStrategy::Fused: return "fused";
   }
   return "auto";
 }
@@ -76,7 +77,7 @@ std::string reproducer(const Case &c) {
 }
 
 Expected<Execution> Execution::prepare(const Case &c) {
-  auto program = parseAndBind(c.text, c.types);
+  auto program = parseAndBind(c.text, c.types, c.options);
   if (!program) return program.error();
   Execution execution;
   execution.source = c;

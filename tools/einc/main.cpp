@@ -24,7 +24,7 @@ static void addArguments(CLI::App &command, Arguments &arguments) {
       ->type_name("TYPE")
       ->allow_extra_args(false);
   command.add_option("--target", arguments.target, "host, host:x86-64-v4, -v3 or -v2")->type_name("TARGET");
-  command.add_option("--path", arguments.path, "contraction order: auto (default), optimal, greedy")
+  command.add_option("--path", arguments.path, "contraction order: auto (default), optimal, greedy, fused")
       ->type_name("STRATEGY");
   command.add_option("--threads", arguments.threads, "team size; 0: EIN_NUM_THREADS, else all cores")
       ->type_name("N")

@@ -40,8 +40,8 @@ TEST(SubscriptsTest, AcceptsTheGrammar) {
 }
 
 TEST(SubscriptsTest, NamesAreSeparatedByWhiteSpace) {
-  EXPECT_EQ(canonical("row col, col out -> row out", LabelStyle::Names), "row col,col out->row out");
-  EXPECT_EQ(canonical("... i1,_x ... -> i1 _x", LabelStyle::Names), "... i1,_x ...->i1 _x");
+  EXPECT_EQ(canonical("row col, col out -> row out", LabelStyle::Names), "{row}{col},{col}{out}->{row}{out}");
+  EXPECT_EQ(canonical("... i1,_x ... -> i1 _x", LabelStyle::Names), "...{i1},{_x}...->{i1}{_x}");
   EXPECT_EQ(canonical("ab, bc", LabelStyle::Letters), "ab,bc");
 }
 
