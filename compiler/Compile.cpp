@@ -98,16 +98,22 @@ std::mutex &compileMutex() {
   return mutex;
 }
 
-} // namespace
+bool exceedsLimit(const CompileResult &result, const CompileRequest &request) {
+  return request.options.memoryLimit > 0 && result.module.workspaceBytes > request.options.memoryLimit;
+}
 
-Expected<CompileResult> compileModule(const CompileRequest &request) {
+/// One attempt with the order that the options ask for. Whatever `memoryLimit` says, `workspaceBytes` tells what the
+/// kernel needs; above the limit there is no code.
+Expected<CompileResult> compileOnce(const CompileRequest &request) {
   CompileResult result;
   Recorder recorder(request, result);
   Expected<Program> program = parseAndBind(request.text, request.operands, request.options);
   if (!program) return program.error();
   recorder.end("notation", [&] { return print(*program); });
 
-  Expected<FlatProgram> flat = flatten(*program, request.options);
+  CompileOptions unlimited = request.options;
+  unlimited.memoryLimit = 0;
+  Expected<FlatProgram> flat = flatten(*program, unlimited);
   if (!flat) return flat.error();
   Expected<std::vector<TensorType>> results = resultTypes(flat->program, request.options);
   if (!results) return results.error();
@@ -144,11 +150,7 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
   auto number = [&](const char *name) { return (*module)->getAttrOfType<mlir::IntegerAttr>(name).getInt(); };
   result.module.workspaceBytes = number("ein.workspace_bytes");
   result.module.threads = int32_t(number("ein.threads"));
-  if (request.options.memoryLimit && result.module.workspaceBytes > request.options.memoryLimit)
-    return makeError(ErrorCode::Limit,
-                     "the kernel needs " + std::to_string(result.module.workspaceBytes) +
-                         " bytes of workspace, above the limit of " + std::to_string(request.options.memoryLimit),
-                     "raise the limit to at least " + std::to_string(result.module.workspaceBytes));
+  if (exceedsLimit(result, request)) return result;
 
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> llvmModule =
@@ -183,6 +185,25 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
   result.module.operands = request.operands;
   result.module.results = std::move(*results);
   return result;
+}
+
+} // namespace
+
+Expected<CompileResult> compileModule(const CompileRequest &request) {
+  if (request.options.memoryLimit < 0)
+    return makeError(ErrorCode::Limit, "a memory limit of " + std::to_string(request.options.memoryLimit) + " bytes",
+                     "0 means no limit");
+  Expected<CompileResult> result = compileOnce(request);
+  if (!result || !exceedsLimit(*result, request)) return result;
+  CompileRequest fused = request;
+  fused.options.path = PathStrategy::Fused;
+  Expected<CompileResult> frugal = compileOnce(fused);
+  if (!frugal || !exceedsLimit(*frugal, request)) return frugal;
+  const int64_t searched = result->module.workspaceBytes, smallest = std::min(searched, frugal->module.workspaceBytes);
+  return makeError(ErrorCode::Limit,
+                   "the kernel needs " + std::to_string(smallest) + " bytes of workspace, above the limit of " +
+                       std::to_string(request.options.memoryLimit),
+                   "raise the limit to at least " + std::to_string(smallest));
 }
 
 } // namespace ein

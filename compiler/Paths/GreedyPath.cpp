@@ -114,10 +114,11 @@ void Greedy::contract(Merge pair) {
 
 std::vector<Merge> Greedy::run(Clock::time_point deadline) {
   // The clock is looked at after enough work to matter: small problems are searched to the end.
+  bool late = false;
   auto timeIsUp = [&, next = kWorkBetweenClocks]() mutable {
-    if (work < next) return false;
+    if (late || work < next) return late;
     next = work + kWorkBetweenClocks;
-    return Clock::now() > deadline;
+    return late = Clock::now() > deadline;
   };
   for (size_t node = 0; node < problem.operands.size() && !timeIsUp(); ++node)
     addCandidates(static_cast<int32_t>(node));
@@ -129,19 +130,26 @@ std::vector<Merge> Greedy::run(Clock::time_point deadline) {
     addCandidates(static_cast<int32_t>(nodes.size()) - 1);
   }
 
-  // What shares nothing, or is left when the time is up, is multiplied out, smallest first.
+  // What shares nothing is multiplied out, smallest first.
   using Sized = std::pair<double, int32_t>;
   std::priority_queue<Sized, std::vector<Sized>, std::greater<>> rest;
   for (size_t node = 0; node < nodes.size(); ++node)
     if (live[node]) rest.push({sizes[node], static_cast<int32_t>(node)});
-  while (rest.size() > 1) {
-    int32_t a = rest.top().second;
+  auto next = [&] {
+    int32_t node = rest.top().second;
     rest.pop();
-    int32_t b = rest.top().second;
-    rest.pop();
+    return node;
+  };
+  while (rest.size() > 1 && !timeIsUp()) {
+    int32_t a = next(), b = next();
+    work += nodes[a].size() + nodes[b].size();
     contract(std::minmax(a, b));
     rest.push({sizes.back(), static_cast<int32_t>(nodes.size()) - 1});
   }
+  if (rest.empty()) return {};
+  // When the time is up, one after the other without another look.
+  for (int32_t all = next(); !rest.empty(); all = static_cast<int32_t>(problem.operands.size() + merges.size()) - 1)
+    merges.push_back(std::minmax(all, next()));
   return std::move(merges);
 }
 

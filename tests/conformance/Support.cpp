@@ -66,6 +66,8 @@ std::string reproducer(const Case &c) {
   for (const TensorType &type : c.types) line += " --type '" + type.str() + "'";
   line += " --target " + c.options.target.str() + " --path " + strategyName(c.options.path) + " --threads " +
           std::to_string(c.options.threads) + " --seed " + std::to_string(c.seed) + " --check";
+  if (c.options.labels == LabelStyle::Names) line += " --names";
+  if (c.options.scatter) line += " --scatter";
   for (const std::vector<int64_t> &strides : c.options.resultStrides)
     line += "  # result strides " + shapeString(strides);
   return line;

@@ -56,6 +56,9 @@ Expected<Request> resolve(const Arguments &arguments) {
   request.options.target = *target;
   request.options.path = *path;
   request.options.threads = resolveThreads(arguments.threads);
+  request.options.memoryLimit = arguments.memoryLimit;
+  request.options.labels = arguments.names ? LabelStyle::Names : LabelStyle::Letters;
+  request.options.scatter = arguments.scatter;
   return request;
 }
 
