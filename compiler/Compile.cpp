@@ -187,23 +187,46 @@ Expected<CompileResult> compileOnce(const CompileRequest &request) {
   return result;
 }
 
+/// One nest in place of pairwise steps may cost this many times their operations, no more.
+constexpr double kMostRecomputation = 16;
+
+/// Whether the sums of products can be done in one nest each, without intermediates.
+bool canFuse(const CompileRequest &request) {
+  Expected<Program> program = parseAndBind(request.text, request.operands, request.options);
+  if (!program || request.options.path == PathStrategy::Fused) return false;
+  CompileOptions unlimited = request.options;
+  unlimited.memoryLimit = 0;
+  Expected<FlatProgram> flat = flatten(*program, unlimited);
+  return flat && std::all_of(flat->contractions.begin(), flat->contractions.end(), [](const auto &c) {
+           return c.path.naiveFlops <= kMostRecomputation * c.path.optimisedFlops;
+         });
+}
+
+Error memoryLimitError(const CompileRequest &request, int64_t smallest) {
+  Error e = makeError(ErrorCode::Limit,
+                      "the kernel needs " + std::to_string(smallest) + " bytes of workspace, above the limit of " +
+                          std::to_string(request.options.memoryLimit),
+                      "raise the limit to at least " + std::to_string(smallest));
+  if (isProgramText(request.text)) return e;
+  e.text = request.text;
+  e.labels = {{{0, static_cast<uint32_t>(request.text.size())}, "in its best order"}};
+  return e;
+}
+
 } // namespace
 
 Expected<CompileResult> compileModule(const CompileRequest &request) {
   if (request.options.memoryLimit < 0)
     return makeError(ErrorCode::Limit, "a memory limit of " + std::to_string(request.options.memoryLimit) + " bytes",
                      "0 means no limit");
-  Expected<CompileResult> result = compileOnce(request);
-  if (!result || !exceedsLimit(*result, request)) return result;
+  Expected<CompileResult> searched = compileOnce(request);
+  if (!searched || !exceedsLimit(*searched, request)) return searched;
+  if (!canFuse(request)) return memoryLimitError(request, searched->module.workspaceBytes);
   CompileRequest fused = request;
   fused.options.path = PathStrategy::Fused;
   Expected<CompileResult> frugal = compileOnce(fused);
   if (!frugal || !exceedsLimit(*frugal, request)) return frugal;
-  const int64_t searched = result->module.workspaceBytes, smallest = std::min(searched, frugal->module.workspaceBytes);
-  return makeError(ErrorCode::Limit,
-                   "the kernel needs " + std::to_string(smallest) + " bytes of workspace, above the limit of " +
-                       std::to_string(request.options.memoryLimit),
-                   "raise the limit to at least " + std::to_string(smallest));
+  return memoryLimitError(request, std::min(searched->module.workspaceBytes, frugal->module.workspaceBytes));
 }
 
 } // namespace ein

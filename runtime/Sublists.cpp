@@ -21,27 +21,52 @@ Sublist implicitOutput(std::span<const Sublist> operands) {
   return output;
 }
 
-Expected<void> check(const Sublist &labels, const std::string &where) {
-  for (int64_t label : labels)
-    if (label < 0 && label != kEllipsis)
-      return makeError(ErrorCode::Syntax, "label " + std::to_string(label) + " of " + where + " is negative",
-                       "labels are integers from 0 on, or kEllipsis");
-  return {};
+/// Writes sublists as lists; the place of the first negative label, if there is one.
+struct ListText {
+  std::string text;
+  std::optional<Label> negative;
+
+  void append(const Sublist &labels) {
+    text += '[';
+    for (size_t d = 0; d < labels.size(); ++d) {
+      if (d > 0) text += ',';
+      const auto begin = static_cast<uint32_t>(text.size());
+      text += labels[d] == kEllipsis ? "..." : std::to_string(labels[d]);
+      if (labels[d] < 0 && labels[d] != kEllipsis && !negative)
+        negative = Label{{begin, static_cast<uint32_t>(text.size())}, "here"};
+    }
+    text += ']';
+  }
+};
+
+Expected<void> checkLabels(std::span<const Sublist> operands, const Sublist *output) {
+  ListText list;
+  for (size_t o = 0; o < operands.size(); ++o) {
+    if (o > 0) list.text += ',';
+    list.append(operands[o]);
+  }
+  if (output) list.text += "->", list.append(*output);
+  if (!list.negative) return {};
+  const Span span = list.negative->span;
+  Error error =
+      makeError(ErrorCode::Syntax, "label " + list.text.substr(span.begin, span.end - span.begin) + " is negative",
+                "labels are integers from 0 on, or kEllipsis");
+  error.text = std::move(list.text);
+  error.labels = {*list.negative};
+  return error;
 }
 
 } // namespace
 
 Expected<std::string> sublistText(std::span<const Sublist> operands, const std::optional<Sublist> &output) {
+  if (auto fine = checkLabels(operands, output ? &*output : nullptr); !fine) return fine.error();
   std::string text;
   for (size_t o = 0; o < operands.size(); ++o) {
-    if (auto fine = check(operands[o], "operand " + std::to_string(o)); !fine) return fine.error();
     if (o > 0) text += ',';
     appendTerm(text, operands[o]);
   }
-  const Sublist result = output ? *output : implicitOutput(operands);
-  if (auto fine = check(result, "the output"); !fine) return fine.error();
   text += "->";
-  appendTerm(text, result);
+  appendTerm(text, output ? *output : implicitOutput(operands));
   return text;
 }
 
