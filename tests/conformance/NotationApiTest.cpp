@@ -131,13 +131,13 @@ TEST(NotationApi, MemoryLimitNamesTheSmallestThatWorks) {
 
 TEST(NotationApi, MemoryLimitTakesOneNestWhereThatIsCheap) {
   // Pairwise it needs the outer product of two operands.
-  const auto operands = types("f64[300,4] f64[4,300,2] f64[300,2]");
+  const auto operands = types("f64[300,16] f64[16,16,64] f64[300,16]");
   Case c;
-  c.text = "ab,bce,ae->ac";
+  c.text = "ab,bec,ae->ac";
   c.types = operands;
   c.options.memoryLimit = 4096;
-  const int64_t unlimited = workspaceOf("ab,bce,ae->ac", operands, 0);
-  const int64_t limited = workspaceOf("ab,bce,ae->ac", operands, 4096);
+  const int64_t unlimited = workspaceOf("ab,bec,ae->ac", operands, 0);
+  const int64_t limited = workspaceOf("ab,bec,ae->ac", operands, 4096);
   EXPECT_GT(unlimited, 4096);
   EXPECT_GE(limited, 0);
   EXPECT_LE(limited, 4096);

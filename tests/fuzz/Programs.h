@@ -20,7 +20,7 @@ inline void checkProgram(const Program &p, std::span<const TensorType> operands)
     require(print(*again) == text, "a printed Program is a fixed point", text);
   }
   CompileOptions options;
-  options.pathBudgetMs = 1;
+  options.path = p.inputs.size() > 4 ? PathStrategy::Greedy : PathStrategy::Auto;
   auto flat = flatten(p, options);
   if (!flat) return requireWellFormed(flat.error());
   auto flatFine = verify(flat->program);
