@@ -31,7 +31,8 @@ struct Tensor {
   std::vector<IndexId> axes;
 };
 
-/// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN. The comparisons and And, Or, Not give bool; Select takes (bool, x, y).
+/// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN. The comparisons and And, Or, Not give bool;
+/// Select takes (bool, x, y).
 enum class Fn : uint8_t {
   Add, Sub, Mul, Div, Neg, Exp, Log, Sqrt, Tanh, Abs, Floor, Sign, Max, Min,
   Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, And, Or, Not, Select,
