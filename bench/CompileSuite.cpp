@@ -1,5 +1,6 @@
 // The suite "compile": what compiling, finding and calling a kernel cost.
 #include "bench/CompileSuite.h"
+#include "ein/Einsum.h"
 
 #include <fcntl.h>
 #include <functional>
@@ -80,29 +81,36 @@ static Record process(const std::string &name, const std::vector<std::string> &w
   return record;
 }
 
-/// Engine::run with its look-up, and the kernel alone, on 4x4 operands.
-static std::vector<Record> tinyCalls(const RunOptions &options) {
-  Record hit = recordOf("Engine::run 4x4, hit", "ik,kj->ij"), held = recordOf("Kernel::run 4x4, held", "ik,kj->ij");
-  float a[16] = {}, b[16] = {}, c[16] = {};
-  const std::vector<TensorView> in{TensorView(a, {4, 4}), TensorView(b, {4, 4})}, out{TensorView(c, {4, 4})};
+/// What a call costs around the kernel, on operands of n x n: with a look-up, held, and without checks.
+static std::vector<Record> tinyCalls(int64_t n, const RunOptions &options) {
+  const std::string text = "ik,kj->ij", size = std::to_string(n) + "x" + std::to_string(n);
+  std::vector<Record> records{
+      recordOf("einsum() " + size + ", hit", text), recordOf("Engine::run " + size + ", hit", text),
+      recordOf("Kernel::run " + size + ", held", text), recordOf("Kernel::runUnchecked " + size, text)};
+  float a[64] = {}, b[64] = {}, c[64] = {};
+  const std::vector<TensorView> in{TensorView(a, {n, n}), TensorView(b, {n, n})}, out{TensorView(c, {n, n})};
   CompileOptions compileOptions;
   compileOptions.threads = options.threads;
   Engine engine;
-  const auto kernel = engine.compile("ik,kj->ij", in, compileOptions);
+  const auto kernel = engine.compile(text, in, compileOptions);
   if (!kernel) {
-    hit.error = held.error = kernel.error().message;
-    return {hit, held};
+    for (Record &record : records) record.error = kernel.error().message;
+    return records;
   }
-  const std::function<void()> calls[] = {[&] { (void)engine.run("ik,kj->ij", in, out, compileOptions); },
-                                         [&] { (void)kernel->run(in, out); }};
+  void *const operands[] = {a, b}, *const results[] = {c};
+  const std::function<void()> calls[] = {
+      [&] { (void)einsum(text, in, compileOptions); }, [&] { (void)engine.run(text, in, out, compileOptions); },
+      [&] { (void)kernel->run(in, out); }, [&] { (void)kernel->runUnchecked(operands, results); }};
   // No thread team: nothing of this forks.
   const std::vector<Stats> stats = interleave(calls, options.seconds, 1);
-  hit.ours = stats[0], held.ours = stats[1];
-  return {hit, held};
+  for (size_t r = 0; r < records.size(); ++r) records[r].ours = stats[r];
+  return records;
 }
 
 std::vector<Record> runCompileSuite(const RunOptions &options, const std::string &einc) {
-  std::vector<Record> records = tinyCalls(options);
+  std::vector<Record> records;
+  for (int64_t n : {2, 4})
+    for (Record &record : tinyCalls(n, options)) records.push_back(std::move(record));
   for (std::string_view suite : kSuites) records.push_back(coldCompiles(std::string(suite), options));
   if (einc.empty()) return records;
   records.push_back(process("einc --version, from exec", {einc, "--version"}));

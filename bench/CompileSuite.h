@@ -8,8 +8,8 @@ namespace bench {
 /// One record per measurement, without peers:
 /// - cold compile in a process that has compiled before, over all two-operand cases of each suite;
 /// - first compile of a process, from exec: `einc run` on a tiny einsum, start to exit;
-/// - a repeated Engine::run, and a held Kernel, on 4x4 operands.
-/// `einc` is the path of the tool; an empty one leaves its records out.
+/// - calls on 2x2 and 4x4 operands: einsum() and Engine::run that find their kernel, a held Kernel with and without
+/// checks. `einc` is the path of the tool; an empty one leaves its records out.
 std::vector<Record> runCompileSuite(const RunOptions &options, const std::string &einc);
 
 } // namespace bench

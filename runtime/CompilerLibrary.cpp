@@ -2,6 +2,7 @@
 #include "runtime/CompilerLibrary.h"
 #include "ein/Compile.h"
 #include "runtime/Environment.h"
+#include "runtime/Fork.h"
 
 #include <cstdlib>
 #include <dlfcn.h>
@@ -44,6 +45,7 @@ Expected<CompileFunction *> loadCompiler() {
 }
 
 Expected<CompileResult> compile(const CompileRequest &request) {
+  const ForkGate gate;
   auto function = loadCompiler();
   if (!function) return function.error();
   const std::string bytes = request.serialize();

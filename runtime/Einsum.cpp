@@ -4,10 +4,19 @@
 
 namespace ein {
 
+/// For a valid type; null if there is not enough.
+static std::shared_ptr<void> memoryFor(const TensorType &type) {
+  const auto bytes = static_cast<size_t>(type.numElements() * byteSize(type.dtype));
+  constexpr size_t kSmall = 4096;
+  if (bytes > kSmall) return {allocateAligned(bytes), freeAligned};
+  // One allocation with the count, of the ordinary kind: most of what a small einsum costs is allocation.
+  auto block = std::make_shared_for_overwrite<char[]>(bytes + kAlignment);
+  const size_t past = reinterpret_cast<uintptr_t>(block.get()) % kAlignment;
+  return std::shared_ptr<void>(block, block.get() + (kAlignment - past));
+}
+
 Buffer::Buffer(TensorType type) : tensorType(type.dtype, std::move(type.shape)) {
-  if (tensorType.verify())
-    memory.reset(allocateAligned(static_cast<size_t>(tensorType.numElements() * byteSize(tensorType.dtype))),
-                 freeAligned);
+  if (tensorType.verify()) memory = memoryFor(tensorType);
 }
 
 Expected<Buffer> einsum(std::string_view text, std::span<const TensorView> operands, const CompileOptions &options) {
@@ -20,11 +29,12 @@ Expected<Buffer> einsum(std::string_view text, std::span<const TensorView> opera
     return makeError(ErrorCode::Unsupported,
                      "einsum returns one result, the Program has " + std::to_string(kernel->results().size()),
                      "compile a kernel and run it on memory of your own");
-  Buffer result(kernel->results()[0]);
-  const TensorView view = result.view();
-  if (!view.data) return makeError(ErrorCode::Limit, "no memory for a result of type " + view.type.str());
-  if (auto done = kernel->run(operands, {&view, 1}); !done) return done.error();
-  return result;
+  std::shared_ptr<void> memory = memoryFor(kernel->results()[0]);
+  if (!memory) return makeError(ErrorCode::Limit, "no memory for a result of type " + kernel->results()[0].str());
+  // Row-major, and its type moves on into the buffer: a copy would be most of what a small einsum costs.
+  TensorView result(memory.get(), kernel->results()[0]);
+  if (auto done = kernel->run(operands, {&result, 1}); !done) return done.error();
+  return Buffer(std::move(result.type), std::move(memory));
 }
 
 } // namespace ein

@@ -2,9 +2,11 @@
 #include "ein/Engine.h"
 #include "ein/Compile.h"
 #include "runtime/Environment.h"
+#include "runtime/Fork.h"
 #include "runtime/KernelKey.h"
 #include "runtime/MemoryCache.h"
 
+#include <array>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -26,23 +28,42 @@ const TensorType &typeOf(const TensorView &view) { return view.type; }
 
 } // namespace
 
-/// One lock guards everything here. It is held for a lookup, never for a compilation. A child that was
-/// forked during a lookup or a compilation of another thread must not use the engine.
-struct Engine::Impl {
-  explicit Impl(size_t capacity) : cache(capacity), defaultThreads(resolveThreads(0)) {}
+/// A kernel that is found takes no lock. One lock guards the rest; it is held for a lookup, never for a compilation.
+struct Engine::Impl final : ForkLock {
+  explicit Impl(const EngineOptions &options)
+      : cache(options.maxKernels, options.maxCodeBytes), defaultThreads(resolveThreads(0)) {
+    join();
+  }
+  ~Impl() { leave(); }
 
-  /// The kernel for operands given by their types or by views.
-  template <class Operand>
-  Expected<KernelPointer> find(std::string_view text, std::span<const Operand> operands, const CompileOptions &options);
+  /// Calls `use` with the kernel for operands given by their types or by views, whose key is found or compiled.
+  template <class Operand, class Use>
+  std::invoke_result_t<Use, const KernelPointer &> with(std::string_view text, std::span<const Operand> operands,
+                                                        const CompileOptions &options, Use use);
 
-  /// Waits for the flight of this key, or makes one and compiles. `lock` is held, and free afterwards.
-  Expected<KernelPointer> miss(std::unique_lock<std::mutex> &lock, KeyHash hash, std::string_view key,
-                               CompileRequest request);
+  /// For a key that is not in the table. Waits for its flight, or makes one and compiles.
+  Expected<KernelPointer> findOrCompile(const Hazard &hazard, uint64_t hash, std::string_view key,
+                                        const CompileRequest &request);
+
+  void lockForFork() override { mutex.lock(); }
+  void unlockAfterFork(bool inChild) override {
+    if (inChild) flights.clear();
+    mutex.unlock();
+  }
+
+  /// Counts hits in several places, so that threads seldom meet in one.
+  struct alignas(64) Counter {
+    std::atomic<uint64_t> value = 0;
+  };
+  void countHit(const Hazard &hazard) {
+    hits[hazard.threadNumber() % hits.size()].value.fetch_add(1, std::memory_order_relaxed);
+  }
 
   std::mutex mutex;
   MemoryCache cache;
   std::map<std::string, std::shared_ptr<Flight>> flights;
-  EngineStats counters;
+  uint64_t misses = 0, compiles = 0;
+  std::array<Counter, 16> hits;
   const int defaultThreads;
 };
 
@@ -62,36 +83,43 @@ Expected<KernelPointer> compileAndLoad(const CompileRequest &request) {
 
 } // namespace
 
-template <class Operand>
-Expected<KernelPointer> Engine::Impl::find(std::string_view text, std::span<const Operand> operands,
-                                           const CompileOptions &options) {
+template <class Operand, class Use>
+std::invoke_result_t<Use, const KernelPointer &>
+Engine::Impl::with(std::string_view text, std::span<const Operand> operands, const CompileOptions &options, Use use) {
   const int threads = options.threads == 0 ? defaultThreads : options.threads;
   if (threads < 1 || threads > kMaxThreads)
     return makeError(ErrorCode::Limit, "a team of " + std::to_string(threads) + " threads",
                      "1 to " + std::to_string(kMaxThreads) + " threads, or 0 for the default");
   KernelKey key;
   key.add(text);
-  key.number(operands.size());
+  key.add(operands.size());
   for (const Operand &operand : operands) key.add(typeOf(operand));
   key.add(options, threads);
-  const KeyHash hash = hashKey(key.bytes());
+  const uint64_t hash = hashKey(key.bytes());
 
-  std::unique_lock lock(mutex);
-  if (KernelPointer kernel = cache.find(hash, key.bytes())) {
-    ++counters.hits;
-    return kernel;
+  Hazard hazard;
+  if (const KernelPointer *kernel = cache.find(hazard, hash, key.bytes())) {
+    countHit(hazard);
+    return use(*kernel);
   }
   CompileRequest request;
   request.text = text;
   for (const Operand &operand : operands) request.operands.push_back(typeOf(operand));
   request.options = options;
   request.options.threads = threads;
-  return miss(lock, hash, key.bytes(), std::move(request));
+  auto kernel = findOrCompile(hazard, hash, key.bytes(), request);
+  if (!kernel) return kernel.error();
+  return use(*kernel);
 }
 
-Expected<KernelPointer> Engine::Impl::miss(std::unique_lock<std::mutex> &lock, KeyHash hash, std::string_view key,
-                                           CompileRequest request) {
-  ++counters.misses;
+Expected<KernelPointer> Engine::Impl::findOrCompile(const Hazard &hazard, uint64_t hash, std::string_view key,
+                                                    const CompileRequest &request) {
+  std::unique_lock lock(mutex);
+  if (KernelPointer kernel = cache.findInMap(hash, key)) {
+    countHit(hazard);
+    return kernel;
+  }
+  ++misses;
   const auto [place, mine] = flights.try_emplace(std::string(key));
   if (mine) place->second = std::make_shared<Flight>();
   const std::shared_ptr<Flight> flight = place->second;
@@ -99,13 +127,15 @@ Expected<KernelPointer> Engine::Impl::miss(std::unique_lock<std::mutex> &lock, K
     flight->landed.wait(lock, [&] { return flight->outcome.has_value(); });
     return *flight->outcome;
   }
-  ++counters.compiles;
+  ++compiles;
   lock.unlock();
-  Expected<KernelPointer> outcome = compileAndLoad(request);
+  Expected<KernelPointer> outcome = [&] {
+    const ForkGate gate;
+    return compileAndLoad(request);
+  }();
   lock.lock();
-  KernelPointer gone;
-  if (outcome) gone = cache.insert(hash, key, *outcome);
-  if (gone) ++counters.evictions;
+  MemoryCache::Entries unread;
+  if (outcome) unread = cache.insert(hash, key, *outcome);
   flight->outcome = outcome;
   flights.erase(place);
   lock.unlock();
@@ -113,28 +143,22 @@ Expected<KernelPointer> Engine::Impl::miss(std::unique_lock<std::mutex> &lock, K
   return outcome;
 }
 
-Engine::Engine(size_t capacity) : impl(std::make_unique<Impl>(capacity)) {}
+Engine::Engine(const EngineOptions &options) : impl(std::make_unique<Impl>(options)) {}
 Engine::~Engine() = default;
 
 Expected<Kernel> Engine::compile(std::string_view text, std::span<const TensorType> operands,
                                  const CompileOptions &options) {
-  auto kernel = impl->find(text, operands, options);
-  if (!kernel) return kernel.error();
-  return Kernel(std::move(*kernel));
+  return impl->with(text, operands, options, [](const KernelPointer &k) -> Expected<Kernel> { return Kernel(k); });
 }
 
 Expected<Kernel> Engine::compile(std::string_view text, std::span<const TensorView> operands,
                                  const CompileOptions &options) {
-  auto kernel = impl->find(text, operands, options);
-  if (!kernel) return kernel.error();
-  return Kernel(std::move(*kernel));
+  return impl->with(text, operands, options, [](const KernelPointer &k) -> Expected<Kernel> { return Kernel(k); });
 }
 
 Expected<void> Engine::run(std::string_view text, std::span<const TensorView> operands,
                            std::span<const TensorView> results, const CompileOptions &options) {
-  auto kernel = impl->find(text, operands, options);
-  if (!kernel) return kernel.error();
-  return (*kernel)->run(operands, results);
+  return impl->with(text, operands, options, [&](const KernelPointer &k) { return k->run(operands, results); });
 }
 
 Expected<Kernel> Engine::load(CompiledModule module) {
@@ -145,12 +169,18 @@ Expected<Kernel> Engine::load(CompiledModule module) {
 
 EngineStats Engine::stats() const {
   const std::lock_guard lock(impl->mutex);
-  return impl->counters;
+  EngineStats stats{0, impl->misses, impl->compiles, impl->cache.evictions()};
+  for (const Impl::Counter &counter : impl->hits) stats.hits += counter.value.load(std::memory_order_relaxed);
+  return stats;
 }
 
 Engine &Engine::global() {
-  static Engine *engine = new Engine;
-  return *engine;
+  // Not a static of the function: a fork during its initialisation would leave the child waiting for ever.
+  static constinit std::atomic<Engine *> engine = nullptr;
+  if (Engine *made = engine.load(std::memory_order_acquire)) return *made;
+  auto mine = std::make_unique<Engine>();
+  Engine *other = nullptr;
+  return engine.compare_exchange_strong(other, mine.get()) ? *mine.release() : *other;
 }
 
 } // namespace ein

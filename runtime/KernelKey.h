@@ -5,9 +5,12 @@
 #include "ein/TensorType.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
-#include <string>
+#include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace ein {
 
@@ -20,51 +23,66 @@ public:
   KernelKey &operator=(const KernelKey &) = delete;
 
   void add(std::string_view text) {
-    number(text.size());
-    append(text.data(), text.size());
+    char *at = number(room(sizeof(uint64_t) + text.size()), text.size());
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
   }
-  void add(const std::vector<int64_t> &numbers) {
-    number(numbers.size());
-    append(numbers.data(), numbers.size() * sizeof(int64_t));
-  }
+  void add(const std::vector<int64_t> &values) { numbers(room(bytesOf(values)), values); }
   void add(const TensorType &type) {
-    number(static_cast<uint64_t>(type.dtype));
-    add(type.shape);
-    add(type.strides);
+    char *at = room(sizeof(uint64_t) + bytesOf(type.shape) + bytesOf(type.strides));
+    at = number(at, static_cast<uint64_t>(type.dtype));
+    at = numbers(at, type.shape);
+    numbers(at, type.strides);
   }
   /// `threads`: the resolved team size.
   void add(const CompileOptions &options, int threads) {
     add(options.target.cpu);
-    number(static_cast<uint64_t>(options.path));
-    append(&options.pathBudgetMs, sizeof options.pathBudgetMs);
-    number(static_cast<uint64_t>(threads));
-    number(static_cast<uint64_t>(options.memoryLimit));
-    number(options.resultStrides.size());
+    add(static_cast<uint64_t>(options.path));
+    add(std::bit_cast<uint64_t>(options.pathBudgetMs));
+    add(static_cast<uint64_t>(threads));
+    add(static_cast<uint64_t>(options.memoryLimit));
+    add(options.resultStrides.size());
     for (const std::vector<int64_t> &strides : options.resultStrides) add(strides);
     number(static_cast<uint64_t>(options.labels));
     number(options.scatter);
     number(options.order.size());
     for (const std::vector<int64_t> &step : options.order) add(step);
   }
-  void number(uint64_t value) { append(&value, sizeof value); }
+  void add(uint64_t value) { number(room(sizeof value), value); }
 
-  std::string_view bytes() const { return spill.empty() ? std::string_view(few.data(), size) : spill; }
+  std::string_view bytes() const { return {data, size}; }
 
 private:
-  void append(const void *data, size_t n) {
-    if (n == 0) return;
-    if (spill.empty() && size + n <= few.size()) {
-      std::memcpy(few.data() + size, data, n);
-      size += n;
-      return;
-    }
-    if (spill.empty()) spill.assign(few.data(), size);
-    spill.append(static_cast<const char *>(data), n);
+  static size_t bytesOf(const std::vector<int64_t> &values) { return (1 + values.size()) * sizeof(int64_t); }
+
+  /// Writes at a place with enough room; where to go on.
+  static char *number(char *at, uint64_t value) {
+    std::memcpy(at, &value, sizeof value);
+    return at + sizeof value;
+  }
+  static char *numbers(char *at, const std::vector<int64_t> &values) {
+    at = number(at, values.size());
+    for (int64_t value : values) at = number(at, static_cast<uint64_t>(value));
+    return at;
+  }
+
+  /// Room for n more bytes, to be written next.
+  char *room(size_t n) {
+    if (n > capacity - size) [[unlikely]]
+      grow(n);
+    return data + std::exchange(size, size + n);
+  }
+  void grow(size_t n) {
+    capacity = 2 * (size + n);
+    auto more = std::make_unique_for_overwrite<char[]>(capacity);
+    std::memcpy(more.get(), data, size);
+    spill = std::move(more);
+    data = spill.get();
   }
 
   std::array<char, 1024> few;
-  size_t size = 0;
-  std::string spill;
+  std::unique_ptr<char[]> spill;
+  char *data = few.data();
+  size_t size = 0, capacity = few.size();
 };
 
 } // namespace ein

@@ -2,8 +2,6 @@
 #include "runtime/LoadedKernel.h"
 #include "runtime/Memory.h"
 
-#include <array>
-
 namespace ein {
 namespace {
 
@@ -45,18 +43,16 @@ Expected<void> checkViews(const char *role, std::span<const TensorView> views, c
 } // namespace
 
 LoadedKernel::LoadedKernel(CompiledModule module, CodeImage image)
-    : compiled(std::move(module)), image(std::move(image)) {
-  const auto extents = [](const std::vector<TensorType> &types) {
-    std::vector<Extent> result;
-    for (const TensorType &type : types) {
-      Extent extent;
-      type.addressRange(extent.low, extent.high);
-      result.push_back({extent.low * byteSize(type.dtype), extent.high * byteSize(type.dtype)});
+    : compiled(std::move(module)), image(std::move(image)), resultsAt(compiled.operands.size()) {
+  for (const auto *types : {&compiled.operands, &compiled.results})
+    for (const TensorType &type : *types) {
+      int64_t low, high;
+      type.addressRange(low, high);
+      const int64_t bytes = byteSize(type.dtype);
+      wanted.push_back({type.dtype, type.shape.size(), static_cast<uintptr_t>(bytes - 1), low * bytes, high * bytes});
+      numbers.insert(numbers.end(), type.shape.begin(), type.shape.end());
+      numbers.insert(numbers.end(), type.strides.begin(), type.strides.end());
     }
-    return result;
-  };
-  operandExtents = extents(compiled.operands);
-  resultExtents = extents(compiled.results);
 }
 
 Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(CompiledModule module) {
@@ -68,10 +64,16 @@ Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(CompiledModule 
   return std::shared_ptr<const LoadedKernel>(new LoadedKernel(std::move(module), std::move(*image)));
 }
 
+size_t LoadedKernel::codeBytes() const {
+  constexpr size_t page = 4096;
+  return compiled.code.size() + (compiled.code.size() + page - 1) / page * page;
+}
+
 Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::span<const TensorView> results) const {
   if (auto fine = checkViews("operand", operands, compiled.operands); !fine) return fine;
   if (auto fine = checkViews("result", results, compiled.results); !fine) return fine;
-  const auto overlap = [](const TensorView &a, Extent inA, const TensorView &b, Extent inB) {
+  const Want *const wantedResults = wanted.data() + resultsAt;
+  const auto overlap = [](const TensorView &a, const Want &inA, const TensorView &b, const Want &inB) {
     if (inA.low == inA.high || inB.low == inB.high) return false;
     const auto baseA = reinterpret_cast<intptr_t>(a.data), baseB = reinterpret_cast<intptr_t>(b.data);
     return baseA + inA.low < baseB + inB.high && baseB + inB.low < baseA + inA.high;
@@ -82,9 +84,9 @@ Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::sp
                        "give each result memory of its own");
     };
     for (size_t i = 0; i < operands.size(); ++i)
-      if (overlap(results[r], resultExtents[r], operands[i], operandExtents[i])) return refuse("operand", i);
+      if (overlap(results[r], wantedResults[r], operands[i], wanted[i])) return refuse("operand", i);
     for (size_t i = 0; i < r; ++i)
-      if (overlap(results[r], resultExtents[r], results[i], resultExtents[i])) return refuse("result", i);
+      if (overlap(results[r], wantedResults[r], results[i], wantedResults[i])) return refuse("result", i);
   }
   return {};
 }
@@ -99,20 +101,57 @@ bool LoadedKernel::call(void *const *operands, void *const *results) const {
   return true;
 }
 
-Expected<void> LoadedKernel::run(std::span<const TensorView> operands, std::span<const TensorView> results) const {
+Error LoadedKernel::noWorkspace() const {
+  return makeError(ErrorCode::Limit,
+                   "no memory for a workspace of " + std::to_string(compiled.workspaceBytes) + " bytes");
+}
+
+Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
+                                         std::span<const TensorView> results) const {
   if (auto fine = check(operands, results); !fine) return fine;
-  // Pointers lie on the stack but for expressions with many operands.
-  std::array<void *, 16> few;
-  std::vector<void *> many;
-  const size_t count = operands.size() + results.size();
-  if (count > few.size()) many.resize(count);
-  void **pointers = count > few.size() ? many.data() : few.data();
-  void **next = pointers;
-  for (const TensorView &view : operands) *next++ = view.data;
-  for (const TensorView &view : results) *next++ = view.data;
-  if (!call(pointers, pointers + operands.size()))
-    return makeError(ErrorCode::Limit,
-                     "no memory for a workspace of " + std::to_string(compiled.workspaceBytes) + " bytes");
+  std::vector<void *> pointers;
+  for (const TensorView &view : operands) pointers.push_back(view.data);
+  for (const TensorView &view : results) pointers.push_back(view.data);
+  if (!call(pointers.data(), pointers.data() + operands.size())) return noWorkspace();
+  return {};
+}
+
+/// Small and without a call, as it is what a call of a small kernel costs.
+[[gnu::always_inline]] inline bool LoadedKernel::evidentlyFit(std::span<const TensorView> operands,
+                                                              std::span<const TensorView> results,
+                                                              void **pointers) const {
+  const size_t count = wanted.size(), resultsBegin = resultsAt;
+  if (count > kFew || operands.size() != resultsBegin || results.size() != count - resultsBegin) return false;
+  uintptr_t low[kFew], high[kFew];
+  const Want *want = wanted.data();
+  const int64_t *number = numbers.data();
+  const TensorView *view = operands.data();
+  for (size_t i = 0; i < count; ++i, ++view, ++want) {
+    if (i == resultsBegin) view = results.data();
+    const size_t rank = want->rank;
+    const TensorType &type = view->type;
+    const auto address = reinterpret_cast<uintptr_t>(view->data);
+    if (type.dtype != want->dtype || type.shape.size() != rank || type.strides.size() != rank) return false;
+    if (address == 0 || (address & want->alignmentMask) != 0) return false;
+    const int64_t *const shape = type.shape.data(), *const strides = type.strides.data();
+#pragma clang loop vectorize(disable) unroll(disable)
+    for (size_t d = 0; d < rank; ++d, ++number)
+      if (shape[d] != number[0] || strides[d] != number[rank]) return false;
+    number += rank;
+    pointers[i] = view->data;
+    low[i] = address + static_cast<uintptr_t>(want->low);
+    high[i] = address + static_cast<uintptr_t>(want->high);
+  }
+  for (size_t r = resultsBegin; r < count; ++r)
+    for (size_t i = 0; i < r; ++i)
+      if (low[r] < high[i] && low[i] < high[r]) return false;
+  return true;
+}
+
+Expected<void> LoadedKernel::run(std::span<const TensorView> operands, std::span<const TensorView> results) const {
+  void *pointers[kFew];
+  if (!evidentlyFit(operands, results, pointers)) return checkAndRun(operands, results);
+  if (!call(pointers, pointers + operands.size())) return noWorkspace();
   return {};
 }
 

@@ -17,6 +17,8 @@ public:
   static Expected<std::shared_ptr<const LoadedKernel>> load(CompiledModule module);
 
   const CompiledModule &module() const { return compiled; }
+  /// Bytes of memory that the code takes: its anonymous file, and the copy that `module` shows.
+  size_t codeBytes() const;
 
   /// Refuses operands and results that the code must not see: a wrong count, dtype, extent or stride, no
   /// data, misaligned data, a result that overlaps anything else.
@@ -29,14 +31,28 @@ public:
 private:
   LoadedKernel(CompiledModule module, CodeImage image);
 
-  /// Bytes [low, high) that a tensor addresses, relative to its element at index zero.
-  struct Extent {
-    int64_t low, high;
+  /// What one operand or result must be, apart from its extents and strides.
+  struct Want {
+    DType dtype;
+    size_t rank;
+    uintptr_t alignmentMask; ///< bits of its address that must be 0
+    int64_t low, high;       ///< bytes [low, high) that it addresses, relative to its element at index zero
   };
+  /// Calls with more operands and results than this keep their pointers on the heap.
+  static constexpr size_t kFew = 16;
+
+  /// Whether the views are what `check` accepts, without a message and without the odd cases that it accepts
+  /// too: empty tensors and other strides of extent 1. Fills in the pointers. At most kFew views.
+  bool evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results, void **pointers) const;
+  /// For views that do not evidently fit.
+  Expected<void> checkAndRun(std::span<const TensorView> operands, std::span<const TensorView> results) const;
+  Error noWorkspace() const;
 
   CompiledModule compiled;
   CodeImage image;
-  std::vector<Extent> operandExtents, resultExtents;
+  size_t resultsAt;             ///< of the first result in `wanted`
+  std::vector<Want> wanted;     ///< operands, then results
+  std::vector<int64_t> numbers; ///< of each of `wanted`: its extents, then its strides
 };
 
 } // namespace ein

@@ -1,5 +1,6 @@
 // Loading of ELF images: checks, the libraries they need, memfd and dlopen.
 #include "runtime/Loader.h"
+#include "runtime/Fork.h"
 
 #include <atomic>
 #include <cerrno>
@@ -85,6 +86,7 @@ int anonymousFile(std::string_view bytes) {
 } // namespace
 
 Expected<CodeImage> CodeImage::load(const CompiledModule &module) {
+  const ForkGate gate;
   if (auto fine = checkImage(module.code); !fine) return fine.error();
   if (auto fine = exposeLibraries(module.threads > 1); !fine) return fine.error();
   const int fd = anonymousFile(module.code);
@@ -102,7 +104,9 @@ Expected<CodeImage> CodeImage::load(const CompiledModule &module) {
 }
 
 CodeImage::~CodeImage() {
-  if (handle) dlclose(handle);
+  if (!handle) return;
+  const ForkGate gate;
+  dlclose(handle);
 }
 
 } // namespace ein

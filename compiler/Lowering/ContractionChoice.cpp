@@ -13,6 +13,11 @@ constexpr int64_t kDepthBytes = 2048;
 /// Operands up to these sizes are read in place: rows stay in L2, columns in L1.
 constexpr int64_t kInPlaceRowBytes = 256 << 10, kInPlaceColBytes = 32 << 10;
 
+/// Cycles that a jump to another place of a large output costs.
+constexpr double kJumpCycles = 25;
+/// Cycles that a register tile costs beside its arithmetic and its stores.
+constexpr double kTileCycles = 15;
+
 int64_t roundUp(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
 
 /// Cycles of one step of the contracted index on a tile of `mr` rows and `vectors` columns: its
@@ -21,8 +26,9 @@ double tileCost(int64_t mr, int64_t vectors, double cyclesPerVector) {
   return std::max(double(mr * vectors), 8.0) * cyclesPerVector + 0.5 * double(mr + vectors);
 }
 
-/// Cycles of one step over a whole pair of sides: whole tiles, and the smaller ones at the edges.
-double stepCost(int64_t m, int64_t n, const ContractionPlan &p, double cyclesPerVector) {
+/// Cycles of one step over a run of rows and one of columns: whole tiles, and the smaller ones at the edges.
+double stepCost(const ContractionPlan &p, double cyclesPerVector) {
+  const int64_t m = p.rows.run(), n = p.cols.run();
   const int64_t rowRest = m % p.mr, colRest = (n % p.nr() + p.lanes - 1) / p.lanes;
   auto row = [&](int64_t rows) {
     double cost = double(n / p.nr()) * tileCost(rows, p.nv, cyclesPerVector);
@@ -31,69 +37,113 @@ double stepCost(int64_t m, int64_t n, const ContractionPlan &p, double cyclesPer
   return double(m / p.mr) * row(p.mr) + (rowRest ? row(rowRest) : 0);
 }
 
-/// Cycles to bring one element into a panel.
-double packingCost(Packing packing) {
+/// Cycles to bring one element into a panel; transposing squares of `side` costs more the smaller they are.
+double packingCost(Packing packing, int64_t side) {
   switch (packing) {
   case Packing::None: return 0;
   case Packing::Rows: return 0.25;
   case Packing::Transpose:
-  case Packing::Cross: return 0.5;
+  case Packing::Cross: return std::max(0.5, 6.0 / double(side));
   case Packing::Gather: return 3;
   }
   return 0;
 }
 
-/// How panels `width` wide are made of one side: in place, by runs of `run` elements, or by transposes.
-Packing packingOf(const IndexGroup &side, const IndexGroup &depth, unsigned o, int64_t run, int64_t lanes) {
-  if (side.contiguous(o, run)) return Packing::Rows;
-  const bool runs = depth.contiguous(o, lanes) && depth.size() >= lanes;
-  return runs && (depth.affine(o) || depth.size() % lanes == 0) ? Packing::Transpose : Packing::Gather;
+/// How panels are made of what is not read in place.
+Packing packingOf(const ContractionPlan &p, const IndexGroup &side, unsigned o) {
+  if (side.stride(o) == 1) return Packing::Rows;
+  if (p.square(o)) return Packing::Transpose;
+  return o == 1 && p.squareAcross() ? Packing::Cross : Packing::Gather;
 }
 
 void choosePackings(ContractionPlan &p) {
   const int64_t m = p.rows.size(), n = p.cols.size(), k = p.depth.size();
-  p.packRows = packingOf(p.rows, p.depth, 0, p.rows.affine(0) ? std::min(p.lanes, p.mr) : p.mr, p.lanes);
-  p.packCols = p.square ? Packing::Cross : packingOf(p.cols, p.depth, 1, p.lanes, p.lanes);
-  if (p.rows.affine(0) && p.depth.affine(0) && m * k * p.elementBytes <= kInPlaceRowBytes) p.packRows = Packing::None;
-  if (p.cols.affine(1) == 1 && p.depth.affine(1) && n % p.lanes == 0 && n * k * p.elementBytes <= kInPlaceColBytes)
+  p.colPieces = 1;
+  p.packRows = packingOf(p, p.rows, 0);
+  p.packCols = packingOf(p, p.cols, 1);
+  if (p.depthStride(0) && m * k * p.elementBytes <= kInPlaceRowBytes) p.packRows = Packing::None;
+  if (p.cols.stride(1) == 1 && p.depthStride(1) && p.cols.run() % p.lanes == 0 &&
+      n * k * p.elementBytes <= kInPlaceColBytes)
     p.packCols = Packing::None;
-  p.contiguousStore = p.cols.contiguous(2, p.lanes);
+}
+
+/// Cuts the depth into boxes of about `kDepthBytes`, innermost loops first. Where the operands are adjacent along
+/// different loops, whole squares must fit into the pieces of both.
+void chooseDepth(ContractionPlan &p) {
+  int64_t left = kDepthBytes / p.elementBytes;
+  const int s = p.adjacentDepth(0), v = p.adjacentDepth(1);
+  p.depthPieces.assign(p.depth.dims.size(), 1);
+  for (int i = int(p.depth.dims.size()) - 1; i >= 0; --i) {
+    const int64_t extent = p.depth.dims[i].extent, pieces = (extent + left - 1) / left;
+    p.depthPieces[i] = extent / pieces;
+    if (s >= 0 && v >= 0 && s != v && (i == s || i == v)) {
+      const int64_t room = i == s ? 2 * p.lanes : std::max(left, p.lanes);
+      p.depthPieces[i] = std::min(extent, room / p.lanes * p.lanes);
+    }
+    left = std::max<int64_t>(1, left / p.depthPieces[i]);
+  }
+}
+
+/// Columns that are transposed across runs are blocked by whole squares: by all runs of the loop around them, or by
+/// even pieces of it.
+void blockByPieces(ContractionPlan &p, int64_t panels) {
+  const int64_t around = p.cols.dims[p.cols.dims.size() - 2].extent, together = around * p.colPanelsPerRun();
+  p.colPieces = std::clamp<int64_t>((together + panels - 1) / panels, 1, around / p.squareAcross());
+  p.colPanels = p.colPieces > 1 ? p.colUnit() : std::max<int64_t>(1, panels / together) * together;
+  p.colPanels = std::min(p.colPanels, p.allColPanels());
 }
 
 void chooseBlocks(ContractionPlan &p, const CpuModel &cpu) {
-  const int64_t k = p.depth.size(), deepest = kDepthBytes / p.elementBytes, blocks = (k + deepest - 1) / deepest;
-  p.kc = std::min(k, roundUp((k + blocks - 1) / blocks, std::max<int64_t>(p.lanes, 4)));
-  // Squares that are transposed are as deep as a vector is long, in the last block too.
-  while (k % p.kc != 0 && k % p.kc < p.lanes && p.kc > 2 * p.lanes) p.kc -= p.lanes;
-  p.kUnroll = p.kc >= 2 ? 2 : 1;
+  const int64_t kc = p.kc();
+  p.kUnroll = kc >= 2 ? 2 : 1;
   // Half of L2 for the block that is packed per thread; a part of L3 for the shared one.
-  const int64_t own = cpu.l2Bytes / 2 / p.elementBytes / p.kc;
-  const int64_t shared = std::max<int64_t>(3072, cpu.l3Bytes / 16 / p.elementBytes / p.kc);
+  const int64_t own = cpu.l2Bytes / 2 / p.elementBytes / kc;
+  const int64_t shared = std::max<int64_t>(3072, cpu.l3Bytes / 16 / p.elementBytes / kc);
   const int64_t rowsAll = p.allRowPanels(), colsAll = p.allColPanels();
   p.colPanels = std::clamp<int64_t>(own / p.nr(), 1, colsAll);
+  if (p.packCols == Packing::Cross) blockByPieces(p, p.colPanels);
   p.colsOuter = p.colPanels == colsAll; // one block of columns: pack it once, stream rows past it
   p.rowPanels = std::clamp<int64_t>((p.colsOuter ? own : shared) / p.mr, 1, rowsAll);
-  p.colPanels = std::min(roundUp(p.colPanels, p.colUnit()), colsAll);
+}
+
+/// Stretches of adjacent elements in which tiles reach an output that does not fit L2.
+double stretches(const ContractionPlan &p, const CpuModel &cpu) {
+  const double points = double(p.rows.size()) * double(p.cols.size());
+  if (points * double(p.elementBytes) <= double(cpu.l2Bytes)) return 0;
+  if (p.cols.stride(2) != 1) return points;
+  const int64_t run = p.cols.run(), width = std::min(run, p.nr());
+  const bool rowsFollow = width == run && p.rows.stride(2) == run;
+  return points / double(rowsFollow ? width * std::min(p.mr, p.rows.run()) : width);
 }
 
 /// Cycles of one core for the whole contraction.
 double predict(const ContractionPlan &p, const CpuModel &cpu) {
   const double m = double(p.rows.size()), n = double(p.cols.size()), k = double(p.depth.size());
+  const double runs = double(p.rows.runs() * p.cols.runs()), blocks = double(p.depthBlocks());
   const double wide = double(p.lanes * p.elementBytes);
-  double compute = stepCost(p.rows.size(), p.cols.size(), p, cpu.splitsWideVectors && wide < 64 ? 0.5 : 1) * k;
+  double compute = runs * stepCost(p, cpu.splitsWideVectors && wide < 64 ? 0.5 : 1) * k;
   // A sliver of rows is read once per panel of columns: it should stay in L1.
-  if (p.mr * p.kc * p.elementBytes > cpu.l1Bytes / 2) compute *= 1.1;
-  const int64_t rowBlocks = (p.allRowPanels() + p.rowPanels - 1) / p.rowPanels;
-  const double pack =
-      m * k * packingCost(p.packRows) + n * k * packingCost(p.packCols) * double(p.colsOuter ? 1 : rowBlocks);
-  const double store = m * n * double(p.depthBlocks()) * (p.contiguousStore ? 2.0 / double(p.lanes) : 3);
-  return double(p.batch.size()) * (compute + pack + store);
+  if (p.mr * p.kc() * p.elementBytes > cpu.l1Bytes / 2) compute *= 1.1;
+  const double again = p.colsOuter ? 1 : double(p.rowBlocks());
+  const double pack = m * k * packingCost(p.packRows, p.square(0)) +
+                      n * k * packingCost(p.packCols, std::max(p.square(1), p.squareAcross())) * again;
+  const int64_t vectors = (p.cols.run() + p.lanes - 1) / p.lanes;
+  double store = p.cols.stride(2) == 1 ? 2 * m * double(vectors * p.cols.runs()) : 3 * m * n;
+  store += kJumpCycles * stretches(p, cpu);
+  // The first multiply-adds of a tile wait for its addresses and operands.
+  const double tiles = kTileCycles * double(p.allRowPanels()) * double(p.allColPanels());
+  return double(p.batch.size()) * (compute + pack + (store + tiles) * blocks);
 }
 
 /// Splits `panels` into blocks so that each of `threads` gets the same number of them.
 int64_t evenBlocks(int64_t panels, int64_t perBlock, int64_t threads) {
   const int64_t blocks = roundUp((panels + perBlock - 1) / perBlock, threads);
   return std::max<int64_t>(1, (panels + blocks - 1) / blocks);
+}
+
+/// Fewest panels of columns that can be packed apart from the others.
+int64_t narrowestUnit(const ContractionPlan &p) {
+  return p.packCols == Packing::Cross ? p.squareAcross() * p.colPanelsPerRun() : 1;
 }
 
 void chooseSplit(ContractionPlan &p, const CpuModel &cpu) {
@@ -106,16 +156,18 @@ void chooseSplit(ContractionPlan &p, const CpuModel &cpu) {
   if (b >= 2 * t || (b >= t && b % t == 0)) {
     p.split = Split::Batch;
     p.reason = "each thread takes whole batches";
-  } else if (!p.colsOuter && colsAll / p.colUnit() >= 2 * t) {
+  } else if (!p.colsOuter && colsAll / narrowestUnit(p) >= 2 * t) {
     p.split = Split::Cols;
-    p.colPanels = roundUp(evenBlocks(colsAll, p.colPanels, t), p.colUnit());
+    p.colPanels = evenBlocks(colsAll, p.colPanels, t);
+    if (p.packCols == Packing::Cross) blockByPieces(p, p.colPanels);
     p.reason = "each thread packs its own columns against shared rows";
   } else if (rowsAll >= 2 * t || (rowsAll >= t && p.depthBlocks() < 2 * t)) {
     p.split = Split::Rows;
     if (!p.colsOuter) {
       p.colsOuter = true;
-      p.colPanels = std::min(colsAll, roundUp(std::max<int64_t>(1, 3072 / p.nr()), p.colUnit()));
-      p.rowPanels = std::max<int64_t>(1, cpu.l2Bytes / 2 / p.elementBytes / p.kc / p.mr);
+      p.colPanels = std::clamp<int64_t>(3072 / p.nr(), 1, colsAll);
+      if (p.packCols == Packing::Cross) blockByPieces(p, p.colPanels);
+      p.rowPanels = std::max<int64_t>(1, cpu.l2Bytes / 2 / p.elementBytes / p.kc() / p.mr);
     }
     p.rowPanels = evenBlocks(rowsAll, std::min(p.rowPanels, rowsAll), t);
     p.reason = "each thread packs its own rows against shared columns";
@@ -135,69 +187,80 @@ bool worthTiling(const ContractionPlan &p, int64_t lanes) {
 }
 
 /// The best plan for these groups over vector widths and register tiles. Accumulators, one vector per column
-/// and one broadcast must fit the register file.
-void chooseTile(const ContractionPlan &groups, int64_t widest, const CpuModel &cpu, ContractionPlan &best) {
-  const int64_t narrowest = std::min<int64_t>(widest, groups.elementBytes == 4 ? 4 : 2);
-  for (int64_t lanes = groups.square ? groups.square : widest; lanes >= narrowest; lanes /= 2) {
-    for (int64_t nv = 1; nv <= 4; ++nv)
-      for (int64_t mr = 1; mr <= std::min<int64_t>(14, groups.rows.size()); ++mr) {
-        if (mr * nv + nv + 1 > cpu.vectorRegisters || (groups.square && groups.square % nv != 0)) continue;
-        ContractionPlan p = groups;
-        p.lanes = lanes, p.mr = mr, p.nv = nv;
+/// and one broadcast must fit the register file, less what LLVM's scheduler takes for loads of the next step.
+void chooseTile(ContractionPlan p, int64_t widest, const CpuModel &cpu, ContractionPlan &best) {
+  const int64_t narrowest = std::min<int64_t>(widest, p.elementBytes == 4 ? 4 : 2);
+  p.lanes = widest;
+  chooseDepth(p);
+  const int64_t registers = cpu.vectorRegisters - cpu.vectorRegisters / 16;
+  for (p.lanes = widest; p.lanes >= narrowest; p.lanes /= 2)
+    for (p.nv = 1; p.nv <= 4; ++p.nv)
+      for (p.mr = 1; p.mr <= std::min<int64_t>(14, p.rows.run()); ++p.mr) {
+        if (p.mr * p.nv + p.nv + 1 > registers) break;
         choosePackings(p);
         chooseBlocks(p, cpu);
         p.predictedCycles = predict(p, cpu);
         if (p.predictedCycles < best.predictedCycles) best = p;
       }
-    if (groups.square) return;
-  }
 }
 
-/// Side of the squares that bring columns adjacent in V to lanes adjacent in the output; 0 where neither
-/// the loops nor their extents allow any.
-int64_t squareSide(const ContractionPlan &p, int64_t widest) {
-  const LoopDim &lane = p.cols.dims.back();
-  if (lane.strides[2] != 1 || lane.strides[1] == 1) return 0;
-  for (const LoopDim &d : p.cols.dims)
-    if (&d != &lane && d.strides[1] == 1)
-      for (int64_t side = widest; side >= 4; side /= 2)
-        if (d.extent % side == 0 && lane.extent % side == 0) return side;
-  return 0;
+/// The loop with the best key among those of one side; -1 where there is none.
+template <class Key> int bestLoop(const NestShape &shape, bool ofS, bool swapped, Key key) {
+  const unsigned s = swapped ? 1 : 0;
+  int best = -1;
+  for (int i = 0; i < int(shape.dims.size()); ++i) {
+    const LoopDim &d = shape.dims[i];
+    const bool inS = d.strides[s] != 0, inV = d.strides[1 - s] != 0;
+    if (d.reduced || inS != ofS || inV == ofS) continue;
+    if (best < 0 || key(d) > key(shape.dims[best])) best = i;
+  }
+  return best;
 }
 
 } // namespace
 
 std::optional<ContractionPlan> planContraction(const NestShape &shape, const CpuModel &cpu) {
-  ContractionPlan groups;
-  groups.elementBytes = shape.elementBytes;
+  ContractionPlan p;
+  p.elementBytes = shape.elementBytes;
   bool lanesInBatch = false;
   for (const LoopDim &d : shape.dims) {
     if (d.valued) return std::nullopt;
     if (d.reduced && (d.strides[0] == 0 || d.strides[1] == 0)) return std::nullopt;
     if (!d.reduced && d.strides[0] == 0 && d.strides[1] == 0) return std::nullopt;
     // The lanes belong to the operand that walks the output's unit stride.
-    if (!d.reduced && d.strides[2] == 1 && d.strides[1] == 0) groups.swapped = true;
+    if (!d.reduced && d.strides[2] == 1 && d.strides[1] == 0) p.swapped = true;
     if (!d.reduced && d.strides[0] == 1 && d.strides[1] == 1) lanesInBatch |= d.extent >= (d.strides[2] == 1 ? 4 : 8);
   }
   // Both operands have a batch index adjacent: a plain nest with lanes along it needs no packing, where packing one
   // batch at a time would use a part of each line.
   if (lanesInBatch) return std::nullopt;
-  classify(shape, groups);
-  if (groups.rows.dims.empty() || groups.cols.dims.empty() || groups.depth.dims.empty()) return std::nullopt;
-  const int64_t widest = cpu.lanes(groups.elementBytes);
-  int64_t lanes = widest;
-  while (lanes > 1 && lanes / 2 >= groups.cols.size()) lanes /= 2;
-  if (!worthTiling(groups, widest)) return std::nullopt;
 
+  // Runs of columns follow what is adjacent in the output, runs of rows that or what is adjacent in S; where those are
+  // shorter than a vector, the longest loop.
+  const unsigned s = p.swapped ? 1 : 0;
+  const int64_t widest = cpu.lanes(p.elementBytes);
+  auto candidates = [&](bool rows, auto... keys) {
+    std::vector<int> loops = {bestLoop(shape, rows, p.swapped, keys)...};
+    if (loops[0] >= 0 && shape.dims[loops[0]].extent < widest)
+      loops.push_back(bestLoop(shape, rows, p.swapped, [](const LoopDim &d) { return d.extent; }));
+    return loops;
+  };
+  auto inOutput = [](const LoopDim &d) { return -std::abs(d.strides[2]); };
+  auto inS = [s](const LoopDim &d) { return -std::abs(d.strides[s]); };
+  const std::vector<int> rowLoops = candidates(true, inS, inOutput), colLoops = candidates(false, inOutput);
+  if (rowLoops[0] < 0 || colLoops[0] < 0) return std::nullopt;
   ContractionPlan best;
   best.predictedCycles = 1e300;
-  chooseTile(groups, lanes, cpu, best);
-  if (const int64_t side = squareSide(groups, widest)) {
-    ContractionPlan squares;
-    squares.elementBytes = groups.elementBytes, squares.swapped = groups.swapped, squares.square = side;
-    classify(shape, squares);
-    chooseTile(squares, side, cpu, best);
-  }
+  for (int row : rowLoops)
+    for (int col : colLoops) {
+      if (row == p.rowLoop && col == p.colLoop) continue;
+      p.rowLoop = row, p.colLoop = col;
+      classify(shape, p);
+      if (p.depth.dims.empty() || !worthTiling(p, widest)) return std::nullopt;
+      int64_t lanes = widest;
+      while (lanes > 1 && lanes / 2 >= p.cols.run()) lanes /= 2;
+      chooseTile(p, lanes, cpu, best);
+    }
   chooseSplit(best, cpu);
   return best;
 }

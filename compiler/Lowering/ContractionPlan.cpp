@@ -1,12 +1,15 @@
-// Choice of the register tile, the blocks and the packing of a contraction.
+// The groups of a contraction, and what follows from the decisions of its plan.
 #include "compiler/Lowering/ContractionPlan.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
 
 namespace ein {
+
+static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t IndexGroup::size() const {
   int64_t n = 1;
@@ -14,39 +17,101 @@ int64_t IndexGroup::size() const {
   return n;
 }
 
-std::optional<int64_t> IndexGroup::affine(unsigned o) const {
-  if (dims.empty()) return 0;
-  for (size_t i = 0; i + 1 < dims.size(); ++i)
+std::optional<int64_t> IndexGroup::runStride(unsigned o) const {
+  if (dims.size() < 2) return 0;
+  for (size_t i = 0; i + 2 < dims.size(); ++i)
     if (dims[i].strides[o] != dims[i + 1].strides[o] * dims[i + 1].extent) return std::nullopt;
-  return dims.back().strides[o];
-}
-
-bool IndexGroup::contiguous(unsigned o, int64_t lanes) const {
-  if (lanes == 1) return true;
-  if (dims.empty() || dims.back().strides[o] != 1) return false;
-  return affine(o).has_value() || dims.back().extent % lanes == 0;
+  return dims[dims.size() - 2].strides[o];
 }
 
 double ContractionPlan::flops() const {
   return 2.0 * double(batch.size()) * double(rows.size()) * double(cols.size()) * double(depth.size());
 }
 
+int64_t ContractionPlan::depthBlocks() const {
+  int64_t n = 1;
+  for (size_t i = 0; i < depthPieces.size(); ++i) n *= depth.dims[i].extent / depthPieces[i];
+  return n;
+}
+
+int64_t ContractionPlan::kc() const {
+  int64_t n = 1;
+  for (int64_t piece : depthPieces) n *= piece;
+  return n;
+}
+
+int64_t ContractionPlan::deepest() const {
+  int64_t n = 1;
+  for (size_t i = 0; i < depthPieces.size(); ++i) n *= depthPieces[i] + depth.dims[i].extent % depthPieces[i];
+  return n;
+}
+
+std::optional<int64_t> ContractionPlan::depthStride(unsigned o) const {
+  int last = -1;
+  int64_t stride = 0, next = 0;
+  for (int i = int(depth.dims.size()) - 1; i >= 0; --i) {
+    const LoopDim &d = depth.dims[i];
+    if (depthPieces[i] == 1) continue; // does not move inside a block
+    if (last < 0)
+      stride = d.strides[o];
+    else if (depthPieces[last] != depth.dims[last].extent || d.strides[o] != next)
+      return std::nullopt;
+    next = d.strides[o] * d.extent;
+    last = i;
+  }
+  return stride;
+}
+
+int ContractionPlan::adjacentDepth(unsigned o) const {
+  for (int i = int(depth.dims.size()) - 1; i >= 0; --i)
+    if (depth.dims[i].strides[o] == 1) return i;
+  return -1;
+}
+
+/// The side of squares along a loop of which at least `extent` steps are together.
+static int64_t squareSide(int64_t extent, int64_t lanes) {
+  const int64_t side = std::min<int64_t>(lanes, int64_t(std::bit_floor(uint64_t(extent))));
+  return side >= std::min<int64_t>(4, lanes) && side > 1 ? side : 0;
+}
+
+int64_t ContractionPlan::square(unsigned o) const {
+  const int i = adjacentDepth(o);
+  return i < 0 ? 0 : squareSide(depthPieces[i], lanes);
+}
+
+int64_t ContractionPlan::squareAcross() const {
+  return crosses() ? squareSide(cols.dims[cols.dims.size() - 2].extent / colPieces, lanes) : 0;
+}
+
+int64_t ContractionPlan::colBlocks() const {
+  if (packCols != Packing::Cross || colPieces == 1) return ceilDiv(allColPanels(), colPanels);
+  return cols.runs() / cols.dims[cols.dims.size() - 2].extent * colPieces;
+}
+
+int64_t ContractionPlan::colUnit() const {
+  if (packCols != Packing::Cross) return 1;
+  return ceilDiv(cols.dims[cols.dims.size() - 2].extent, colPieces) * colPanelsPerRun();
+}
+
 bool ContractionPlan::fits() const {
-  if (lanes < 1 || mr < 1 || nv < 1 || kc < 1 || kUnroll < 1 || rowPanels < 1 || colPanels < 1 || threads < 1)
+  if (lanes < 1 || mr < 1 || nv < 1 || kUnroll < 1 || rowPanels < 1 || colPanels < 1 || colPieces < 1 || threads < 1)
     return false;
-  auto packs = [&](Packing packing, const IndexGroup &side, unsigned o, int64_t width) {
-    const int64_t k = depth.size(), last = k % kc ? k % kc : std::min(k, kc);
+  if (depthPieces.size() != depth.dims.size()) return false;
+  for (size_t i = 0; i < depthPieces.size(); ++i)
+    if (depthPieces[i] < 1 || depthPieces[i] > depth.dims[i].extent) return false;
+  auto packs = [&](Packing packing, const IndexGroup &side, unsigned o) {
     switch (packing) {
-    case Packing::None: return side.affine(o).has_value() && depth.affine(o).has_value();
-    case Packing::Rows: return side.contiguous(o, side.affine(o) ? std::min<int64_t>(width, 2) : width);
-    case Packing::Transpose: return depth.contiguous(o, lanes) && last >= lanes && (depth.affine(o) || k % lanes == 0);
-    case Packing::Cross: return square > 0 && lanes == square && square % nv == 0 && o == 1;
+    case Packing::None: return depthStride(o).has_value();
+    case Packing::Rows: return side.stride(o) == 1;
+    case Packing::Transpose: return square(o) > 0;
+    case Packing::Cross: return o == 1 && squareAcross() > 0 && colPanels % colUnit() == 0;
     case Packing::Gather: return true;
     }
     return false;
   };
-  if (packCols == Packing::None && (cols.affine(1) != 1 || cols.size() % lanes != 0)) return false;
-  return packs(packRows, rows, 0, mr) && packs(packCols, cols, 1, lanes);
+  if (packCols == Packing::None && (cols.stride(1) != 1 || cols.run() % lanes != 0)) return false;
+  if (colPieces > 1 && (packCols != Packing::Cross || colPanels != colUnit())) return false;
+  return packs(packRows, rows, 0) && packs(packCols, cols, 1);
 }
 
 static const char *name(Packing p) {
@@ -71,42 +136,32 @@ static const char *name(Split s) {
   return "";
 }
 
+/// "1000" or, of more than one run, "1000 in runs of 20".
+static std::string sizeString(const IndexGroup &g) {
+  return std::to_string(g.size()) + (g.runs() > 1 ? " in runs of " + std::to_string(g.run()) : "");
+}
+
 std::string ContractionPlan::str() const {
   std::ostringstream s;
-  s << "contraction b=" << batch.size() << " m=" << rows.size() << " n=" << cols.size() << " k=" << depth.size()
-    << "; lanes along operand " << (swapped ? 0 : 1) << "; tile " << mr << "x" << nr() << " (" << nv << " vectors of "
-    << lanes << "), k unrolled by " << kUnroll << "; blocks k=" << kc << " rows=" << rowPanels * mr
-    << " cols=" << colPanels * nr() << ", " << (colsOuter ? "cols" : "rows")
+  s << "contraction b=" << batch.size() << " m=" << sizeString(rows) << " n=" << sizeString(cols)
+    << " k=" << depth.size() << "; lanes along operand " << (swapped ? 0 : 1) << "; tile " << mr << "x" << nr() << " ("
+    << nv << " vectors of " << lanes << "), k unrolled by " << kUnroll << "; blocks k=" << kc();
+  if (depth.dims.size() > 1)
+    for (size_t i = 0; i < depthPieces.size(); ++i)
+      s << (i ? "x" : " (") << depthPieces[i] << (i + 1 < depthPieces.size() ? "" : ")");
+  s << " rows=" << rowPanels * mr << " cols=" << colPanels * nr() << ", " << (colsOuter ? "cols" : "rows")
     << " shared; packing rows=" << name(packRows) << " cols=" << name(packCols) << "; split " << name(split) << " over "
-    << threads << "; store " << (contiguousStore ? "vectors" : "elements") << "; " << reason << "; predicted "
+    << threads << "; store " << (cols.stride(2) == 1 ? "vectors" : "elements") << "; " << reason << "; predicted "
     << int64_t(std::ceil(predictedCycles / 1e3)) << " thousand cycles of a core";
   return s.str();
 }
 
-/// Cuts the columns into squares: the loop adjacent in the output and the one adjacent in V become an outer
-/// and an inner loop each, the inner two innermost.
-static void cutSquares(IndexGroup &cols, int64_t side) {
-  std::vector<LoopDim> outer, inner;
-  for (size_t i = 0; i < cols.dims.size(); ++i) {
-    const LoopDim &d = cols.dims[i];
-    if (i + 1 != cols.dims.size() && d.strides[1] != 1) {
-      outer.push_back(d);
-      continue;
-    }
-    LoopDim blocks = d, within = d;
-    blocks.extent = d.extent / side;
-    for (int64_t &stride : blocks.strides) stride *= side;
-    within.extent = side;
-    if (blocks.extent > 1) outer.push_back(blocks);
-    inner.push_back(within);
-  }
-  outer.insert(outer.end(), inner.begin(), inner.end());
-  cols.dims = std::move(outer);
-}
-
-void classify(const NestShape &shape, ContractionPlan &plan) {
+bool classify(const NestShape &shape, ContractionPlan &plan) {
   const unsigned s = plan.swapped ? 1 : 0, v = 1 - s;
-  for (const LoopDim &d : shape.dims) {
+  plan.batch = plan.rows = plan.cols = plan.depth = {};
+  std::optional<LoopDim> rowRun, colRun;
+  for (int i = 0; i < int(shape.dims.size()); ++i) {
+    const LoopDim &d = shape.dims[i];
     LoopDim g = d;
     g.strides = {d.strides[s], d.strides[v], d.strides[2]};
     const bool inS = g.strides[0] != 0, inV = g.strides[1] != 0;
@@ -114,20 +169,31 @@ void classify(const NestShape &shape, ContractionPlan &plan) {
       plan.depth.dims.push_back(g);
     else if (inS && inV)
       plan.batch.dims.push_back(g);
-    else if (inV)
-      plan.cols.dims.push_back(g);
+    else if (i == plan.colLoop && inV)
+      colRun = g;
+    else if (i == plan.rowLoop && inS)
+      rowRun = g;
     else
-      plan.rows.dims.push_back(g);
+      (inV ? plan.cols : plan.rows).dims.push_back(g);
   }
-  if (plan.square) cutSquares(plan.cols, plan.square);
-  // Rows may come in any order: in the one in which their operand has them adjacent.
-  std::stable_sort(plan.rows.dims.begin(), plan.rows.dims.end(),
-                   [](const LoopDim &a, const LoopDim &b) { return std::abs(a.strides[0]) > std::abs(b.strides[0]); });
-  // The contracted loops in the order in which the operand that has them adjacent walks them.
-  std::stable_sort(plan.depth.dims.begin(), plan.depth.dims.end(), [](const LoopDim &a, const LoopDim &b) {
-    return std::min(std::abs(a.strides[0]), std::abs(a.strides[1])) >
-           std::min(std::abs(b.strides[0]), std::abs(b.strides[1]));
+  if (!rowRun || !colRun) return false;
+  // Loops may come in any order: in the one of the larger of the tensors that they walk. The loop along which V is
+  // adjacent comes next to the runs, so that squares can be transposed.
+  auto sort = [](std::vector<LoopDim> &dims, auto key) {
+    std::stable_sort(dims.begin(), dims.end(), [&](const LoopDim &a, const LoopDim &b) { return key(a) > key(b); });
+  };
+  const unsigned rowsBy = plan.cols.size() * colRun->extent >= plan.depth.size() ? 2 : 0;
+  const unsigned colsBy = plan.rows.size() * rowRun->extent >= plan.depth.size() ? 2 : 1;
+  sort(plan.rows.dims, [&](const LoopDim &d) { return std::abs(d.strides[rowsBy]); });
+  sort(plan.cols.dims, [&](const LoopDim &d) { return d.strides[1] == 1 ? 0 : std::abs(d.strides[colsBy]); });
+  plan.rows.dims.push_back(*rowRun);
+  plan.cols.dims.push_back(*colRun);
+  // Of the depth innermost the loop along which S is adjacent, then the one of V.
+  sort(plan.depth.dims, [](const LoopDim &d) {
+    const int64_t least = std::min(std::abs(d.strides[0]), std::abs(d.strides[1]));
+    return d.strides[0] == 1 ? -1 : d.strides[1] == 1 ? 0 : least;
   });
+  return true;
 }
 
 } // namespace ein

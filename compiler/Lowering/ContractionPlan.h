@@ -9,25 +9,27 @@
 
 namespace ein {
 
-/// The indices of one group seen as one linear index: innermost last, strides for the operand that plays
-/// S, the one that plays V, and the output.
+/// The indices of one group: runs of the innermost loop, one for each point of the others. Strides are for the
+/// operand that plays S, the one that plays V, and the output.
 struct IndexGroup {
   std::vector<LoopDim> dims;
 
   int64_t size() const;
-  /// The stride of operand `o` if a single loop walks the whole group for it.
-  std::optional<int64_t> affine(unsigned o) const;
-  /// Whether `lanes` neighbours starting at a multiple of `lanes` are adjacent elements of operand `o`.
-  bool contiguous(unsigned o, int64_t lanes) const;
+  int64_t run() const { return dims.empty() ? 1 : dims.back().extent; }
+  int64_t runs() const { return size() / run(); }
+  /// Elements that operand `o` moves along a run.
+  int64_t stride(unsigned o) const { return dims.empty() ? 0 : dims.back().strides[o]; }
+  /// Elements from one run to the next where a single stride walks them all.
+  std::optional<int64_t> runStride(unsigned o) const;
 };
 
 /// How panels of an operand are made.
 enum class Packing : uint8_t {
   None,      ///< the micro-kernel reads the operand in place
   Rows,      ///< adjacent elements are neighbours in the panel: vector copies
-  Transpose, ///< adjacent elements follow the contracted index: in-register transposes
-  Cross,     ///< adjacent elements follow another column index: in-register transposes between panels
-  Gather,    ///< element by element, from offset tables where the group is not affine
+  Transpose, ///< adjacent elements follow a loop of the depth: in-register transposes
+  Cross,     ///< adjacent elements follow the loop around the runs of columns: in-register transposes between runs
+  Gather,    ///< element by element
 };
 
 /// What is split over the team. `Depth`: each thread sums a part of the contracted index into a result of
@@ -37,17 +39,21 @@ enum class Split : uint8_t { Serial, Batch, Cols, Rows, Depth };
 /// A contraction as a packed matrix product C[b,s,v] = sum over k of S[b,s,k] * V[b,k,v].
 ///
 /// V owns the output's unit stride where one of the operands does: its elements are the vector lanes,
-/// elements of S are broadcast. A register tile is `mr` elements of S by `nr` = nv * lanes of V.
+/// elements of S are broadcast. A register tile is `mr` elements of S by `nr` = nv * lanes of V. The runs of each
+/// side are cut into panels as wide as the tile, the last of a run narrower, so that inside a tile everything has a
+/// stride; where runs begin is looked up. Blocks of the depth are boxes: a piece of each of its loops.
+/// The last piece of a loop takes what is left over.
 struct ContractionPlan {
   IndexGroup batch, rows, cols, depth;  ///< strides of each loop: [operand S, operand V, output]
   bool swapped = false;                 ///< the operation's second input plays S
+  int rowLoop = -1, colLoop = -1;       ///< loops of the shape that are the runs of rows and columns
   int64_t lanes = 1, mr = 1, nv = 1;    ///< register tile, in elements and vectors
-  int64_t kc = 1, kUnroll = 1;          ///< depth of a block, unrolling of the innermost loop
-  int64_t rowPanels = 1, colPanels = 1; ///< panels in one cache block of each side
+  std::vector<int64_t> depthPieces;     ///< steps of each loop of the depth that a block holds
+  int64_t kUnroll = 1;                  ///< unrolling of the innermost loop
+  int64_t rowPanels = 1, colPanels = 1; ///< panels in one cache block of each side, at most
+  int64_t colPieces = 1;                ///< Cross: pieces that the loop around the runs of columns is cut into
   Packing packRows = Packing::Gather, packCols = Packing::Gather;
-  int64_t square = 0;          ///< Cross: side of the squares that the columns are cut into
-  bool colsOuter = false;      ///< cols are packed once and shared; rows are packed per block
-  bool contiguousStore = true; ///< a tile's rows are adjacent elements of the output
+  bool colsOuter = false; ///< cols are packed once and shared; rows are packed per block
   Split split = Split::Serial;
   int64_t threads = 1;
   int64_t elementBytes = 4;
@@ -55,25 +61,43 @@ struct ContractionPlan {
   std::string reason;         ///< why this split and not another
 
   int64_t nr() const { return nv * lanes; }
-  int64_t depthBlocks() const { return (depth.size() + kc - 1) / kc; }
-  /// Panels that cover a whole side.
-  int64_t allRowPanels() const { return (rows.size() + mr - 1) / mr; }
-  int64_t allColPanels() const { return (cols.size() + nr() - 1) / nr(); }
-  /// Columns are shared out in this many panels: whole squares.
-  int64_t colUnit() const { return square ? std::max<int64_t>(1, square / nv) : 1; }
+  int64_t depthBlocks() const;
+  /// Elements of the contracted index in most blocks, and in the deepest one.
+  int64_t kc() const;
+  int64_t deepest() const;
+  /// Elements that operand `o` moves per step inside a block, where a single stride walks it.
+  std::optional<int64_t> depthStride(unsigned o) const;
+  /// The loop of the depth along which operand `o` is adjacent; -1 if there is none.
+  int adjacentDepth(unsigned o) const;
+  /// Whether operand V is adjacent along the loop around the runs of columns.
+  bool crosses() const { return cols.dims.size() > 1 && cols.dims[cols.dims.size() - 2].strides[1] == 1; }
+  /// Side of the squares that are transposed to pack operand `o`; 0 where there are no runs to transpose.
+  int64_t square(unsigned o) const;
+  int64_t squareAcross() const;
+
+  /// Panels of a run, and of a whole side.
+  int64_t rowPanelsPerRun() const { return (rows.run() + mr - 1) / mr; }
+  int64_t colPanelsPerRun() const { return (cols.run() + nr() - 1) / nr(); }
+  int64_t allRowPanels() const { return rows.runs() * rowPanelsPerRun(); }
+  int64_t allColPanels() const { return cols.runs() * colPanelsPerRun(); }
+  int64_t rowBlocks() const { return (allRowPanels() + rowPanels - 1) / rowPanels; }
+  int64_t colBlocks() const;
+  /// Columns are shared out in this many panels: where squares are transposed across runs, all that belong together.
+  int64_t colUnit() const;
   /// Elements from one panel to the next: the panel and room for an overlapping store.
-  int64_t rowPanelStride() const { return kc * mr + lanes; }
-  int64_t colPanelStride() const { return kc * nr() + lanes; }
+  int64_t rowPanelStride() const { return deepest() * mr + lanes; }
+  int64_t colPanelStride() const { return deepest() * nr() + lanes; }
   double flops() const;
-  /// Whether the decisions fit the groups: what a packing needs of its operand holds, squares are whole.
+  /// Whether the decisions fit the groups: what a packing needs of its operand holds, every number is in its range.
   bool fits() const;
 
   /// One line per decision.
   std::string str() const;
 };
 
-/// Puts the loops of a simplified contraction into the groups of `plan`, by its `swapped` and `square`.
-void classify(const NestShape &shape, ContractionPlan &plan);
+/// Puts the loops of a simplified contraction into the groups of `plan`, by its `swapped`, `rowLoop` and `colLoop`.
+/// False if those are no loops of the rows and of the columns.
+bool classify(const NestShape &shape, ContractionPlan &plan);
 
 /// Plans a two-operand contraction; nothing where a plain nest (NestPlan) is the better kernel: no index
 /// on one of the sides, or too little work to tile. `shape` must be simplified and have three operands.

@@ -12,14 +12,13 @@ static int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 /// Where everything lies in the scratch memory of a contraction, in bytes.
 ContractionScratch::ContractionScratch(const ContractionPlan &p) {
   auto table = [&](const IndexGroup &g, unsigned o) {
-    if (g.affine(o)) return int64_t(-1);
+    if (g.runStride(o)) return int64_t(-1);
     const int64_t at = total;
-    total += align64(g.size() * 8);
+    total += align64(g.runs() * 8);
     return at;
   };
   rowsS = table(p.rows, 0), rowsC = table(p.rows, 2);
   colsV = table(p.cols, 1), colsC = table(p.cols, 2);
-  depthS = table(p.depth, 0), depthV = table(p.depth, 1);
   const int64_t rowBytes = p.packRows == Packing::None ? 0 : align64(p.rowPanels * p.rowPanelStride() * p.elementBytes);
   const int64_t colBytes = p.packCols == Packing::None ? 0 : align64(p.colPanels * p.colPanelStride() * p.elementBytes);
   tileBytes = align64(p.mr * p.nr() * p.elementBytes);
@@ -48,20 +47,32 @@ void ContractionEmitter::bind(ValueRange pointers) {
   memV = b.flat(pointers[1], b.element, v.extent);
   memC = b.flat(pointers[2], b.element, out.extent);
   scratch = pointers[3];
-  auto offsets = [&](const IndexGroup &g, unsigned o, int64_t place) {
-    Offsets f;
-    f.stride = g.affine(o);
-    if (!f.stride) f.table = b.flat(b.advance(scratch, b.c(place)), b.getIndexType(), g.size());
-    return f;
+  auto runs = [&](const IndexGroup &g, unsigned o, int64_t place) {
+    Runs r{g.runStride(o), {}, g.stride(o)};
+    if (!r.perRun) r.table = b.flat(b.advance(scratch, b.c(place)), b.getIndexType(), g.runs());
+    return r;
   };
-  rowsS = offsets(p.rows, 0, layout.rowsS), rowsC = offsets(p.rows, 2, layout.rowsC);
-  colsV = offsets(p.cols, 1, layout.colsV), colsC = offsets(p.cols, 2, layout.colsC);
-  depthS = offsets(p.depth, 0, layout.depthS), depthV = offsets(p.depth, 1, layout.depthV);
+  rowsS = runs(p.rows, 0, layout.rowsS), rowsC = runs(p.rows, 2, layout.rowsC);
+  colsV = runs(p.cols, 1, layout.colsV), colsC = runs(p.cols, 2, layout.colsC);
   firstBlock = b.c(0), lastBlock = b.c(p.depthBlocks());
 }
 
-Value ContractionEmitter::at(const Offsets &f, Value index) {
-  return f.stride ? b.mul(index, *f.stride) : b.load(f.table, index);
+Value ContractionEmitter::runAt(const Runs &r, Value run) {
+  return r.perRun ? b.mul(run, *r.perRun) : b.load(r.table, run);
+}
+
+/// The run that a panel `width` wide belongs to, and its first element there.
+Value ContractionEmitter::runOf(const IndexGroup &side, Value panel, int64_t width) {
+  return side.runs() == 1 ? b.c(0) : b.div(panel, (side.run() + width - 1) / width);
+}
+
+Value ContractionEmitter::placeInRun(const IndexGroup &side, Value panel, int64_t width) {
+  return b.mul(side.runs() == 1 ? panel : b.rem(panel, (side.run() + width - 1) / width), width);
+}
+
+/// Offset of the first element of a panel.
+Value ContractionEmitter::panelAt(const Runs &r, const IndexGroup &side, Value panel, int64_t width) {
+  return b.add(runAt(r, runOf(side, panel, width)), b.mul(placeInRun(side, panel, width), r.perElement));
 }
 
 /// Offset of a batch in operand `o`, from its linear index.
@@ -75,62 +86,66 @@ Value ContractionEmitter::batchOffset(Value index, unsigned o, int64_t base) {
   return sum;
 }
 
-/// Fills the offset tables of the groups that no single stride walks.
+/// Fills the tables of runs that no single stride walks.
 void ContractionEmitter::emitTables(ValueRange pointers) {
   const std::tuple<const IndexGroup *, unsigned, int64_t> tables[] = {
-      {&p.rows, 0, layout.rowsS}, {&p.rows, 2, layout.rowsC},   {&p.cols, 1, layout.colsV},
-      {&p.cols, 2, layout.colsC}, {&p.depth, 0, layout.depthS}, {&p.depth, 1, layout.depthV}};
+      {&p.rows, 0, layout.rowsS}, {&p.rows, 2, layout.rowsC}, {&p.cols, 1, layout.colsV}, {&p.cols, 2, layout.colsC}};
   if (llvm::all_of(tables, [](auto &t) { return std::get<2>(t) < 0; })) return;
-  auto fn = b.function(name + "_offsets", 4, 1, [&](ValueRange args, ValueRange) {
+  auto fn = b.function(name + "_runs", 4, 1, [&](ValueRange args, ValueRange) {
     for (auto [group, operand, place] : tables) {
       if (place < 0) continue;
-      Value table = b.flat(b.advance(args[3], b.c(place)), b.getIndexType(), group->size());
+      Value table = b.flat(b.advance(args[3], b.c(place)), b.getIndexType(), group->runs());
       fillTable(*group, operand, 0, b.c(0), b.c(0), table);
     }
   });
   b.parallelChunks(1, fn, pointers);
 }
 
-/// One loop per dimension of the group: table[linear index] = offset.
-void ContractionEmitter::fillTable(const IndexGroup &g, unsigned o, size_t dim, Value linear, Value offset,
-                                   Value table) {
-  if (dim == g.dims.size()) return b.store(offset, table, linear);
+/// One loop per dimension around the runs: table[run] = offset.
+void ContractionEmitter::fillTable(const IndexGroup &g, unsigned o, size_t dim, Value run, Value offset, Value table) {
+  if (dim + 1 == g.dims.size()) return b.store(offset, table, run);
   const LoopDim &d = g.dims[dim];
   b.loop(0, d.extent, 1, [&](Value i) {
-    fillTable(g, o, dim + 1, b.add(b.mul(linear, d.extent), i), b.add(offset, b.mul(i, d.strides[o])), table);
+    fillTable(g, o, dim + 1, b.add(b.mul(run, d.extent), i), b.add(offset, b.mul(i, d.strides[o])), table);
   });
 }
 
-/// Elements of the contracted index in block `kb`.
-Value ContractionEmitter::blockDepth(Value kb) {
-  const int64_t k = p.depth.size();
-  if (k % p.kc == 0) return b.c(p.kc);
-  return b.min(b.c(p.kc), b.sub(b.c(k), b.mul(kb, p.kc)));
+ContractionEmitter::Range ContractionEmitter::rowBlock(Value index) {
+  Value first = b.mul(index, p.rowPanels), end = b.add(first, p.rowPanels);
+  return {first, p.allRowPanels() % p.rowPanels == 0 ? end : b.min(end, b.c(p.allRowPanels())), first};
 }
 
-ContractionEmitter::Range ContractionEmitter::block(Value first, int64_t panels, int64_t all) {
-  return {first, all % panels == 0 ? b.add(first, panels) : b.min(b.add(first, panels), b.c(all)), first};
+/// Columns that are transposed across runs come in even pieces of the loop around the runs.
+ContractionEmitter::Range ContractionEmitter::colBlock(Value index) {
+  if (p.colPieces > 1) {
+    const int64_t around = p.cols.dims[p.cols.dims.size() - 2].extent, perRun = p.colPanelsPerRun();
+    Value piece = b.rem(index, p.colPieces), start = b.mul(b.div(index, p.colPieces), around);
+    auto bound = [&](Value i) { return b.mul(b.add(start, b.div(b.mul(i, around), p.colPieces)), perRun); };
+    Value first = bound(piece);
+    return {first, bound(b.add(piece, 1)), first};
+  }
+  Value first = b.mul(index, p.colPanels), end = b.add(first, p.colPanels);
+  return {first, p.allColPanels() % p.colPanels == 0 ? end : b.min(end, b.c(p.allColPanels())), first};
 }
 
 /// The block that is packed by each thread for itself, and the micro-kernels over it.
-void ContractionEmitter::privateBlock(const Point &at, Range shared, Value sharedPack, Value first, Value own) {
+void ContractionEmitter::privateBlock(const Point &at, Range shared, Value sharedPack, Value index, Value own) {
   Value tile = own, pack = b.advance(own, b.c(layout.tileBytes));
   if (p.colsOuter) {
-    Range rows = block(first, p.rowPanels, p.allRowPanels());
+    Range rows = rowBlock(index);
     packRows(at, rows, pack);
     compute(at, rows, shared, pack, sharedPack, tile);
   } else {
-    Range cols = block(first, p.colPanels, p.allColPanels());
+    Range cols = colBlock(index);
     packCols(at, cols, pack);
     compute(at, shared, cols, sharedPack, pack, tile);
   }
 }
 
 /// for shared block, for depth block: pack it, then every private block. `inBlock` does what is inside.
-void ContractionEmitter::sharedBlocks(llvm::function_ref<void(Value first, Value kb)> inBlock) {
-  const int64_t all = p.colsOuter ? p.allColPanels() : p.allRowPanels();
-  b.loop(0, all, p.colsOuter ? p.colPanels : p.rowPanels,
-         [&](Value first) { b.loop(firstBlock, lastBlock, 1, [&](Value kb) { inBlock(first, kb); }); });
+void ContractionEmitter::sharedBlocks(llvm::function_ref<void(Value block, Value kb)> inBlock) {
+  b.loop(0, sharedBlockCount(), 1,
+         [&](Value block) { b.loop(firstBlock, lastBlock, 1, [&](Value kb) { inBlock(block, kb); }); });
 }
 
 void ContractionEmitter::packShared(const Point &at, Range range, Value pack) {
@@ -140,18 +155,30 @@ void ContractionEmitter::packShared(const Point &at, Range range, Value pack) {
     packRows(at, range, pack);
 }
 
-ContractionEmitter::Range ContractionEmitter::sharedRange(Value first) {
-  return p.colsOuter ? block(first, p.colPanels, p.allColPanels()) : block(first, p.rowPanels, p.allRowPanels());
-}
-
-int64_t ContractionEmitter::privateBlocks() const {
-  const int64_t all = p.colsOuter ? p.allRowPanels() : p.allColPanels();
-  return (all + privatePanels() - 1) / privatePanels();
-}
-
+/// A batch, and a block of the depth: a piece of each of its loops.
 ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
-  return {batchOffset(batch, 0, s.offset), batchOffset(batch, 1, v.offset), batchOffset(batch, 2, out.offset), kb,
-          blockDepth(kb)};
+  Point at{batchOffset(batch, 0, s.offset),
+           batchOffset(batch, 1, v.offset),
+           batchOffset(batch, 2, out.offset),
+           kb,
+           b.c(1),
+           {}};
+  at.extents.resize(p.depth.dims.size());
+  Value index = kb;
+  for (int i = int(p.depth.dims.size()) - 1; i >= 0; --i) {
+    const LoopDim &d = p.depth.dims[i];
+    const int64_t piece = p.depthPieces[i], pieces = d.extent / piece;
+    Value number = i == 0 ? index : b.rem(index, pieces), low = b.mul(number, piece);
+    // The last piece takes what is left over.
+    const int64_t rest = d.extent % piece;
+    Value last = b.equal(number, b.c(pieces - 1));
+    at.extents[i] = rest ? b.createOrFold<arith::SelectOp>(last, b.c(piece + rest), b.c(piece)) : b.c(piece);
+    at.s = b.add(at.s, b.mul(low, d.strides[0]));
+    at.v = b.add(at.v, b.mul(low, d.strides[1]));
+    at.depth = b.mul(at.depth, at.extents[i]);
+    index = b.div(index, pieces);
+  }
+  return at;
 }
 
 /// Whole batches, or a part of the depth, per thread: every thread runs the serial nest with its own scratch
@@ -166,17 +193,17 @@ void ContractionEmitter::emitByBatch(ValueRange pointers) {
       std::tie(firstBlock, lastBlock) = b.chunkBounds(index[0], p.threads, p.depthBlocks());
       Value part = b.advance(scratch, b.add(b.mul(index[0], layout.partElements * p.elementBytes), layout.parts));
       memC = b.flat(part, b.element, layout.partElements);
-      rowsC.stride = p.cols.size(), colsC.stride = 1;
+      rowsC = {p.rows.run() * p.cols.size(), {}, p.cols.size()};
+      colsC = {p.cols.run(), {}, 1};
     }
     auto [low, high] = b.chunkBounds(index[0], splitsDepth ? 1 : p.threads, p.batch.size());
     auto one = [&](Value batch) {
-      sharedBlocks([&](Value first, Value kb) {
+      sharedBlocks([&](Value block, Value kb) {
         Point at = point(batch, kb);
         if (splitsDepth) at.c = b.mul(batch, p.rows.size() * p.cols.size());
-        Range range = sharedRange(first);
+        Range range = sharedRange(block);
         packShared(at, range, shared);
-        b.loop(0, p.colsOuter ? p.allRowPanels() : p.allColPanels(), privatePanels(),
-               [&](Value mine) { privateBlock(at, range, shared, mine, own); });
+        b.loop(0, privateBlockCount(), 1, [&](Value mine) { privateBlock(at, range, shared, mine, own); });
       });
     };
     if (p.batch.size() == 1)
@@ -197,6 +224,8 @@ void ContractionEmitter::emitByBlock(ValueRange pointers) {
                                    const int64_t unit = p.colsOuter ? p.colUnit() : 1;
                                    Value units = b.div(b.sub(range.high, range.low), unit), t = index[3];
                                    auto share = [&](Value i) {
+                                     if (p.colPieces > 1) // one piece cannot be packed apart: it is the first thread's
+                                       return b.min(b.add(range.low, b.mul(i, unit)), range.high);
                                      return b.add(range.low, b.mul(b.div(b.mul(i, units), p.threads), unit));
                                    };
                                    packShared(point(index[0], index[2]), {share(t), share(b.add(t, 1)), range.base},
@@ -209,8 +238,8 @@ void ContractionEmitter::emitByBlock(ValueRange pointers) {
     Value shared = b.advance(scratch, b.c(layout.shared));
     Range range = sharedRange(index[1]);
     Point at = point(index[0], index[2]);
-    auto [low, high] = b.chunkBounds(index[3], p.threads, privateBlocks());
-    b.loop(low, high, 1, [&](Value i) { privateBlock(at, range, shared, b.mul(i, privatePanels()), own); });
+    auto [low, high] = b.chunkBounds(index[3], p.threads, privateBlockCount());
+    b.loop(low, high, 1, [&](Value i) { privateBlock(at, range, shared, i, own); });
   });
   firstBlock = b.c(0), lastBlock = b.c(p.depthBlocks());
   b.loop(0, p.batch.size(), 1, [&](Value batch) {

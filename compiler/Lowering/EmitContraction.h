@@ -6,13 +6,13 @@
 
 namespace ein {
 
-/// Places in the scratch memory of a contraction, in bytes: offset tables (-1 where a stride does), the
+/// Places in the scratch memory of a contraction, in bytes: tables of where runs begin (-1 where a stride does), the
 /// shared pack (one per thread when batches or the depth are split) and one private area per thread, which is the
 /// tile's spill area followed by the private pack.
 struct ContractionScratch {
   explicit ContractionScratch(const ContractionPlan &plan);
 
-  int64_t rowsS, rowsC, colsV, colsC, depthS, depthV;
+  int64_t rowsS, rowsC, colsV, colsC;
   int64_t shared = 0, sharedBytes = 0;
   int64_t own = 0, privateBytes = 0, tileBytes = 0;
   int64_t parts = 0, partElements = 0; ///< results of the threads when the depth is split
@@ -30,10 +30,11 @@ private:
   using Value = mlir::Value;
   using ValueRange = mlir::ValueRange;
 
-  /// Offset of an element of a group: a stride or a table.
-  struct Offsets {
-    std::optional<int64_t> stride;
+  /// Where the runs of a side begin in a tensor, by a stride or a table, and the stride along them.
+  struct Runs {
+    std::optional<int64_t> perRun;
     Value table;
+    int64_t perElement;
   };
   /// Panels [low, high); `base` is the first of the block, where its pack begins.
   struct Range {
@@ -41,8 +42,9 @@ private:
   };
   /// A batch and a block of the contracted index.
   struct Point {
-    Value s, v, c;   ///< offsets of the batch in the operands
-    Value kb, depth; ///< number of the block, elements in it
+    Value s, v, c;                       ///< offsets in the operands
+    Value kb, depth;                     ///< number of the block, elements in it
+    llvm::SmallVector<Value, 4> extents; ///< of the block, by loop of the depth
   };
   /// How the micro-kernel walks an operand: element (k, i) is at base + k * perDepth + i * perElement.
   struct Sliver {
@@ -51,24 +53,27 @@ private:
   };
 
   void bind(ValueRange pointers);
-  Value at(const Offsets &f, Value index);
+  Value runAt(const Runs &r, Value run);
+  Value runOf(const IndexGroup &side, Value panel, int64_t width);
+  Value placeInRun(const IndexGroup &side, Value panel, int64_t width);
+  Value panelAt(const Runs &r, const IndexGroup &side, Value panel, int64_t width);
   Value batchOffset(Value index, unsigned o, int64_t base);
   void emitTables(ValueRange pointers);
   void fillTable(const IndexGroup &g, unsigned o, size_t dim, Value linear, Value offset, Value table);
 
   Point point(Value batch, Value kb);
-  Value blockDepth(Value kb);
-  Range block(Value first, int64_t panels, int64_t all);
-  Range sharedRange(Value first);
-  int64_t privatePanels() const { return p.colsOuter ? p.rowPanels : p.colPanels; }
-  int64_t privateBlocks() const;
+  Range rowBlock(Value index);
+  Range colBlock(Value index);
+  Range sharedRange(Value index) { return p.colsOuter ? colBlock(index) : rowBlock(index); }
+  int64_t sharedBlockCount() const { return p.colsOuter ? p.colBlocks() : p.rowBlocks(); }
+  int64_t privateBlockCount() const { return p.colsOuter ? p.rowBlocks() : p.colBlocks(); }
   void emitByBatch(ValueRange pointers);
   void emitByBlock(ValueRange pointers);
   void combineParts(ValueRange pointers);
   void overOutput(size_t group, size_t dim, Value place, Value offset, llvm::function_ref<void(Value, Value)> body);
-  void sharedBlocks(llvm::function_ref<void(Value first, Value kb)> inBlock);
+  void sharedBlocks(llvm::function_ref<void(Value block, Value kb)> inBlock);
   void packShared(const Point &at, Range range, Value pack);
-  void privateBlock(const Point &at, Range shared, Value sharedPack, Value first, Value own);
+  void privateBlock(const Point &at, Range shared, Value sharedPack, Value index, Value own);
 
   // EmitPacking.cpp
   void packRows(const Point &at, Range panels, Value pack);
@@ -78,21 +83,24 @@ private:
   void packVectors(const Side &side, const Point &at, Range panels, Value memory);
   void packTransposed(const Side &side, const Point &at, Range panels, Value memory);
   void packSquares(const Side &side, const Point &at, Range panels, Value memory);
-  void packElements(const Side &side, const Point &at, Value panel, Value to, Value memory);
+  void packElements(const Side &side, const Point &at, Range panels, Value memory);
+  /// Loops over a block of the depth but for loop `without`: where operand `o` is, and the place in the panel.
+  void overDepth(const Point &at, unsigned o, int without, llvm::function_ref<void(Value offset, Value place)> body);
+  void storePieces(Value vector, int64_t count, Value memory, Value offset);
+  Value placesPerStep(const Point &at, int loop);
 
   // EmitMicroKernel.cpp
   /// A register tile: whole, or what is left of it at an edge. The last vector may hold fewer columns.
   struct Tile {
     int64_t rows, cols;
   };
-  using TileBody = llvm::function_ref<void(Value index, int64_t extent)>;
+  using TileBody = llvm::function_ref<void(Value panel, int64_t width)>;
   void compute(const Point &at, Range rows, Range cols, Value rowPack, Value colPack, Value tile);
-  void panels(Range range, int64_t extent, int64_t width, TileBody body);
+  void panels(Range range, const IndexGroup &side, int64_t width, TileBody body);
   llvm::SmallVector<Value> multiply(Tile tile, const Sliver &rows, const Sliver &cols, Value depth);
-  void writeTile(const Point &at, Tile tile, Value row, Value col, llvm::ArrayRef<Value> sums, Value spill);
-  void writeVectors(const Point &at, Tile tile, Value row, Value col, llvm::ArrayRef<Value> sums, bool add);
-  void writeElements(const Point &at, Tile tile, Value row, Value col, llvm::ArrayRef<Value> sums, Value spill,
-                     bool add);
+  void writeTile(const Point &at, Tile tile, Value to, llvm::ArrayRef<Value> sums, Value spill);
+  void writeVectors(Tile tile, Value to, llvm::ArrayRef<Value> sums, bool add);
+  void writeElements(Tile tile, Value to, llvm::ArrayRef<Value> sums, Value spill, bool add);
   int64_t vectorsOf(int64_t cols) const { return (cols + p.lanes - 1) / p.lanes; }
 
   NestBuilder &b;
@@ -103,7 +111,7 @@ private:
   ContractionScratch layout;
   Value memS, memV, memC, scratch;
   Value firstBlock, lastBlock; ///< of the depth, for this thread
-  Offsets rowsS, rowsC, colsV, colsC, depthS, depthV;
+  Runs rowsS, rowsC, colsV, colsC;
 };
 
 } // namespace ein

@@ -7,32 +7,34 @@ using namespace mlir;
 
 namespace ein {
 
-/// Whole panels in a loop, then the narrower one at the end of the side if the range reaches it.
-void ContractionEmitter::panels(Range range, int64_t extent, int64_t width, TileBody body) {
-  const int64_t whole = extent / width, rest = extent % width;
-  Value last = rest ? b.min(range.high, b.c(whole)) : range.high;
-  b.loop(range.low, last, 1, [&](Value i) { body(i, width); });
-  if (rest) b.ifThen(b.lessEqual(b.c(whole + 1), range.high), [&] { body(b.c(whole), rest); });
+/// Every panel of a range: whole ones, and the narrower one at the end of each run.
+void ContractionEmitter::panels(Range range, const IndexGroup &side, int64_t width, TileBody body) {
+  const int64_t whole = side.run() / width, rest = side.run() % width, perRun = whole + (rest ? 1 : 0);
+  if (rest == 0 || whole == 0) return b.loop(range.low, range.high, 1, [&](Value i) { body(i, rest ? rest : width); });
+  if (side.runs() > 1)
+    return b.loop(range.low, range.high, 1, [&](Value i) {
+      b.ifThen(b.equal(b.rem(i, perRun), b.c(whole)), [&] { body(i, rest); }, [&] { body(i, width); });
+    });
+  b.loop(range.low, b.min(range.high, b.c(whole)), 1, [&](Value i) { body(i, width); });
+  b.ifThen(b.lessEqual(b.c(whole + 1), range.high), [&] { body(b.c(whole), rest); });
 }
 
 /// Every tile of a block. Rows outer: a sliver of rows stays in L1 while the columns stream past it.
 void ContractionEmitter::compute(const Point &at, Range rows, Range cols, Value rowPack, Value colPack, Value spill) {
   Value packedS = b.flat(rowPack, b.element, p.allRowPanels() * p.rowPanelStride());
   Value packedV = b.flat(colPack, b.element, p.allColPanels() * p.colPanelStride());
-  Value k0 = b.mul(at.kb, p.kc);
-  panels(rows, p.rows.size(), p.mr, [&](Value i, int64_t rowsHere) {
-    Value row = b.mul(i, p.mr);
+  panels(rows, p.rows, p.mr, [&](Value i, int64_t rowsHere) {
     Sliver s = p.packRows == Packing::None
-                   ? Sliver{memS, b.add(b.add(at.s, b.mul(row, *rowsS.stride)), b.mul(k0, *depthS.stride)),
-                            *depthS.stride, *rowsS.stride}
+                   ? Sliver{memS, b.add(at.s, panelAt(rowsS, p.rows, i, p.mr)), *p.depthStride(0), rowsS.perElement}
                    : Sliver{packedS, b.mul(b.sub(i, rows.base), p.rowPanelStride()), p.mr, 1};
-    panels(cols, p.cols.size(), p.nr(), [&](Value j, int64_t colsHere) {
-      Value col = b.mul(j, p.nr());
+    Value row = b.add(at.c, panelAt(rowsC, p.rows, i, p.mr));
+    panels(cols, p.cols, p.nr(), [&](Value j, int64_t colsHere) {
       Sliver v = p.packCols == Packing::None
-                     ? Sliver{memV, b.add(b.add(at.v, col), b.mul(k0, *depthV.stride)), *depthV.stride, 1}
+                     ? Sliver{memV, b.add(at.v, panelAt(colsV, p.cols, j, p.nr())), *p.depthStride(1), 1}
                      : Sliver{packedV, b.mul(b.sub(j, cols.base), p.colPanelStride()), p.nr(), 1};
       const Tile tile{rowsHere, colsHere};
-      writeTile(at, tile, row, col, multiply(tile, s, v, at.depth), spill);
+      SmallVector<Value> sums = multiply(tile, s, v, at.depth);
+      writeTile(at, tile, b.add(row, panelAt(colsC, p.cols, j, p.nr())), sums, spill);
     });
   });
 }
@@ -53,8 +55,9 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
     }
     return sums;
   };
-  const int64_t u = p.kUnroll, k = p.depth.size();
-  const bool even = k % u == 0 && (k <= p.kc || p.kc % u == 0);
+  const int64_t u = p.kUnroll;
+  bool even = p.kc() % u == 0; // every block is as deep, and its depth a multiple
+  for (auto [d, piece] : llvm::zip(p.depth.dims, p.depthPieces)) even &= d.extent % piece == 0;
   Value whole = even ? depth : b.mul(b.div(depth, u), u);
   SmallVector<Value> sums = b.loop(b.c(0), whole, u, zero, [&](Value k, ValueRange carried) {
     SmallVector<Value> now(carried);
@@ -66,13 +69,12 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
                 [&](Value k, ValueRange carried) { return step(k, SmallVector<Value>(carried)); });
 }
 
-void ContractionEmitter::writeTile(const Point &at, Tile tile, Value row, Value col, ArrayRef<Value> sums,
-                                   Value spill) {
+void ContractionEmitter::writeTile(const Point &at, Tile tile, Value to, ArrayRef<Value> sums, Value spill) {
   auto write = [&](bool add) {
-    if (p.contiguousStore || colsC.stride == 1)
-      writeVectors(at, tile, row, col, sums, add);
+    if (colsC.perElement == 1)
+      writeVectors(tile, to, sums, add);
     else
-      writeElements(at, tile, row, col, sums, spill, add);
+      writeElements(tile, to, sums, spill, add);
   };
   if (!overwrite && p.split != Split::Depth) return write(true);
   if (p.depthBlocks() == 1) return write(false);
@@ -81,38 +83,31 @@ void ContractionEmitter::writeTile(const Point &at, Tile tile, Value row, Value 
 }
 
 /// Rows of the tile are adjacent in the output. The last vector of an edge is stored in halving pieces.
-void ContractionEmitter::writeVectors(const Point &at, Tile tile, Value row, Value col, ArrayRef<Value> sums,
-                                      bool add) {
+void ContractionEmitter::writeVectors(Tile tile, Value to, ArrayRef<Value> sums, bool add) {
   const int64_t vectors = vectorsOf(tile.cols);
-  SmallVector<Value> cols;
-  for (int64_t c = 0; c < vectors; ++c)
-    cols.push_back(c && colsC.stride ? b.add(cols[0], c * p.lanes) : this->at(colsC, b.add(col, c * p.lanes)));
-  Value from = rowsC.stride ? b.add(at.c, b.mul(row, *rowsC.stride)) : Value();
-  for (int64_t r = 0; r < tile.rows; ++r) {
-    Value base = from ? b.add(from, r * *rowsC.stride) : b.add(at.c, this->at(rowsC, b.add(row, r)));
+  for (int64_t r = 0; r < tile.rows; ++r)
     for (int64_t c = 0; c < vectors; ++c) {
       const int64_t valid = std::min(p.lanes, tile.cols - c * p.lanes);
+      Value from = b.add(to, r * rowsC.perElement + c * p.lanes);
       for (int64_t done = 0; done < valid;) {
         const int64_t lanes = llvm::bit_floor<uint64_t>(valid - done);
-        Value part = b.slice(sums[r * vectors + c], done, lanes), offset = b.add(b.add(base, cols[c]), done);
+        Value part = b.slice(sums[r * vectors + c], done, lanes), offset = b.add(from, done);
         if (add) part = arith::AddFOp::create(b, b.loadVector(lanes, memC, offset), part);
         b.storeVector(part, memC, offset);
         done += lanes;
       }
     }
-  }
 }
 
 /// The tile's columns are scattered over the output: element by element from memory.
-void ContractionEmitter::writeElements(const Point &at, Tile tile, Value row, Value col, ArrayRef<Value> sums,
-                                       Value spill, bool add) {
+void ContractionEmitter::writeElements(Tile tile, Value to, ArrayRef<Value> sums, Value spill, bool add) {
   Value memory = b.flat(spill, b.element, p.mr * p.nr());
-  const int64_t vectors = vectorsOf(tile.cols), width = vectors * p.lanes;
+  const int64_t width = vectorsOf(tile.cols) * p.lanes;
   for (auto [i, sum] : llvm::enumerate(sums)) b.storeVector(sum, memory, b.c(i * p.lanes));
   b.loop(0, tile.rows, 1, [&](Value r) {
-    Value to = b.add(at.c, this->at(rowsC, b.add(row, r))), from = b.mul(r, width);
+    Value row = b.add(to, b.mul(r, rowsC.perElement)), from = b.mul(r, width);
     b.loop(0, tile.cols, 1, [&](Value c) {
-      Value offset = b.add(to, this->at(colsC, b.add(col, c))), value = b.load(memory, b.add(from, c));
+      Value offset = b.add(row, b.mul(c, colsC.perElement)), value = b.load(memory, b.add(from, c));
       if (add) value = arith::AddFOp::create(b, b.load(memC, offset), value);
       b.store(value, memC, offset);
     });

@@ -7,133 +7,181 @@ namespace ein {
 
 /// One side of the contraction as the packing sees it.
 struct ContractionEmitter::Side {
+  unsigned operand;        ///< 0: S, 1: V
   Value memory;            ///< the operand
-  Value batch;             ///< offset of the batch in it
-  const Offsets &elements; ///< of the side's own index
-  const Offsets &depth;    ///< of the contracted index
-  int64_t count;           ///< elements in the whole side
+  Value base;              ///< offset of the batch and the block in it
+  const Runs &runs;        ///< where the side's runs begin
+  const IndexGroup &group; ///< the side's index
   int64_t width;           ///< elements in a panel
-  int64_t run;             ///< Rows: this many from a multiple of it are adjacent
+  int64_t perRun;          ///< panels in a run
   int64_t panelStride;
   Packing packing;
+
+  int64_t panels() const { return group.runs() * perRun; }
 };
 
 void ContractionEmitter::packRows(const Point &at, Range panels, Value pack) {
-  packPanels({memS, at.s, rowsS, depthS, p.rows.size(), p.mr, p.mr, p.rowPanelStride(), p.packRows}, at, panels, pack);
+  packPanels({0, memS, at.s, rowsS, p.rows, p.mr, p.rowPanelsPerRun(), p.rowPanelStride(), p.packRows}, at, panels,
+             pack);
 }
 
 void ContractionEmitter::packCols(const Point &at, Range panels, Value pack) {
-  const int64_t run = colsV.stride ? p.nr() : p.lanes;
-  packPanels({memV, at.v, colsV, depthV, p.cols.size(), p.nr(), run, p.colPanelStride(), p.packCols}, at, panels, pack);
+  packPanels({1, memV, at.v, colsV, p.cols, p.nr(), p.colPanelsPerRun(), p.colPanelStride(), p.packCols}, at, panels,
+             pack);
 }
 
 void ContractionEmitter::packPanels(const Side &side, const Point &at, Range panels, Value pack) {
   if (side.packing == Packing::None) return;
-  const int64_t most = (side.count + side.width - 1) / side.width;
-  Value memory = b.flat(pack, b.element, most * side.panelStride);
+  Value memory = b.flat(pack, b.element, side.panels() * side.panelStride);
   switch (side.packing) {
   case Packing::None: return;
   case Packing::Rows: return packVectors(side, at, panels, memory);
   case Packing::Transpose: return packTransposed(side, at, panels, memory);
   case Packing::Cross: return packSquares(side, at, panels, memory);
-  case Packing::Gather:
-    return b.loop(panels.low, panels.high, 1, [&](Value panel) {
-      packElements(side, at, panel, b.mul(b.sub(panel, panels.base), side.panelStride), memory);
-    });
+  case Packing::Gather: return packElements(side, at, panels, memory);
   }
 }
 
-/// Element by element; elements past the end of the side repeat the last one and are never written back.
-void ContractionEmitter::packElements(const Side &side, const Point &at, Value panel, Value to, Value memory) {
-  Value first = b.mul(panel, side.width), k0 = b.mul(at.kb, p.kc);
-  b.loop(b.c(0), at.depth, 1, [&](Value k) {
-    Value from = b.add(side.batch, this->at(side.depth, b.add(k0, k)));
-    Value row = b.add(to, b.mul(k, side.width));
-    b.loop(b.c(0), b.c(side.width), 1, [&](Value i) {
-      Value element = b.min(b.add(first, i), b.c(side.count - 1));
-      b.store(b.load(side.memory, b.add(from, this->at(side.elements, element))), memory, b.add(row, i));
+void ContractionEmitter::overDepth(const Point &at, unsigned o, int without,
+                                   llvm::function_ref<void(Value offset, Value place)> body) {
+  std::function<void(int, Value, Value)> loops = [&](int d, Value offset, Value place) {
+    if (d == int(p.depth.dims.size())) return body(offset, place);
+    if (d == without) return loops(d + 1, offset, b.mul(place, at.extents[d]));
+    b.loop(b.c(0), at.extents[d], 1, [&](Value i) {
+      loops(d + 1, b.add(offset, b.mul(i, p.depth.dims[d].strides[o])), b.add(b.mul(place, at.extents[d]), i));
+    });
+  };
+  loops(0, b.c(0), b.c(0));
+}
+
+/// How many steps of the block one step of a loop of the depth is.
+Value ContractionEmitter::placesPerStep(const Point &at, int loop) {
+  Value places = b.c(1);
+  for (size_t d = loop + 1; d < p.depth.dims.size(); ++d) places = b.mul(places, at.extents[d]);
+  return places;
+}
+
+/// Element by element; elements past the end of a run repeat its last one and are never written back.
+void ContractionEmitter::packElements(const Side &side, const Point &at, Range panels, Value memory) {
+  const int64_t run = side.group.run();
+  b.loop(panels.low, panels.high, 1, [&](Value panel) {
+    Value from = b.add(side.base, runAt(side.runs, runOf(side.group, panel, side.width)));
+    Value first = placeInRun(side.group, panel, side.width);
+    Value to = b.mul(b.sub(panel, panels.base), side.panelStride);
+    overDepth(at, side.operand, -1, [&](Value offset, Value place) {
+      Value source = b.add(from, offset), row = b.add(to, b.mul(place, side.width));
+      b.loop(0, side.width, 1, [&](Value i) {
+        Value element = b.min(b.add(first, i), b.c(run - 1));
+        b.store(b.load(side.memory, b.add(source, b.mul(element, side.runs.perElement))), memory, b.add(row, i));
+      });
     });
   });
 }
 
-/// The side's elements are adjacent: the depth is the outer loop, so that the operand is read in long runs.
+/// The elements of a run are adjacent: the depth is the outer loop, so that the operand is read in long stretches.
 void ContractionEmitter::packVectors(const Side &side, const Point &at, Range panels, Value memory) {
   // Copies adjacent elements in as few vectors as there are: full ones, then ever narrower.
   auto copy = [&](Value from, Value to, int64_t count) {
     for (int64_t done = 0; done < count;) {
       const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(count - done));
       b.storeVector(b.loadVector(lanes, side.memory, b.add(from, done)), memory, b.add(to, done));
+      b.prefetch(side.memory, b.add(b.add(from, done), p.depth.dims.back().strides[side.operand]));
       done += lanes;
     }
   };
-  Value k0 = b.mul(at.kb, p.kc);
-  b.loop(b.c(0), at.depth, 1, [&](Value k) {
-    Value from = b.add(side.batch, this->at(side.depth, b.add(k0, k)));
-    b.loop(panels.low, panels.high, 1, [&](Value panel) {
-      Value to = b.add(b.mul(b.sub(panel, panels.base), side.panelStride), b.mul(k, side.width));
-      Value first = b.mul(panel, side.width);
-      auto runs = [&](int64_t count) {
-        for (int64_t i = 0; i < count; i += side.run)
-          copy(b.add(from, this->at(side.elements, b.add(first, i))), b.add(to, i), std::min(side.run, count - i));
-      };
-      const int64_t rest = side.count % side.width;
-      if (rest == 0) return runs(side.width);
-      b.ifThen(b.lessEqual(b.add(first, side.width), b.c(side.count)), [&] { runs(side.width); }, [&] { runs(rest); });
+  overDepth(at, side.operand, -1, [&](Value offset, Value place) {
+    Value from = b.add(side.base, offset), row = b.mul(place, side.width);
+    this->panels(panels, side.group, side.width, [&](Value panel, int64_t width) {
+      Value to = b.add(b.mul(b.sub(panel, panels.base), side.panelStride), row);
+      copy(b.add(from, panelAt(side.runs, side.group, panel, side.width)), to, width);
     });
   });
 }
 
-/// The contracted index is adjacent: squares of lanes x lanes are transposed in registers, one loop over the
-/// squares of a panel so that there is one body. A panel that is no multiple of a vector wide ends in
-/// stores that overlap the next row: its last squares come first, so that whole ones repair what they
-/// spoil, and the last row spills into the padding between panels.
+/// A loop of the depth is adjacent: squares are transposed in registers, one loop over the squares of a panel so
+/// that there is one body. A panel that is no multiple of a square wide ends in stores that overlap the next row:
+/// its last squares come first, so that whole ones repair what they spoil, and the last row spills into the padding
+/// between panels. Where rows do not come in order of their places, nothing is spoilt: narrower stores.
 void ContractionEmitter::packTransposed(const Side &side, const Point &at, Range panels, Value memory) {
-  const int64_t lanes = p.lanes, squares = (side.width + lanes - 1) / lanes;
-  Value k0 = b.mul(at.kb, p.kc);
-  b.loop(panels.low, panels.high, 1, [&](Value panel) {
-    Value to = b.mul(b.sub(panel, panels.base), side.panelStride), first = b.mul(panel, side.width);
-    b.loop(0, squares, 1, [&](Value i) {
-      Value g = b.mul(b.sub(b.c(squares - 1), i), lanes);
-      SmallVector<Value> from; // offset of each element of the squares
-      for (int64_t j = 0; j < std::min(lanes, side.width); ++j) {
-        Value element = b.min(b.add(b.add(first, g), j), b.c(side.count - 1));
-        from.push_back(b.add(side.batch, this->at(side.elements, element)));
-      }
+  const int loop = p.adjacentDepth(side.operand);
+  const int64_t q = p.square(side.operand), squares = (side.width + q - 1) / q, run = side.group.run();
+  const bool inOrder = side.width % q == 0 || loop + 1 == int(p.depth.dims.size());
+  Value apart = b.mul(placesPerStep(at, loop), side.width), extent = at.extents[loop];
+  // Elements g to g + q of a panel, or the `valid` first of them.
+  auto squaresAt = [&](Value panel, Value g, int64_t valid) {
+    Value first = b.add(placeInRun(side.group, panel, side.width), g);
+    Value base = b.add(side.base, runAt(side.runs, runOf(side.group, panel, side.width)));
+    SmallVector<Value> from; // offset of each element of the squares
+    for (int64_t j = 0; j < std::min(q, side.width); ++j)
+      from.push_back(b.add(base, b.mul(b.min(b.add(first, j), b.c(run - 1)), side.runs.perElement)));
+    Value to = b.add(b.mul(b.sub(panel, panels.base), side.panelStride), g);
+    overDepth(at, side.operand, loop, [&](Value offset, Value place) {
+      Value begin = b.add(to, b.mul(place, side.width));
       // The last square moves back to end with the block; what it repeats is the same.
-      b.loop(b.c(0), at.depth, lanes, [&](Value start) {
-        Value k = b.min(start, b.sub(at.depth, b.c(lanes)));
-        Value along = this->at(side.depth, b.add(k0, k));
+      b.loop(b.c(0), extent, q, [&](Value start) {
+        Value k = b.min(start, b.sub(extent, b.c(q)));
         SmallVector<Value> rows;
-        for (int64_t j = 0; j < lanes; ++j)
-          rows.push_back(j < int64_t(from.size()) ? b.loadVector(lanes, side.memory, b.add(from[j], along))
+        for (int64_t j = 0; j < q; ++j)
+          rows.push_back(j < int64_t(from.size()) ? b.loadVector(q, side.memory, b.add(b.add(from[j], offset), k))
                                                   : rows.front());
-        Value row = b.add(b.add(to, b.mul(k, side.width)), g);
+        Value row = b.add(begin, b.mul(k, apart));
         for (auto [j, column] : llvm::enumerate(b.transpose(rows)))
-          b.storeVector(column, memory, b.add(row, j * side.width));
+          storePieces(column, valid, memory, b.add(row, b.mul(apart, j)));
       });
     });
+  };
+  b.loop(panels.low, panels.high, 1, [&](Value panel) {
+    if (inOrder) {
+      b.loop(0, squares, 1, [&](Value i) { squaresAt(panel, b.mul(b.sub(b.c(squares - 1), i), q), q); });
+    } else {
+      b.loop(0, side.width / q, 1, [&](Value i) { squaresAt(panel, b.mul(i, q), q); });
+      squaresAt(panel, b.c(side.width / q * q), side.width % q);
+    }
   });
 }
 
-/// Adjacent elements of the operand are columns of different panels: squares of the column space are
-/// transposed in registers. The innermost two loops of the columns are the square; the range is whole
-/// squares (ContractionPlan::colUnit).
+/// Stores the first `count` elements of a vector, in halving pieces.
+void ContractionEmitter::storePieces(Value vector, int64_t count, Value memory, Value offset) {
+  for (int64_t done = 0; done < count;) {
+    const int64_t lanes = llvm::bit_floor<uint64_t>(count - done);
+    b.storeVector(b.slice(vector, done, lanes), memory, b.add(offset, done));
+    done += lanes;
+  }
+}
+
+/// Adjacent elements of the operand lie in runs that follow each other: squares of runs by elements are transposed
+/// in registers. The range is whole turns of the loop around the runs, or a piece of one (ContractionPlan::colUnit).
 void ContractionEmitter::packSquares(const Side &side, const Point &at, Range panels, Value memory) {
-  const int64_t q = p.square, unit = p.colUnit(), apart = p.cols.dims.back().strides[1];
-  Value k0 = b.mul(at.kb, p.kc);
-  // Panels hold one square, or a square spans `unit` panels; nv divides the side, so neither is cut.
-  b.loop(b.div(panels.low, unit), b.div(panels.high, unit), 1, [&](Value square) {
-    Value from = b.add(side.batch, this->at(side.elements, b.mul(square, q * q)));
-    Value to = b.mul(b.sub(b.mul(square, unit), panels.base), side.panelStride);
-    b.loop(b.c(0), at.depth, 1, [&](Value k) {
-      Value along = b.add(from, this->at(side.depth, b.add(k0, k)));
-      SmallVector<Value> rows;
-      for (int64_t j = 0; j < q; ++j) rows.push_back(b.loadVector(q, side.memory, b.add(along, j * apart)));
-      Value row = b.add(to, b.mul(k, side.width));
-      for (auto [j, column] : llvm::enumerate(b.transpose(rows)))
-        b.storeVector(column, memory, b.add(row, int64_t(j) / p.nv * side.panelStride + int64_t(j) % p.nv * q));
+  const int64_t q = p.squareAcross(), run = side.group.run();
+  const int64_t around = p.cols.dims[p.cols.dims.size() - 2].extent;
+  Value low = b.div(panels.low, side.perRun), high = b.div(panels.high, side.perRun);
+  Value base = b.div(panels.base, side.perRun);
+  Value ahead = b.c(p.depth.dims.back().strides[1]);
+  auto turn = [&](Value outer) {
+    Value start = b.mul(outer, around), first = b.sub(b.max(low, start), start);
+    Value last = b.min(b.sub(high, start), b.c(around));
+    Value from = b.add(side.base, runAt(side.runs, start));
+    overDepth(at, side.operand, -1, [&](Value offset, Value place) {
+      Value source = b.add(from, offset), row = b.mul(place, side.width);
+      b.loop(0, run, q, [&](Value e) {
+        Value panel = b.div(e, side.width), lane = b.rem(e, side.width);
+        b.loop(first, last, q, [&](Value begin) {
+          Value r = b.min(begin, b.sub(last, b.c(q)));
+          SmallVector<Value> rows;
+          for (int64_t j = 0; j < q; ++j) {
+            Value element = b.mul(b.min(b.add(e, j), b.c(run - 1)), side.runs.perElement);
+            rows.push_back(b.loadVector(q, side.memory, b.add(b.add(source, r), element)));
+            b.prefetch(side.memory, b.add(b.add(b.add(source, r), element), ahead));
+          }
+          Value here = b.add(panel, b.mul(b.sub(b.add(start, r), base), side.perRun));
+          Value to = b.add(b.add(b.mul(here, side.panelStride), lane), row);
+          for (auto [j, column] : llvm::enumerate(b.transpose(rows)))
+            b.storeVector(column, memory, b.add(to, j * side.perRun * side.panelStride));
+        });
+      });
     });
-  });
+  };
+  b.loop(b.div(low, around), b.div(b.add(high, around - 1), around), 1, turn);
 }
 
 } // namespace ein

@@ -31,6 +31,7 @@ Value NestBuilder::mul(Value a, Value b) { return createOrFold<arith::MulIOp>(a,
 Value NestBuilder::div(Value a, int64_t b) { return b == 1 ? a : createOrFold<arith::DivUIOp>(a, c(b)); }
 Value NestBuilder::rem(Value a, int64_t b) { return b == 1 ? c(0) : createOrFold<arith::RemUIOp>(a, c(b)); }
 Value NestBuilder::min(Value a, Value b) { return createOrFold<arith::MinUIOp>(a, b); }
+Value NestBuilder::max(Value a, Value b) { return createOrFold<arith::MaxUIOp>(a, b); }
 Value NestBuilder::lessEqual(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, a, b); }
 Value NestBuilder::equal(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, a, b); }
 
@@ -80,6 +81,11 @@ Value NestBuilder::flat(Value pointer, Type type, int64_t extent) {
 Value NestBuilder::advance(Value pointer, Value bytes) {
   Value offset = createOrFold<arith::IndexCastOp>(getI64Type(), bytes);
   return LLVM::GEPOp::create(*this, ptr, getI8Type(), pointer, ValueRange{offset}, LLVM::GEPNoWrapFlags::none);
+}
+
+void NestBuilder::prefetch(Value memory, Value offset) {
+  memref::PrefetchOp::create(*this, memory, ValueRange{offset}, /*isWrite=*/false, /*localityHint=*/2,
+                             /*isDataCache=*/true);
 }
 
 Value NestBuilder::load(Value memory, Value offset) { return memref::LoadOp::create(*this, memory, offset); }

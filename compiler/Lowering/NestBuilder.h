@@ -29,6 +29,7 @@ public:
   mlir::Value div(mlir::Value a, int64_t b);
   mlir::Value rem(mlir::Value a, int64_t b);
   mlir::Value min(mlir::Value a, mlir::Value b);
+  mlir::Value max(mlir::Value a, mlir::Value b);
   mlir::Value lessEqual(mlir::Value a, mlir::Value b);
   mlir::Value equal(mlir::Value a, mlir::Value b);
 
@@ -48,6 +49,8 @@ public:
   mlir::Value flat(mlir::Value pointer, mlir::Type type, int64_t extent);
   /// `pointer` moved by a number of bytes.
   mlir::Value advance(mlir::Value pointer, mlir::Value bytes);
+  /// Asks for the line of an element to be brought to L2; the element need not exist.
+  void prefetch(mlir::Value memory, mlir::Value offset);
   mlir::Value load(mlir::Value memory, mlir::Value offset);
   void store(mlir::Value value, mlir::Value memory, mlir::Value offset);
   mlir::Value loadVector(int64_t lanes, mlir::Value memory, mlir::Value offset);

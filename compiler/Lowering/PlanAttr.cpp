@@ -74,11 +74,11 @@ KernelPlan planKernel(linalg::LinalgOp op, const NestShape &shape, const CpuMode
 
 /// The fields of a plan by name: written to and read from attributes by the same list.
 template <class Visitor> static bool visit(ContractionPlan &p, Visitor &&field) {
-  return field("swapped", p.swapped) && field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) &&
-         field("kc", p.kc) && field("unroll", p.kUnroll) && field("row_panels", p.rowPanels) &&
-         field("col_panels", p.colPanels) && field("pack_rows", p.packRows) && field("pack_cols", p.packCols) &&
-         field("square", p.square) && field("cols_outer", p.colsOuter) && field("split", p.split) &&
-         field("threads", p.threads);
+  return field("swapped", p.swapped) && field("row_loop", p.rowLoop) && field("col_loop", p.colLoop) &&
+         field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) && field("depth_pieces", p.depthPieces) &&
+         field("unroll", p.kUnroll) && field("row_panels", p.rowPanels) && field("col_panels", p.colPanels) &&
+         field("col_pieces", p.colPieces) && field("pack_rows", p.packRows) && field("pack_cols", p.packCols) &&
+         field("cols_outer", p.colsOuter) && field("split", p.split) && field("threads", p.threads);
 }
 template <class Visitor> static bool visit(NestPlan &p, Visitor &&field) {
   return field("lanes_along", p.kind) && field("lane", p.lane) && field("across", p.across) &&
@@ -95,7 +95,10 @@ DictionaryAttr planToAttr(MLIRContext *context, const KernelPlan &plan) {
       [&](auto p) {
         list.append("kind", b.getStringAttr(std::is_same_v<decltype(p), NestPlan> ? "nest" : "contraction"));
         visit(p, [&](StringRef name, auto &value) {
-          list.append(name, b.getI64IntegerAttr(int64_t(value)));
+          if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<int64_t>>)
+            list.append(name, b.getDenseI64ArrayAttr(value));
+          else
+            list.append(name, b.getI64IntegerAttr(int64_t(value)));
           return true;
         });
         list.append("summary", b.getStringAttr(p.str()));
@@ -107,9 +110,15 @@ DictionaryAttr planToAttr(MLIRContext *context, const KernelPlan &plan) {
 /// The decisions of `attr` laid over `plan`; a number of vectors, panels or threads must be positive.
 template <class Plan> static FailureOr<KernelPlan> read(Plan plan, DictionaryAttr attr) {
   const bool complete = visit(plan, [&](StringRef name, auto &value) {
-    auto number = attr.getAs<IntegerAttr>(name);
-    if (!number) return false;
-    value = std::remove_reference_t<decltype(value)>(number.getInt());
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<int64_t>>) {
+      auto numbers = attr.getAs<DenseI64ArrayAttr>(name);
+      if (!numbers) return false;
+      value = numbers.asArrayRef().vec();
+    } else {
+      auto number = attr.getAs<IntegerAttr>(name);
+      if (!number) return false;
+      value = std::remove_reference_t<decltype(value)>(number.getInt());
+    }
     return true;
   });
   if (!complete || plan.lanes < 1 || plan.threads < 1) return failure();
@@ -133,17 +142,11 @@ FailureOr<KernelPlan> planFromAttr(linalg::LinalgOp op, const NestShape &shape, 
   }
   if (kind.getValue() != "contraction" || shape.operands != 3) return failure();
   ContractionPlan plan;
-  auto swapped = attr.getAs<IntegerAttr>("swapped"), square = attr.getAs<IntegerAttr>("square");
-  if (!swapped || !square || square.getInt() < 0) return failure();
-  plan.swapped = swapped.getInt();
-  plan.square = square.getInt();
   plan.elementBytes = shape.elementBytes;
-  classify(shape, plan);
   auto read = ein::read(plan, attr);
   if (failed(read)) return failure();
   auto &p = std::get<ContractionPlan>(*read);
-  if (!p.fits()) return failure();
-  p.contiguousStore = p.cols.contiguous(2, p.lanes);
+  if (!classify(shape, p) || !p.fits()) return failure();
   return read;
 }
 

@@ -102,7 +102,11 @@ Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options) {
 
 std::string FlatProgram::str() const {
   std::string text;
-  for (const OrderedContraction &c : contractions) text += c.path.str(c.problem) + "\n";
+  for (const OrderedContraction &c : contractions) {
+    text += c.path.str(c.problem);
+    if (c.fusion.pairwiseCycles > 0) text += "  " + c.fusion.str() + "\n";
+    text += "\n";
+  }
   text += print(program);
   text += "\nmemory: operands " + totalBytes(program, program.inputs) + ", results " +
           totalBytes(program, program.outputs) + ", workspace " + std::to_string(workspaceBytes) +

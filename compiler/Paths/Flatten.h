@@ -3,6 +3,7 @@
 
 #include "compiler/IndexNotation/Program.h"
 #include "compiler/Paths/ContractionPath.h"
+#include "compiler/Paths/Fusion.h"
 
 #include <string>
 #include <vector>
@@ -13,13 +14,15 @@ namespace ein {
 ///
 /// In flat form the value of each assignment is a pointwise expression or one unnested Reduce of one:
 /// `Reduce` occurs only at the root and `Softmax` nowhere. A Sum over the product of two accesses that
-/// share no one-sided summed index is a contraction and becomes linalg.contract.
+/// share no one-sided summed index is a contraction and becomes linalg.contract. A Sum over more factors is a nest
+/// that was found to be faster than pairs.
 struct FlatProgram {
   Program program;
   struct OrderedContraction {
     ContractionProblem problem;
     ContractionPath path;
     std::string expression; ///< the text of the einsum that was ordered
+    FusionChoice fusion;    ///< of three operands and more: whether they became one nest instead
   };
   std::vector<OrderedContraction> contractions; ///< one per n-ary contraction of the source
   std::vector<int64_t> workspaceOffsets;        ///< bytes, by tensor id; -1 for inputs and outputs

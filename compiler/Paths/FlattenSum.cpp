@@ -1,5 +1,6 @@
 // Flattening of sums of products: constants out, factors into tensors, n-ary contractions into pairwise ones.
 #include "compiler/Paths/Flattener.h"
+#include "compiler/Paths/Fusion.h"
 
 #include <algorithm>
 #include <cmath>
@@ -81,9 +82,7 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
   std::erase_if(kept, [&](IndexId i) { return contains(summed, i); });
   TensorId sum = plain ? target : newTensor(inOrder(std::move(kept)));
   if (allInOne) {
-    ExprId value = product.factors[0];
-    for (size_t f = 1; f < product.factors.size(); ++f) value = out.map(Fn::Mul, {value, product.factors[f]});
-    assign(sum, out.reduce(Monoid::Sum, summed, value));
+    assign(sum, out.reduce(Monoid::Sum, summed, productOf(product.factors)));
   } else {
     for (ExprId &factor : product.factors)
       if (out.exprs[factor].kind != Expr::Kind::Access) factor = materialise(factor);
@@ -94,6 +93,12 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
   if (product.scale != 1) value = out.map(Fn::Mul, {value, out.literal(product.scale)});
   for (ExprId divisor : product.divisors) value = out.map(Fn::Div, {value, divisor});
   assign(target, value);
+}
+
+ExprId Flattener::productOf(const std::vector<ExprId> &factors) {
+  ExprId value = factors[0];
+  for (size_t f = 1; f < factors.size(); ++f) value = out.map(Fn::Mul, {value, factors[f]});
+  return value;
 }
 
 /// Sums away, operand by operand, what only that operand has: each index left joins operands or is kept.
@@ -122,6 +127,18 @@ void Flattener::contract(TensorId target, std::vector<IndexId> summed, std::vect
   ContractionPath path =
       options.order.empty() ? findPath(problem, options.path, budgetMs) : givenPath(problem, options.order);
   searchedMs += path.searchMs;
+  FusionChoice fusion;
+  if (options.path == PathStrategy::Auto) fusion = chooseFusion(problem, path, double(options.memoryLimit));
+  if (fusion.fused) {
+    // What an inner loop does not move is multiplied outside of it.
+    std::stable_sort(operands.begin(), operands.end(),
+                     [&](ExprId a, ExprId b) { return indicesOf(a).size() < indicesOf(b).size(); });
+    const ExprId value = productOf(operands);
+    assign(target, summed.empty() ? value : out.reduce(Monoid::Sum, summed, value));
+    std::string expression = problem.str();
+    flat.contractions.push_back({std::move(problem), std::move(path), std::move(expression), fusion});
+    return;
+  }
 
   std::vector<ExprId> nodes = operands;
   for (const PathStep &step : path.steps) {
@@ -137,7 +154,7 @@ void Flattener::contract(TensorId target, std::vector<IndexId> summed, std::vect
     nodes.push_back(assign(last ? target : newTensor(step.result), value));
   }
   std::string expression = problem.str();
-  flat.contractions.push_back({std::move(problem), std::move(path), std::move(expression)});
+  flat.contractions.push_back({std::move(problem), std::move(path), std::move(expression), fusion});
 }
 
 ContractionProblem Flattener::problemOf(TensorId target, const std::vector<ExprId> &operands) const {

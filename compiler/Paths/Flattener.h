@@ -31,6 +31,7 @@ private:
   Product splitProduct(ExprId body, const std::vector<IndexId> &summed);
   void flattenSum(TensorId target, const std::vector<IndexId> &summed, ExprId body);
   void contract(TensorId target, std::vector<IndexId> summed, std::vector<ExprId> operands);
+  ExprId productOf(const std::vector<ExprId> &factors);
   void sumOneSided(std::vector<IndexId> &summed, std::vector<ExprId> &operands);
   ContractionProblem problemOf(TensorId target, const std::vector<ExprId> &operands) const;
   std::vector<IndexId> indicesOf(ExprId access) const;

@@ -22,6 +22,10 @@ public:
   }
 
 private:
+  friend Expected<Buffer> einsum(std::string_view, std::span<const TensorView>, const CompileOptions &);
+  Buffer(TensorType rowMajor, std::shared_ptr<void> memory)
+      : tensorType(std::move(rowMajor)), memory(std::move(memory)) {}
+
   TensorType tensorType;
   std::shared_ptr<void> memory;
 };

@@ -11,7 +11,14 @@
 
 namespace ein {
 
-/// Counters of an engine since it was made.
+/// How much an engine keeps in memory.
+struct EngineOptions {
+  size_t maxKernels = 1024;
+  /// Bytes of code: of its image in memory, and of the copy in `CompiledModule::code`. A kernel above it is not kept.
+  size_t maxCodeBytes = size_t(256) << 20;
+};
+
+/// Counters of an engine since it was made; exact while no call is under way.
 struct EngineStats {
   uint64_t hits = 0;
   uint64_t misses = 0;   ///< calls that had to wait for a compilation, their own or another thread's
@@ -20,11 +27,12 @@ struct EngineStats {
 };
 
 /// Owns the cache of kernels in memory (least recently used goes first) and the loaded code.
-/// Thread-safe. Threads that ask for one key at once compile it once: the others wait.
+/// Thread-safe. Threads that ask for one key at once compile it once: the others wait. A kernel that is found takes no
+/// lock. A forked child may use the engine; fork() waits for compilations under way, which are started again in the
+/// child by whoever asks. No call may be under way when the engine is destroyed.
 class Engine {
 public:
-  /// `capacity`: how many kernels the memory cache keeps.
-  explicit Engine(size_t capacity = 1024);
+  explicit Engine(const EngineOptions &options = {});
   ~Engine();
   Engine(const Engine &) = delete;
   Engine &operator=(const Engine &) = delete;

@@ -113,7 +113,7 @@ private:
 
 template <> class [[nodiscard]] Expected<void> {
 public:
-  Expected() = default;
+  Expected() {} // not defaulted: that would clear the room of an Error at each `return {}`
   Expected(Error error) : state(std::move(error)) {}
 
   explicit operator bool() const { return state.index() == 0; }

@@ -35,6 +35,9 @@ const Case kCases[] = {
     {"bij,bjk->bik", {{'b', 32}, {'i', 64}, {'j', 64}, {'k', 64}}},
     {"fbea,ecfd->dcba", {{'a', 24}, {'b', 20}, {'c', 24}, {'d', 20}, {'e', 24}, {'f', 20}}},
     {"abc,cad->bd", {{'a', 12}, {'b', 40}, {'c', 13}, {'d', 48}}},
+    {"efbad,cf->abcde", {{'a', 42}, {'b', 8}, {'c', 21}, {'d', 36}, {'e', 42}, {'f', 32}}},
+    {"acd,dbc->ab", {{'a', 75}, {'b', 43}, {'c', 83}, {'d', 70}}},
+    {"geab,dfgc->abcdef", {{'a', 24}, {'b', 20}, {'c', 20}, {'d', 4}, {'e', 20}, {'f', 20}, {'g', 24}}},
     {"adb,cd->cba", {{'a', 64}, {'b', 64}, {'c', 64}, {'d', 64}}},
 };
 
@@ -82,9 +85,17 @@ TEST(ContractionPlan, PanelsCoverTheSidesAndBlocksTheDepth) {
     EXPECT_LT((pieces - 1) * piece, whole);
   };
   everyPlan([&](const ContractionPlan &p, const NestShape &, const CpuModel &) {
-    covers(p.allRowPanels(), p.mr, p.rows.size());
-    covers(p.allColPanels(), p.nr(), p.cols.size());
-    covers(p.depthBlocks(), p.kc, p.depth.size());
+    covers(p.rowPanelsPerRun(), p.mr, p.rows.run());
+    covers(p.colPanelsPerRun(), p.nr(), p.cols.run());
+    EXPECT_EQ(p.allColPanels(), p.cols.runs() * p.colPanelsPerRun());
+    ASSERT_EQ(p.depthPieces.size(), p.depth.dims.size());
+    for (size_t i = 0; i < p.depthPieces.size(); ++i) {
+      EXPECT_GE(p.depthPieces[i], 1);
+      EXPECT_LE(p.depthPieces[i], p.depth.dims[i].extent);
+    }
+    EXPECT_GE(p.deepest(), p.kc());
+    EXPECT_GE(p.depthBlocks() * p.deepest(), p.depth.size());
+    EXPECT_LE(p.depthBlocks() * p.kc(), p.depth.size());
     for (auto [panels, all] : {std::pair{p.rowPanels, p.allRowPanels()}, {p.colPanels, p.allColPanels()}}) {
       EXPECT_GE(panels, 1);
       EXPECT_LE(panels, all);
@@ -103,30 +114,51 @@ TEST(ContractionPlan, LanesFollowTheOutputsUnitStride) {
 TEST(ContractionPlan, APackingReadsWhatIsAdjacent) {
   everyPlan([](const ContractionPlan &p, const NestShape &, const CpuModel &) {
     EXPECT_TRUE(p.fits());
-    auto law = [&](Packing packing, const IndexGroup &side, unsigned o, int64_t run) {
-      const int64_t lastBlock = p.depth.size() - (p.depthBlocks() - 1) * p.kc;
+    auto law = [&](Packing packing, const IndexGroup &side, unsigned o) {
       switch (packing) {
-      case Packing::None: EXPECT_TRUE(side.affine(o) && p.depth.affine(o)); break;
-      case Packing::Rows: EXPECT_TRUE(side.contiguous(o, run)); break;
-      case Packing::Transpose: // whole squares: each block is as deep as a vector is long
-        EXPECT_TRUE(p.depth.contiguous(o, p.lanes));
-        EXPECT_GE(lastBlock, p.lanes);
+      case Packing::None: EXPECT_TRUE(p.depthStride(o)); break;
+      case Packing::Rows: EXPECT_EQ(side.stride(o), 1); break;
+      case Packing::Transpose: // whole squares: each piece of that loop is as long as they are
+        ASSERT_GE(p.adjacentDepth(o), 0);
+        EXPECT_EQ(p.depth.dims[p.adjacentDepth(o)].strides[o], 1);
+        EXPECT_GT(p.square(o), 1);
+        EXPECT_GE(p.depthPieces[p.adjacentDepth(o)], p.square(o));
         break;
-      case Packing::Cross: // whole squares of columns
-        EXPECT_EQ(p.lanes, p.square);
-        EXPECT_EQ(p.cols.size() % (p.square * p.square), 0);
-        EXPECT_EQ(p.colPanels % p.colUnit() == 0 || p.colPanels == p.allColPanels(), true);
+      case Packing::Cross: // whole squares of runs
+        EXPECT_EQ(o, 1u);
+        EXPECT_TRUE(p.crosses());
+        EXPECT_GE(p.cols.dims[p.cols.dims.size() - 2].extent / p.colPieces, p.squareAcross());
+        EXPECT_EQ(p.colPanels % p.colUnit(), 0);
         break;
       case Packing::Gather: break;
       }
     };
-    law(p.packRows, p.rows, 0, p.mr);
-    law(p.packCols, p.cols, 1, p.lanes);
+    law(p.packRows, p.rows, 0);
+    law(p.packCols, p.cols, 1);
     if (p.packCols == Packing::None) { // whole vectors, also at the edge
-      EXPECT_EQ(p.cols.affine(1), 1);
-      EXPECT_EQ(p.cols.size() % p.lanes, 0);
+      EXPECT_EQ(p.cols.stride(1), 1);
+      EXPECT_EQ(p.cols.run() % p.lanes, 0);
     }
   });
+}
+
+/// What a plan that was edited must be refused for.
+TEST(ContractionPlan, RefusesDecisionsThatDoNotFit) {
+  const ContractionPlan good = planOf("ki,jk->ij", {{'i', 300}, {'k', 1041}, {'j', 200}});
+  ASSERT_TRUE(good.fits());
+  auto broken = [&](auto change) {
+    ContractionPlan p = good;
+    change(p);
+    return !p.fits();
+  };
+  EXPECT_TRUE(broken([](ContractionPlan &p) { p.lanes = 0; }));
+  EXPECT_TRUE(broken([](ContractionPlan &p) { p.depthPieces = {0}; }));
+  EXPECT_TRUE(broken([](ContractionPlan &p) { p.depthPieces = {2000}; }));
+  EXPECT_TRUE(broken([](ContractionPlan &p) { p.depthPieces.clear(); }));
+  EXPECT_TRUE(broken([](ContractionPlan &p) { p.packRows = Packing::Transpose; })) << "adjacent along rows";
+  EXPECT_TRUE(broken([](ContractionPlan &p) { p.packCols = Packing::Rows; })) << "adjacent along the depth";
+  EXPECT_TRUE(broken([](ContractionPlan &p) { p.packCols = Packing::Cross; }));
+  EXPECT_TRUE(broken([](ContractionPlan &p) { p.colPieces = 2; }));
 }
 
 TEST(ContractionPlan, ASplitIsEven) {
@@ -140,21 +172,21 @@ TEST(ContractionPlan, ASplitIsEven) {
     const bool cols = p.split == Split::Cols;
     EXPECT_EQ(p.colsOuter, !cols) << "the other side is the one packed together";
     const int64_t all = cols ? p.allColPanels() : p.allRowPanels(), perBlock = cols ? p.colPanels : p.rowPanels;
-    const int64_t blocks = (all + perBlock - 1) / perBlock, most = (blocks + p.threads - 1) / p.threads;
+    const int64_t blocks = cols ? p.colBlocks() : p.rowBlocks(), most = (blocks + p.threads - 1) / p.threads;
     // Blocks are whole panels (or squares), so a thread may get one more than its share in each of its blocks.
     const int64_t unit = cols ? p.colUnit() : 1;
     EXPECT_LE(double(most * perBlock), double(all) / double(p.threads) + double(most * unit));
   });
 }
 
-TEST(ContractionPlan, ATransposedBlockIsAsDeepAsAVectorIsLong) {
+TEST(ContractionPlan, ATransposedBlockIsAsDeepAsASquare) {
   for (int64_t bytes : {4, 8})
     for (int64_t k = 16; k < 40000; k += 61)
       for (const CpuModel &cpu : {avx512(), avx512Split(), avx2()}) {
         const auto p = planContraction(einsumShape("ik,jk->ij", {{'i', 100}, {'j', 100}, {'k', k}}, bytes), cpu);
         ASSERT_TRUE(p);
         if (p->packCols != Packing::Transpose) continue;
-        ASSERT_GE(k - (p->depthBlocks() - 1) * p->kc, p->lanes) << p->str();
+        ASSERT_GE(p->kc(), p->square(1)) << p->str();
       }
 }
 
@@ -214,22 +246,48 @@ TEST(ContractionPlan, PrintsItsDecisionsAndWhy) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in " << text;
 }
 
-TEST(IndexGroup, KnowsWhetherOneStrideWalksIt) {
+TEST(IndexGroup, IsMadeOfRuns) {
   IndexGroup g;
   EXPECT_EQ(g.size(), 1);
-  EXPECT_EQ(g.affine(0), 0);
+  EXPECT_EQ(g.run(), 1);
+  EXPECT_EQ(g.runStride(0), 0);
+  LoopDim outer, middle, inner;
+  outer.extent = 2, outer.strides = {60, 9, 7};
+  middle.extent = 3, middle.strides = {20, 4, 1};
+  inner.extent = 4, inner.strides = {2, 1, 5};
+  g.dims = {inner};
+  EXPECT_EQ(g.runStride(0), 0) << "one run";
+  g.dims = {outer, middle, inner};
+  EXPECT_EQ(g.size(), 24);
+  EXPECT_EQ(g.run(), 4);
+  EXPECT_EQ(g.runs(), 6);
+  EXPECT_EQ(g.stride(2), 5);
+  EXPECT_EQ(g.runStride(0), 20);
+  EXPECT_EQ(g.runStride(1), std::nullopt);
+}
+
+TEST(ContractionPlan, ABlockOfTheDepthIsWalkedByOneStrideOrNone) {
+  ContractionPlan p;
   LoopDim outer, inner;
-  outer.extent = 3, outer.strides = {8, 4, 0};
-  inner.extent = 4, inner.strides = {2, 1, 1};
-  g.dims = {outer, inner};
-  EXPECT_EQ(g.size(), 12);
-  EXPECT_EQ(g.affine(0), 2);
-  EXPECT_EQ(g.affine(1), 1);
-  EXPECT_EQ(g.affine(2), std::nullopt);
-  EXPECT_FALSE(g.contiguous(0, 4));
-  EXPECT_TRUE(g.contiguous(1, 8));
-  EXPECT_TRUE(g.contiguous(2, 4)) << "runs of four do not cross the outer loop";
-  EXPECT_FALSE(g.contiguous(2, 8));
+  outer.extent = 8, outer.strides = {50, 3, 0};
+  inner.extent = 10, inner.strides = {5, 1, 0};
+  p.depth.dims = {outer, inner};
+  p.depthPieces = {8, 10};
+  EXPECT_EQ(p.depthStride(0), 5);
+  EXPECT_EQ(p.depthStride(1), std::nullopt);
+  p.depthPieces = {4, 10};
+  EXPECT_EQ(p.depthStride(0), 5);
+  p.depthPieces = {2, 5};
+  EXPECT_EQ(p.depthStride(0), std::nullopt) << "a box of two pieces is not walked by one stride";
+  p.depthPieces = {1, 5};
+  EXPECT_EQ(p.depthStride(1), 1) << "the outer loop does not move inside a block";
+  p.depthPieces = {8, 1};
+  EXPECT_EQ(p.depthStride(1), 3);
+  EXPECT_EQ(p.depthBlocks(), 10);
+  EXPECT_EQ(p.kc(), 8);
+  p.depthPieces = {3, 4};
+  EXPECT_EQ(p.depthBlocks(), 4);
+  EXPECT_EQ(p.deepest(), 5 * 6);
 }
 
 } // namespace

@@ -40,7 +40,7 @@ TEST(Flatten, OneSidedIndicesAreSummedFirst) {
 }
 
 TEST(Flatten, DiagonalsStayWithTheirFirstUse) {
-  EXPECT_EQ(flatText("iij,jk,k->i", {"f32[2,2,9]", "f32[9,3]", "f32[3]"}), "t0[j] = sum[k](op1[j,k] * op2[k])\n"
+  EXPECT_EQ(flatText("iij,jk,k->i", {"f32[2,2,90]", "f32[90,300]", "f32[300]"}), "t0[j] = sum[k](op1[j,k] * op2[k])\n"
                                                                            "result[i] = sum[j](op0[i,i,j] * t0[j])\n");
 }
 

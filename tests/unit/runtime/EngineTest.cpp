@@ -161,7 +161,7 @@ TEST_F(EngineTest, ManyThreadsManyKeys) {
 }
 
 TEST_F(EngineTest, EvictsTheLeastRecentlyUsed) {
-  Engine small(2);
+  Engine small({.maxKernels = 2});
   EXPECT_TRUE(copies(small, "i", 1));
   EXPECT_TRUE(copies(small, "i", 2));
   EXPECT_TRUE(copies(small, "i", 1)); // now 2 is the oldest
@@ -171,14 +171,14 @@ TEST_F(EngineTest, EvictsTheLeastRecentlyUsed) {
   EXPECT_EQ(small.stats().compiles, 3u);
   EXPECT_TRUE(copies(small, "i", 2));
   EXPECT_EQ(small.stats().compiles, 4u);
-  Engine none(0);
+  Engine none({.maxKernels = 0});
   EXPECT_TRUE(copies(none, "i", 1));
   EXPECT_TRUE(copies(none, "i", 1));
   EXPECT_EQ(none.stats().compiles, 2u);
 }
 
 TEST_F(EngineTest, EvictedWhileRunning) {
-  Engine small(1);
+  Engine small({.maxKernels = 1});
   std::atomic<int> bad = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)

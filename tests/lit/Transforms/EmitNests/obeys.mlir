@@ -4,7 +4,7 @@
 // RUN: sed -E 's/ mr = [0-9]+/ mr = 4/; s/ nv = [0-9]+/ nv = 2/' %t.mlir | %ein-opt -ein-emit-nests | FileCheck %s --check-prefix=TILE4X2
 // RUN: sed -E 's/ lanes = [0-9]+/ lanes = 4/; s/ nv = [0-9]+/ nv = 1/; s/ mr = [0-9]+/ mr = 2/' %t.mlir \
 // RUN:   | %ein-opt -ein-emit-nests | FileCheck %s --check-prefix=LANES4
-// RUN: sed -E 's/ kc = [0-9]+/ kc = 16/; s/ unroll = [0-9]+/ unroll = 2/' %t.mlir | %ein-opt -ein-emit-nests | FileCheck %s --check-prefix=DEPTH16
+// RUN: sed -E 's/ depth_pieces = array<i64: [0-9]+>/ depth_pieces = array<i64: 16>/; s/ unroll = [0-9]+/ unroll = 2/' %t.mlir | %ein-opt -ein-emit-nests | FileCheck %s --check-prefix=DEPTH16
 // RUN: sed -E 's/ pack_rows = 0/ pack_rows = 2/' %t.mlir | %ein-opt -ein-emit-nests | FileCheck %s --check-prefix=TRANSPOSES
 // RUN: sed -E 's/ split = 0/ split = 3/; s/ threads = 1/ threads = 2/; s/row_panels = [0-9]+/row_panels = 1/' %t.mlir \
 // RUN:   | %ein-opt -ein-emit-nests | FileCheck %s --check-prefix=TEAM

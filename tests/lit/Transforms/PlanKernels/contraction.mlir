@@ -51,7 +51,7 @@ func.func @batch_innermost(%a: memref<500x500x3xf32>, %b: memref<3x500x512xf32>,
 
 // Groups of several loops are one side each, however they are interleaved.
 // CHECK-LABEL: @groups
-// CHECK: linalg.contract {{.*}}kind = "contraction"{{.*}}b=1 m=480 n=480 k=480
+// CHECK: linalg.contract {{.*}}kind = "contraction"{{.*}}b=1 m=480 in runs of 20 n=480 k=480
 func.func @groups(%a: memref<20x24x20x24xf32>, %b: memref<24x24x20x20xf32>, %c: memref<20x24x20x24xf32>) {
   linalg.contract indexing_maps = [affine_map<(d, c, b, a, e, f) -> (f, e, b, a)>, affine_map<(d, c, b, a, e, f) -> (e, c, f, d)>,
                                    affine_map<(d, c, b, a, e, f) -> (d, c, b, a)>]

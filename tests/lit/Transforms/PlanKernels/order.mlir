@@ -7,19 +7,28 @@
 
 // The output is adjacent along a, its operand along b: squares of both are the columns.
 // CHECK-LABEL: @cross
-// CHECK: linalg.contract {{.*}}square = 16{{.*}} cols=cross
+// CHECK: linalg.contract {{.*}} cols=cross
 func.func @cross(%x: memref<64x300x64xf32>, %y: memref<24x300xf32>, %o: memref<24x64x64xf32>) {
   linalg.contract indexing_maps = [#bda, #cd, #cba]
     ins(%x, %y : memref<64x300x64xf32>, memref<24x300xf32>) outs(%o : memref<24x64x64xf32>)
   return
 }
 
-// No square fits 19: element by element.
-// CHECK-LABEL: @no_cross
-// CHECK: linalg.contract {{.*}}square = 0
-func.func @no_cross(%x: memref<19x300x64xf32>, %y: memref<24x300xf32>, %o: memref<24x64x19xf32>) {
+// Runs of 19 end in a square that is filled up.
+// CHECK-LABEL: @ragged_cross
+// CHECK: linalg.contract {{.*}}n=1216 in runs of 19 {{.*}} cols=cross
+func.func @ragged_cross(%x: memref<19x300x64xf32>, %y: memref<24x300xf32>, %o: memref<24x64x19xf32>) {
   linalg.contract indexing_maps = [#bda, #cd, #cba]
     ins(%x, %y : memref<19x300x64xf32>, memref<24x300xf32>) outs(%o : memref<24x64x19xf32>)
+  return
+}
+
+// The operand is adjacent along two elements only: no square fits.
+// CHECK-LABEL: @no_cross
+// CHECK: linalg.contract {{.*}} cols=gather
+func.func @no_cross(%x: memref<64x300x2xf32>, %y: memref<24x300xf32>, %o: memref<24x2x64xf32>) {
+  linalg.contract indexing_maps = [#bda, #cd, #cba]
+    ins(%x, %y : memref<64x300x2xf32>, memref<24x300xf32>) outs(%o : memref<24x2x64xf32>)
   return
 }
 
