@@ -21,6 +21,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <mutex>
 
 namespace ein {
@@ -102,18 +103,18 @@ bool exceedsLimit(const CompileResult &result, const CompileRequest &request) {
   return request.options.memoryLimit > 0 && result.module.workspaceBytes > request.options.memoryLimit;
 }
 
-/// One attempt with the order that the options ask for. Whatever `memoryLimit` says, `workspaceBytes` tells what the
-/// kernel needs; above the limit there is no code.
-Expected<CompileResult> compileOnce(const CompileRequest &request) {
+/// One attempt; intermediates of more than `memoryIsWorthTimeAbove` bytes (0: any number) are avoided at a fair price
+/// in time. Whatever `memoryLimit` says, `workspaceBytes` tells what the kernel needs; above the limit it has no code.
+Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memoryIsWorthTimeAbove) {
   CompileResult result;
   Recorder recorder(request, result);
   Expected<Program> program = parseAndBind(request.text, request.operands, request.options);
   if (!program) return program.error();
   recorder.end("notation", [&] { return print(*program); });
 
-  CompileOptions unlimited = request.options;
-  unlimited.memoryLimit = 0;
-  Expected<FlatProgram> flat = flatten(*program, unlimited);
+  CompileOptions trade = request.options;
+  trade.memoryLimit = memoryIsWorthTimeAbove;
+  Expected<FlatProgram> flat = flattenAtAnySize(*program, trade);
   if (!flat) return flat.error();
   Expected<std::vector<TensorType>> results = resultTypes(flat->program, request.options);
   if (!results) return results.error();
@@ -187,21 +188,6 @@ Expected<CompileResult> compileOnce(const CompileRequest &request) {
   return result;
 }
 
-/// One nest in place of pairwise steps may cost this many times their operations, no more.
-constexpr double kMostRecomputation = 16;
-
-/// Whether the sums of products can be done in one nest each, without intermediates.
-bool canFuse(const CompileRequest &request) {
-  Expected<Program> program = parseAndBind(request.text, request.operands, request.options);
-  if (!program || request.options.path == PathStrategy::Fused) return false;
-  CompileOptions unlimited = request.options;
-  unlimited.memoryLimit = 0;
-  Expected<FlatProgram> flat = flatten(*program, unlimited);
-  return flat && std::all_of(flat->contractions.begin(), flat->contractions.end(), [](const auto &c) {
-           return c.path.naiveFlops <= kMostRecomputation * c.path.optimisedFlops;
-         });
-}
-
 Error memoryLimitError(const CompileRequest &request, int64_t smallest) {
   Error e = makeError(ErrorCode::Limit,
                       "the kernel needs " + std::to_string(smallest) + " bytes of workspace, above the limit of " +
@@ -219,14 +205,14 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
   if (request.options.memoryLimit < 0)
     return makeError(ErrorCode::Limit, "a memory limit of " + std::to_string(request.options.memoryLimit) + " bytes",
                      "0 means no limit");
-  Expected<CompileResult> searched = compileOnce(request);
-  if (!searched || !exceedsLimit(*searched, request)) return searched;
-  if (!canFuse(request)) return memoryLimitError(request, searched->module.workspaceBytes);
-  CompileRequest fused = request;
-  fused.options.path = PathStrategy::Fused;
-  Expected<CompileResult> frugal = compileOnce(fused);
-  if (!frugal || !exceedsLimit(*frugal, request)) return frugal;
-  return memoryLimitError(request, std::min(searched->module.workspaceBytes, frugal->module.workspaceBytes));
+  // Once as asked, then with all the memory saved that a fair price in time can save.
+  int64_t smallest = std::numeric_limits<int64_t>::max();
+  for (int64_t memoryIsWorthTimeAbove : {request.options.memoryLimit, int64_t(1), int64_t(0)}) {
+    Expected<CompileResult> result = compileOnce(request, memoryIsWorthTimeAbove);
+    if (!result || !exceedsLimit(*result, request)) return result;
+    smallest = std::min(smallest, result->module.workspaceBytes);
+  }
+  return memoryLimitError(request, smallest);
 }
 
 } // namespace ein

@@ -42,9 +42,9 @@ public:
     add(static_cast<uint64_t>(options.memoryLimit));
     add(options.resultStrides.size());
     for (const std::vector<int64_t> &strides : options.resultStrides) add(strides);
-    number(static_cast<uint64_t>(options.labels));
-    number(options.scatter);
-    number(options.order.size());
+    add(static_cast<uint64_t>(options.labels));
+    add(uint64_t{options.scatter});
+    add(options.order.size());
     for (const std::vector<int64_t> &step : options.order) add(step);
   }
   void add(uint64_t value) { number(room(sizeof value), value); }

@@ -57,7 +57,7 @@ Expected<void> checkPoints(const Program &p, const Assignment &a) {
 }
 
 /// Places the intermediates.
-Expected<void> placeIntermediates(FlatProgram &flat, int64_t memoryLimit) {
+Expected<void> placeIntermediates(FlatProgram &flat) {
   const Program &p = flat.program;
   std::vector<TensorId> blocks;
   std::vector<int64_t> blockOf(p.tensors.size(), -1);
@@ -71,13 +71,6 @@ Expected<void> placeIntermediates(FlatProgram &flat, int64_t memoryLimit) {
   }
   std::optional<WorkspacePlan> plan = packWorkspace(lifetimesOf(p, blocks, blockOf));
   if (!plan) return makeError(ErrorCode::Limit, "the workspace of the intermediates does not fit 63 bits of bytes");
-  if (memoryLimit > 0 && plan->bytes > memoryLimit) {
-    Error e = makeError(ErrorCode::Limit, "the kernel needs " + std::to_string(plan->bytes) +
-                                              " bytes of workspace, the limit is " + std::to_string(memoryLimit));
-    for (TensorId t : blocks)
-      e.notes.push_back("intermediate " + describe(p, t) + " has " + std::to_string(*bytesOf(p, t)) + " bytes");
-    return e;
-  }
   flat.workspaceBytes = plan->bytes;
   flat.workspaceOffsets.assign(p.tensors.size(), -1);
   for (size_t block = 0; block < blocks.size(); ++block) flat.workspaceOffsets[blocks[block]] = plan->offsets[block];
@@ -94,10 +87,22 @@ std::string totalBytes(const Program &p, const std::vector<TensorId> &tensors) {
 
 } // namespace
 
-Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options) {
+Expected<FlatProgram> flattenAtAnySize(const Program &p, const CompileOptions &options) {
   FlatProgram flat = Flattener(p, options).run();
-  if (Expected<void> placed = placeIntermediates(flat, options.memoryLimit); !placed) return placed.error();
+  if (Expected<void> placed = placeIntermediates(flat); !placed) return placed.error();
   return flat;
+}
+
+Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options) {
+  Expected<FlatProgram> flat = flattenAtAnySize(p, options);
+  if (!flat || options.memoryLimit <= 0 || flat->workspaceBytes <= options.memoryLimit) return flat;
+  Error e = makeError(ErrorCode::Limit, "the kernel needs " + std::to_string(flat->workspaceBytes) +
+                                            " bytes of workspace, the limit is " + std::to_string(options.memoryLimit));
+  for (const Assignment &a : flat->program.assignments)
+    if (flat->workspaceOffsets[a.result] >= 0)
+      e.notes.push_back("intermediate " + describe(flat->program, a.result) + " has " +
+                        std::to_string(*bytesOf(flat->program, a.result)) + " bytes");
+  return e;
 }
 
 std::string FlatProgram::str() const {

@@ -128,7 +128,8 @@ void Flattener::contract(TensorId target, std::vector<IndexId> summed, std::vect
       options.order.empty() ? findPath(problem, options.path, budgetMs) : givenPath(problem, options.order);
   searchedMs += path.searchMs;
   FusionChoice fusion;
-  if (options.path == PathStrategy::Auto) fusion = chooseFusion(problem, path, double(options.memoryLimit));
+  if (options.path == PathStrategy::Auto && options.order.empty())
+    fusion = chooseFusion(problem, path, double(options.memoryLimit));
   if (fusion.fused) {
     // What an inner loop does not move is multiplied outside of it.
     std::stable_sort(operands.begin(), operands.end(),

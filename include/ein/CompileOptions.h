@@ -36,8 +36,8 @@ struct CompileOptions {
   /// Team size. 0: EIN_NUM_THREADS, else the cores this process may use.
   int threads = 0;
   /// Most bytes of workspace (intermediates and scratch) a kernel may need. Where the order found needs more, one
-  /// nest without intermediates is taken if that costs at most 16 times the operations; else the error names the
-  /// smallest limit that does. 0: no limit.
+  /// nest without intermediates is taken if that is predicted to take at most ten times as long; else the error names
+  /// the smallest limit that does. 0: no limit.
   int64_t memoryLimit = 0;
   /// Layout of each result; empty: row-major. Strides in elements, one list per result.
   std::vector<std::vector<int64_t>> resultStrides;
