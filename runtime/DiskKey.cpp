@@ -30,7 +30,7 @@ std::string_view buildId() { return EIN_BUILD_ID; }
 
 std::string diskKey(const CompileRequest &request) {
   CompileRequest canonical = request;
-  canonical.text = canonicalText(request.text);
+  if (request.options.labels == LabelStyle::Letters) canonical.text = canonicalText(request.text);
   canonical.dumpStages.clear();
   canonical.candidates = 0;
   for (TensorType &type : canonical.operands)

@@ -28,11 +28,15 @@ static void addArguments(CLI::App &command, Arguments &arguments) {
       ->type_name("TYPE")
       ->allow_extra_args(false);
   command.add_option("--target", arguments.target, "host, host:x86-64-v4, -v3 or -v2")->type_name("TARGET");
-  command.add_option("--path", arguments.path, "contraction order: auto (default), optimal, greedy")
+  command.add_option("--path", arguments.path, "contraction order: auto (default), optimal, greedy, fused")
       ->type_name("STRATEGY");
   command.add_option("--threads", arguments.threads, "team size; 0: EIN_NUM_THREADS, else all cores")
       ->type_name("N")
       ->check(CLI::Range(0, ein::kMaxThreads).description(""));
+  command.add_option("--memory-limit", arguments.memoryLimit, "most bytes of workspace; 0: no limit")
+      ->type_name("BYTES");
+  command.add_flag("--names", arguments.names, "labels are names separated by white space");
+  command.add_flag("--scatter", arguments.scatter, "the output may repeat an index: write its diagonal");
 }
 
 static void addRun(CLI::App &app, RunArguments &arguments) {

@@ -138,10 +138,16 @@ TEST_F(DiskEngineTest, EachPartOfTheKeyCounts) {
   differs([](CompileRequest &r) { r.options.pathBudgetMs = 5; });
   differs([](CompileRequest &r) { r.options.memoryLimit = 1; });
   differs([](CompileRequest &r) { r.options.resultStrides = {{2}}; });
+  differs([](CompileRequest &r) { r.options.plans = {"v1 step=0 kind=nest"}; });
+  differs([](CompileRequest &r) { r.options.scatter = true; });
+  differs([](CompileRequest &r) { r.options.order = {{0}}; });
+  differs([](CompileRequest &r) { r.options.labels = LabelStyle::Names; });
+  differs([](CompileRequest &r) { r.options.labels = LabelStyle::Names, r.text = "i j->i"; });
   // What changes nothing in the code changes nothing in the key.
   CompileRequest same = request;
   same.text = "xy->x";
   same.dumpStages = {"asm"};
+  same.candidates = 5;
   EXPECT_EQ(diskKey(same), keys[0]);
   // The machine and the build are in it, and another compiler; a compiler that is not there is no other.
   EXPECT_NE(keys[0].find(buildId()), std::string::npos);
