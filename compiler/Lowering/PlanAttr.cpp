@@ -98,7 +98,8 @@ template <class Visitor> static bool visit(NestPlan &p, Visitor &&field) {
          field("lanes", p.lanes) && field("unroll", p.unroll) && field("run", p.run) && field("near", p.near) &&
          field("sweep", p.sweep) && field("hoist", p.hoist) && field("staged", p.staged) && field("block0", p.block0) &&
          field("factor0", p.factor0) && field("block1", p.block1) && field("factor1", p.factor1) &&
-         field("streaming", p.streaming) && field("split", p.split) && field("threads", p.threads);
+         field("transposed", p.transposed) && field("streaming", p.streaming) && field("split", p.split) &&
+         field("threads", p.threads);
 }
 
 DictionaryAttr planToAttr(MLIRContext *context, const KernelPlan &plan) {
@@ -149,7 +150,7 @@ FailureOr<KernelPlan> planFromAttr(linalg::LinalgOp op, const NestShape &shape, 
     const auto &p = std::get<NestPlan>(*read);
     const int loops = shape.dims.size();
     if (p.lane >= loops || p.across >= loops || p.split >= loops || p.near >= loops || p.hoist >= loops ||
-        p.block0 >= loops || p.block1 >= loops || p.unroll < 1 || p.factor0 < 1 || p.factor1 < 1)
+        p.block0 >= loops || p.block1 >= loops || p.unroll < 1 || p.factor0 < 1 || p.factor1 < 1 || !p.transposedFits())
       return failure();
     return read;
   }
