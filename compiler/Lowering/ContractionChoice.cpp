@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kDepthBytes = 2048;
 /// Operands up to these sizes are read in place: rows stay in L2, columns in L1.
 constexpr int64_t kInPlaceRowBytes = 256 << 10, kInPlaceColBytes = 32 << 10;
-/// So are larger ones that are used this often or less.
+/// So are larger ones that are used this often or less: rows that are adjacent along the depth, columns.
 constexpr int64_t kFewUses = 2;
 
 /// Cycles that a jump to another place of a large output costs.
@@ -65,7 +65,8 @@ void choosePackings(ContractionPlan &p) {
   p.packCols = packingOf(p, p.cols, 1);
   const bool smallRows = m * k * p.elementBytes <= kInPlaceRowBytes,
              smallCols = n * k * p.elementBytes <= kInPlaceColBytes;
-  if (p.depthStride(0) && (smallRows || p.allColPanels() <= kFewUses)) p.packRows = Packing::None;
+  if (smallRows ? p.depthStride(0).has_value() : p.depthStride(0) == 1 && p.allColPanels() <= kFewUses)
+    p.packRows = Packing::None;
   if (p.cols.stride(1) == 1 && p.depthStride(1) && p.cols.run() % p.lanes == 0 &&
       (smallCols || p.allRowPanels() <= kFewUses))
     p.packCols = Packing::None;
