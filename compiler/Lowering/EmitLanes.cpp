@@ -61,8 +61,8 @@ void NestEmitter::lanesParallel(const Offsets &at) {
   });
 }
 
-/// Squares of the lanes and of a loop that is adjacent in the output. What a square takes of the operands that move along
-/// that loop stays in cache while the loops turn that do not move them.
+/// Squares of the lanes and of a loop that is adjacent in the output. What a square takes of the operands that move
+/// along that loop stays in cache while the loops turn that do not move them.
 void NestEmitter::lanesTransposed(const Offsets &at) {
   SmallVector<int> moving, resting;
   for (int d : parallelOrder()) {

@@ -87,11 +87,11 @@ SmallVector<linalg::LinalgOp> stepsOf(func::FuncOp kernel) {
 /// The fields of a plan by name: written to and read from attributes by the same list.
 template <class Visitor> static bool visit(ContractionPlan &p, Visitor &&field) {
   return field("swapped", p.swapped) && field("row_loop", p.rowLoop) && field("col_loop", p.colLoop) &&
-         field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) && field("depth_pieces", p.depthPieces) &&
-         field("unroll", p.kUnroll) && field("row_panels", p.rowPanels) && field("col_panels", p.colPanels) &&
-         field("col_pieces", p.colPieces) && field("pack_rows", p.packRows) && field("pack_cols", p.packCols) &&
-         field("cols_outer", p.colsOuter) && field("streaming", p.streaming) && field("split", p.split) &&
-         field("threads", p.threads);
+         field("col_run", p.colRun) && field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) &&
+         field("depth_pieces", p.depthPieces) && field("unroll", p.kUnroll) && field("row_panels", p.rowPanels) &&
+         field("col_panels", p.colPanels) && field("col_pieces", p.colPieces) && field("pack_rows", p.packRows) &&
+         field("pack_cols", p.packCols) && field("cols_outer", p.colsOuter) && field("streaming", p.streaming) &&
+         field("split", p.split) && field("threads", p.threads);
 }
 template <class Visitor> static bool visit(NestPlan &p, Visitor &&field) {
   return field("lanes_along", p.kind) && field("lane", p.lane) && field("across", p.across) &&
