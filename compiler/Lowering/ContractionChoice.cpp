@@ -256,13 +256,19 @@ std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel
     if (d.valued) return {};
     if (d.reduced && (d.strides[0] == 0 || d.strides[1] == 0)) return {};
     if (!d.reduced && d.strides[0] == 0 && d.strides[1] == 0) return {};
-    // The lanes belong to the operand that walks the output's unit stride.
-    if (!d.reduced && d.strides[2] == 1 && d.strides[1] == 0) p.swapped = true;
     if (!d.reduced && d.strides[0] == 1 && d.strides[1] == 1) lanesInBatch |= d.extent >= (d.strides[2] == 1 ? 4 : 8);
   }
   // Both operands have a batch index adjacent: a plain nest with lanes along it needs no packing, where packing one
   // batch at a time would use a part of each line.
   if (lanesInBatch) return {};
+  // The lanes belong to the operand that walks the output in the smallest steps.
+  auto leastStep = [&](unsigned mine, unsigned other) {
+    int64_t least = INT64_MAX;
+    for (const LoopDim &d : shape.dims)
+      if (!d.reduced && d.strides[mine] != 0 && d.strides[other] == 0) least = std::min(least, std::abs(d.strides[2]));
+    return least;
+  };
+  p.swapped = leastStep(0, 1) < leastStep(1, 0);
 
   // Runs of columns follow what is adjacent in the output, runs of rows that or what is adjacent in S; where those are
   // shorter than a vector, the longest loop.
