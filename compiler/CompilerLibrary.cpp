@@ -1,5 +1,6 @@
 // The C interface of libein-compiler: the one symbol it exports.
 #include "compiler/Compile.h"
+#include "compiler/FatalErrors.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -12,7 +13,7 @@ extern "C" __attribute__((visibility("default"))) int ein_compile(const char *re
   int status = 1;
   if (auto parsed = ein::CompileRequest::deserialize({request, requestSize}); !parsed) {
     bytes = ein::serializeError(parsed.error());
-  } else if (auto result = ein::compileModule(*parsed); !result) {
+  } else if (auto result = ein::catchFatalErrors([&] { return ein::compileModule(*parsed); }); !result) {
     bytes = ein::serializeError(result.error());
   } else {
     bytes = result->serialize();
