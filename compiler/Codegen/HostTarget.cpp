@@ -18,6 +18,7 @@ std::unique_ptr<llvm::TargetMachine> HostTarget::createMachine() const {
   std::call_once(once, [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
+    llvm::InitializeNativeTargetAsmParser(); // the C functions ask CPUID
   });
   llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
   std::string error;

@@ -17,13 +17,13 @@ static bool isAsciiWord(const std::string &name) {
                                       [](unsigned char c) { return c < 128 && (std::isalnum(c) || c == '_'); });
 }
 
-/// "in_Q": the prefix keeps it apart from keywords and macros. "in0" where the name is none in C.
+/// "in_Q": the prefix keeps it apart from keywords and macros. "in0" where the text has no name, or none for C.
 static std::vector<std::string> parameterNames(const Program &program, const std::vector<TensorId> &tensors,
-                                               const std::string &prefix) {
+                                               const std::string &prefix, bool named) {
   std::vector<std::string> names;
   for (TensorId tensor : tensors) {
     const std::string &name = program.tensors[tensor].name;
-    names.push_back(isAsciiWord(name) ? prefix + "_" + name : prefix + std::to_string(names.size()));
+    names.push_back(named && isAsciiWord(name) ? prefix + "_" + name : prefix + std::to_string(names.size()));
   }
   return names;
 }
@@ -41,14 +41,15 @@ Expected<Artefact> makeArtefact(const std::string &name, const std::string &sona
   }
   auto program = parseAndBind(text, operands);
   if (!program) return program.error();
+  const bool named = isProgramText(text);
   auto result = compile(request);
   if (!result) return result.error();
   return Artefact{name,
                   text,
                   options.target,
                   std::move(*result),
-                  parameterNames(*program, program->inputs, "in"),
-                  parameterNames(*program, program->outputs, "out")};
+                  parameterNames(*program, program->inputs, "in", named),
+                  parameterNames(*program, program->outputs, "out", named)};
 }
 
 static const char *cType(DType dtype) {
@@ -115,8 +116,7 @@ static std::string contractOf(const Artefact &artefact) {
   text += " *\n"
           " * Returns 0, or with nothing computed: 1 a pointer is NULL, 2 a pointer is misaligned, 3 there is no "
           "memory for\n"
-          " * the workspace, 4 this CPU lacks one of " +
-          std::string(module.features.empty() ? "its extensions" : join(module.features)) + ".\n";
+          " * the workspace, 4 this CPU lacks an extension that the code uses (the .json lists them).\n";
   return text;
 }
 
