@@ -29,7 +29,7 @@ struct Bundle {
   /// other input is an error, never a crash.
   std::string serialize() const;
   static Expected<Bundle> deserialize(std::string_view bytes);
-  /// From a regular file. An IO error names it.
+  /// From a regular file of at most 1 GiB. An IO error names it.
   static Expected<Bundle> read(const std::string &path);
 };
 

@@ -11,6 +11,9 @@
 namespace ein {
 namespace {
 
+/// More than any bundle of ours; a sparse file may claim any size.
+constexpr off_t kMostBytes = off_t(1) << 30;
+
 Error fileError(const std::string &path, const std::string &why) {
   return makeError(ErrorCode::IO, "cannot read '" + path + "': " + why);
 }
@@ -26,6 +29,8 @@ Expected<std::string> readRegularFile(const std::string &path) {
     why = std::strerror(errno);
   else if (!S_ISREG(status.st_mode))
     why = "not a regular file";
+  else if (status.st_size > kMostBytes)
+    why = "it has more than 1 GiB";
   else
     bytes.resize(static_cast<size_t>(status.st_size));
   for (size_t done = 0; why.empty() && done < bytes.size();) {

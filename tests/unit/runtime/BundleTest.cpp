@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <random>
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace ein;
 
@@ -118,6 +119,10 @@ TEST_F(BundleTest, RefusesWhatIsNoRegularFile) {
   EXPECT_EQ(engine.load(path, "").error().code, ErrorCode::IO); // does not wait for a writer
   EXPECT_EQ(engine.load("/", "").error().code, ErrorCode::IO);
   EXPECT_EQ(engine.load("/dev/zero", "").error().code, ErrorCode::IO);
+  ::unlink(path.c_str());
+  write("");
+  ASSERT_EQ(::truncate(path.c_str(), off_t(1) << 40), 0); // sparse
+  EXPECT_EQ(engine.load(path, "").error().code, ErrorCode::IO);
 }
 
 } // namespace

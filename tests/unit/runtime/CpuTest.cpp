@@ -1,6 +1,5 @@
-// Names of extensions, levels, and targets.
+// Extensions by name, and levels.
 #include "ein/Cpu.h"
-#include "ein/Target.h"
 
 #include <algorithm>
 #include <gtest/gtest.h>
@@ -48,19 +47,6 @@ TEST(Cpu, WhatTheTableDoesNotNameIsMissing) {
   EXPECT_TRUE(missingFeatures({}).empty());
   EXPECT_TRUE(missingFeatures(cpuFeatures()).empty());
   EXPECT_EQ(missingFeatures({"time-travel"}), std::vector<std::string>{"time-travel"});
-}
-
-TEST(Target, RoundTrips) {
-  for (const char *text :
-       {"host", "host:x86-64-v2", "host:x86-64-v3", "host:x86-64-v4", "x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
-    auto target = Target::parse(text);
-    ASSERT_TRUE(target) << text;
-    EXPECT_EQ(target->str(), text);
-    EXPECT_EQ(target->portable, text[0] == 'x');
-  }
-  EXPECT_EQ(Target::parse("native")->str(), "host");
-  for (const char *text : {"", "x86-64", "host:native", "native:x86-64-v3", "x86-64-v5"})
-    EXPECT_FALSE(Target::parse(text)) << text;
 }
 
 } // namespace
