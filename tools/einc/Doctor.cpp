@@ -99,7 +99,7 @@ static Json openMPReport() {
   auto product = tryProduct(forks, 2);
   if (!product) return failureReport(product.error());
   Json report;
-  report["state"] = "ok";
+  report["state"] = product->module.threads > 1 ? "ok" : "not tried";
   report["path"] = pathOfLoaded("libomp.so.5", "omp_get_max_threads");
   return report;
 }
