@@ -52,7 +52,7 @@ private:
   RunOptions options;
   const Ceilings &ceilings;
   std::vector<Blas> libraries;
-  ein::Engine engine;
+  ein::Engine engine{{.disk = ein::DiskUse::Off}};
 };
 
 } // namespace bench

@@ -24,6 +24,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <mutex>
 
 namespace ein {
@@ -101,16 +102,22 @@ std::mutex &compileMutex() {
   return mutex;
 }
 
-} // namespace
+bool exceedsLimit(const CompileResult &result, const CompileRequest &request) {
+  return request.options.memoryLimit > 0 && result.module.workspaceBytes > request.options.memoryLimit;
+}
 
-Expected<CompileResult> compileModule(const CompileRequest &request) {
+/// One attempt; intermediates of more than `memoryIsWorthTimeAbove` bytes (0: any number) are avoided at a fair price
+/// in time. Whatever `memoryLimit` says, `workspaceBytes` tells what the kernel needs; above the limit it has no code.
+Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memoryIsWorthTimeAbove) {
   CompileResult result;
   Recorder recorder(request, result);
-  Expected<Program> program = parseAndBind(request.text, request.operands);
+  Expected<Program> program = parseAndBind(request.text, request.operands, request.options);
   if (!program) return program.error();
   recorder.end("notation", [&] { return print(*program); });
 
-  Expected<FlatProgram> flat = flatten(*program, request.options);
+  CompileOptions trade = request.options;
+  trade.memoryLimit = memoryIsWorthTimeAbove;
+  Expected<FlatProgram> flat = flattenAtAnySize(*program, trade);
   if (!flat) return flat.error();
   Expected<std::vector<TensorType>> results = resultTypes(flat->program, request.options);
   if (!results) return results.error();
@@ -150,11 +157,7 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
   auto number = [&](const char *name) { return (*module)->getAttrOfType<mlir::IntegerAttr>(name).getInt(); };
   result.module.workspaceBytes = number("ein.workspace_bytes");
   result.module.threads = int32_t(number("ein.threads"));
-  if (request.options.memoryLimit && result.module.workspaceBytes > request.options.memoryLimit)
-    return makeError(ErrorCode::Limit,
-                     "the kernel needs " + std::to_string(result.module.workspaceBytes) +
-                         " bytes of workspace, above the limit of " + std::to_string(request.options.memoryLimit),
-                     "raise the limit to at least " + std::to_string(result.module.workspaceBytes));
+  if (exceedsLimit(result, request)) return result;
 
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> llvmModule =
@@ -195,6 +198,33 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
 
   result.module.code = std::move(*image);
   return result;
+}
+
+Error memoryLimitError(const CompileRequest &request, int64_t smallest) {
+  Error e = makeError(ErrorCode::Limit,
+                      "the kernel needs " + std::to_string(smallest) + " bytes of workspace, above the limit of " +
+                          std::to_string(request.options.memoryLimit),
+                      "raise the limit to at least " + std::to_string(smallest));
+  if (isProgramText(request.text)) return e;
+  e.text = request.text;
+  e.labels = {{{0, static_cast<uint32_t>(request.text.size())}, "in its best order"}};
+  return e;
+}
+
+} // namespace
+
+Expected<CompileResult> compileModule(const CompileRequest &request) {
+  if (request.options.memoryLimit < 0)
+    return makeError(ErrorCode::Limit, "a memory limit of " + std::to_string(request.options.memoryLimit) + " bytes",
+                     "0 means no limit");
+  // Once as asked, then with all the memory saved that a fair price in time can save.
+  int64_t smallest = std::numeric_limits<int64_t>::max();
+  for (int64_t memoryIsWorthTimeAbove : {request.options.memoryLimit, int64_t(1), int64_t(0)}) {
+    Expected<CompileResult> result = compileOnce(request, memoryIsWorthTimeAbove);
+    if (!result || !exceedsLimit(*result, request)) return result;
+    smallest = std::min(smallest, result->module.workspaceBytes);
+  }
+  return memoryLimitError(request, smallest);
 }
 
 } // namespace ein

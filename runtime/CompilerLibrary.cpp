@@ -51,19 +51,6 @@ Expected<CompileFunction *> loadCompiler() {
   return error;
 }
 
-const std::string &compilerBuild() {
-  static const std::string build = [] {
-    struct stat file;
-    const std::vector<std::string> files = linkedCompiler() ? std::vector<std::string>{"/proc/self/exe"} : candidates();
-    for (const std::string &path : files)
-      if (::stat(path.c_str(), &file) == 0)
-        return std::to_string(file.st_size) + "-" + std::to_string(file.st_mtim.tv_sec) + "." +
-               std::to_string(file.st_mtim.tv_nsec);
-    return std::string("none");
-  }();
-  return build;
-}
-
 Expected<CompileResult> compile(const CompileRequest &request) {
   const ForkGate gate;
   auto function = loadCompiler();

@@ -17,8 +17,4 @@ using CompileFunction = int(const char *request, uint64_t requestSize, char **re
 /// libein-compiler.so beside libein, in ../lib beside that, and where the dynamic linker looks. Thread-safe.
 Expected<CompileFunction *> loadCompiler();
 
-/// Which build of libein-compiler `loadCompiler` would load, without loading it: the file's size and when it was
-/// last written. "none" where only the dynamic linker knows where it is. Thread-safe; looked up once.
-const std::string &compilerBuild();
-
 } // namespace ein

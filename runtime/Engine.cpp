@@ -1,6 +1,8 @@
 // The engine: keys, the memory cache, one compilation per key however many threads ask.
 #include "ein/Engine.h"
 #include "ein/Compile.h"
+#include "runtime/DiskCache.h"
+#include "runtime/DiskKey.h"
 #include "runtime/Environment.h"
 #include "runtime/Fork.h"
 #include "runtime/KernelKey.h"
@@ -33,6 +35,7 @@ const TensorType &typeOf(const TensorView &view) { return view.type; }
 struct Engine::Impl final : ForkLock {
   explicit Impl(const EngineOptions &options)
       : cache(options.maxKernels, options.maxCodeBytes), defaultThreads(resolveThreads(0)) {
+    if (options.disk == DiskUse::Environment) diskCache = DiskCache::fromEnvironment();
     join();
   }
   ~Impl() { leave(); }
@@ -60,30 +63,60 @@ struct Engine::Impl final : ForkLock {
     hits[hazard.threadNumber() % hits.size()].value.fetch_add(1, std::memory_order_relaxed);
   }
 
+  /// Finds on disk, or compiles and keeps on disk; with the plans that `einc tune` stored, if there are. The lock is
+  /// not held.
+  Expected<KernelPointer> compileAndLoad(CompileRequest request);
+
+  std::optional<DiskCache> diskCache;
   std::mutex mutex;
   MemoryCache cache;
   std::map<std::string, std::shared_ptr<Flight>> flights;
-  uint64_t misses = 0, compiles = 0;
+  uint64_t misses = 0;
+  std::atomic<uint64_t> compiles = 0, diskHits = 0, diskWrites = 0;
   std::array<Counter, 16> hits;
   const int defaultThreads;
 };
 
 namespace {
 
-/// Compiles and loads, without any cache of kernels; with the plans that `einc tune` stored, if there are.
-Expected<KernelPointer> compileAndLoad(CompileRequest request) {
+Expected<void> verifyOperands(const CompileRequest &request) {
   for (size_t i = 0; i < request.operands.size(); ++i)
     if (auto fine = request.operands[i].verify(); !fine) {
       fine.error().message = "operand " + std::to_string(i) + ": " + fine.error().message;
       return fine.error();
     }
-  if (request.options.plans.empty()) request.options.plans = loadTunedPlans(request);
-  auto result = compile(request);
-  if (!result) return result.error();
-  return LoadedKernel::load(std::move(result->module));
+  return {};
+}
+
+/// The kernel of a key on disk. A module that cannot be loaded is as good as none.
+KernelPointer loadFromDisk(const DiskCache &disk, std::string_view key, const CompileRequest &request) {
+  auto module = disk.get(key);
+  if (!module) return nullptr;
+  // Whoever compiled it may have spelled the text and the strides of extents 1 in another way.
+  module->key = request.keyText();
+  module->operands = request.operands;
+  auto kernel = LoadedKernel::load(std::move(*module));
+  return kernel ? *kernel : nullptr;
 }
 
 } // namespace
+
+Expected<KernelPointer> Engine::Impl::compileAndLoad(CompileRequest request) {
+  if (auto fine = verifyOperands(request); !fine) return fine.error();
+  if (request.options.plans.empty()) request.options.plans = loadTunedPlans(request);
+  const std::string key = diskCache ? diskKey(request) : std::string();
+  if (diskCache)
+    if (KernelPointer kernel = loadFromDisk(*diskCache, key, request)) {
+      ++diskHits;
+      return kernel;
+    }
+  ++compiles;
+  auto result = ein::compile(request);
+  if (!result) return result.error();
+  auto kernel = LoadedKernel::load(std::move(result->module));
+  if (kernel && diskCache && diskCache->put(key, (*kernel)->module())) ++diskWrites;
+  return kernel;
+}
 
 template <class Operand, class Use>
 std::invoke_result_t<Use, const KernelPointer &>
@@ -129,11 +162,10 @@ Expected<KernelPointer> Engine::Impl::findOrCompile(const Hazard &hazard, uint64
     flight->landed.wait(lock, [&] { return flight->outcome.has_value(); });
     return *flight->outcome;
   }
-  ++compiles;
   lock.unlock();
   Expected<KernelPointer> outcome = [&] {
     const ForkGate gate;
-    return compileAndLoad(std::move(request));
+    return compileAndLoad(request);
   }();
   lock.lock();
   MemoryCache::Entries unread;
@@ -171,7 +203,7 @@ Expected<Kernel> Engine::load(CompiledModule module) {
 
 EngineStats Engine::stats() const {
   const std::lock_guard lock(impl->mutex);
-  EngineStats stats{0, impl->misses, impl->compiles, impl->cache.evictions()};
+  EngineStats stats{0, impl->misses, impl->compiles, impl->cache.evictions(), impl->diskHits, impl->diskWrites};
   for (const Impl::Counter &counter : impl->hits) stats.hits += counter.value.load(std::memory_order_relaxed);
   return stats;
 }

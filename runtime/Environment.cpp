@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <sched.h>
 #include <thread>
 
@@ -14,9 +15,11 @@ namespace {
 constexpr EnvironmentEntry kTable[] = {
     {"EIN_NUM_THREADS", "threads of a kernel, 1 to 1024; default: the cores this process may run on"},
     {"EIN_COMPILER", "path of libein-compiler.so; default: beside libein.so"},
-    {"EIN_CACHE", "0: nothing is read from or written to the cache folder"},
-    {"XDG_CACHE_HOME", "where the cache folder ein/v1 is; default: ~/.cache"},
-    {"HOME", "where .cache is"},
+    {"EIN_CACHE", "0: no cache on disk"},
+    {"EIN_CACHE_DIR", "folder of the cache, an absolute path; default: $XDG_CACHE_HOME/ein/v1"},
+    {"EIN_CACHE_SIZE", "bytes that the cache may take: 500000, 64K, 100M, 2G; default: 1G"},
+    {"XDG_CACHE_HOME", "folder of all caches; default: $HOME/.cache"},
+    {"HOME", "home folder; without it, XDG_CACHE_HOME and EIN_CACHE_DIR no cache on disk"},
 };
 
 int usableCores() {
@@ -43,6 +46,22 @@ int resolveThreads(int requested) {
     if (status == std::errc() && stop == end && value >= 1 && value <= kMaxThreads) return value;
   }
   return std::clamp(usableCores(), 1, kMaxThreads);
+}
+
+std::optional<uint64_t> parseByteSize(std::string_view word) {
+  uint64_t value = 0;
+  const char *end = word.data() + word.size();
+  const auto [stop, status] = std::from_chars(word.data(), end, value);
+  if (status != std::errc()) return std::nullopt;
+  const std::string_view unit(stop, end);
+  const int shift = unit.empty() ? 0 : unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : -1;
+  if (shift < 0 || value > std::numeric_limits<uint64_t>::max() >> shift) return std::nullopt;
+  return value << shift;
+}
+
+uint64_t resolveCacheSize() {
+  const char *word = environment(EnvironmentVariable::CacheSize);
+  return parseByteSize(word ? word : "").value_or(uint64_t(1) << 30);
 }
 
 } // namespace ein

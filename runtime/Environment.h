@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string_view>
 
 namespace ein {
 
 /// A variable by its place in the table.
-enum class EnvironmentVariable : uint8_t { NumThreads, Compiler, Cache, CacheHome, Home };
+enum class EnvironmentVariable : uint8_t { NumThreads, Compiler, Cache, CacheDir, CacheSize, XdgCacheHome, Home };
 
 /// A row of the table, as help texts print it.
 struct EnvironmentEntry {
@@ -27,5 +29,10 @@ inline constexpr int kMaxThreads = 1024;
 /// Team size for a requested one: itself, or for 0 EIN_NUM_THREADS where it holds a number from 1 to
 /// `kMaxThreads`, else the number of cores this process may run on. Reads the environment on every call.
 int resolveThreads(int requested);
+
+/// Bytes the disk cache may take: EIN_CACHE_SIZE where it is a number with or without a unit, else 1 GiB.
+uint64_t resolveCacheSize();
+/// Reads a number of bytes: `500000`, `64K`, `100M` and `2G` in powers of 1024; nothing for any other word.
+std::optional<uint64_t> parseByteSize(std::string_view word);
 
 } // namespace ein

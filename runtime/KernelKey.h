@@ -45,6 +45,10 @@ public:
     for (const std::vector<int64_t> &strides : options.resultStrides) add(strides);
     add(options.plans.size());
     for (const std::string &plan : options.plans) add(plan);
+    add(static_cast<uint64_t>(options.labels));
+    add(uint64_t{options.scatter});
+    add(options.order.size());
+    for (const std::vector<int64_t> &step : options.order) add(step);
   }
   void add(uint64_t value) { number(room(sizeof value), value); }
 

@@ -1,20 +1,17 @@
 // Files of tuned plans: an envelope with the key and the texts.
 #include "runtime/TunedPlans.h"
-#include "runtime/CompilerLibrary.h"
-#include "runtime/Environment.h"
+#include "runtime/CacheFolder.h"
+#include "runtime/DiskKey.h"
 #include "runtime/Types/Wire.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <cerrno>
-#include <cpuid.h>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace ein {
 namespace {
@@ -22,65 +19,38 @@ namespace {
 /// More than any file of ours holds.
 constexpr size_t kMostBytes = 1 << 20;
 
-/// Family, model and stepping, and the name the CPU gives itself: "a20f10 AMD Ryzen 9 5950X 16-Core Processor".
-const std::string &cpuName() {
-  static const std::string name = [] {
-    unsigned r[4] = {};
-    char words[3 * sizeof r + 1] = {};
-    __get_cpuid(1, &r[0], &r[1], &r[2], &r[3]);
-    char signature[16];
-    std::snprintf(signature, sizeof signature, "%x ", r[0]);
-    for (unsigned leaf = 0; leaf < 3; ++leaf)
-      if (__get_cpuid(0x80000002 + leaf, &r[0], &r[1], &r[2], &r[3])) std::memcpy(words + leaf * sizeof r, r, sizeof r);
-    return std::string(signature) + words;
-  }();
+/// The kernel's, whatever plans it is asked for with.
+std::string keyOf(CompileRequest request) {
+  request.options.plans.clear();
+  return diskKey(request);
+}
+
+std::string nameOf(const std::string &key) {
+  const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
+  char name[48];
+  std::snprintf(name, sizeof name, "%016llx%016llx.plan", static_cast<unsigned long long>(hash.high64),
+                static_cast<unsigned long long>(hash.low64));
   return name;
 }
 
-/// "HOME/.cache" or what replaces it; empty where neither is an absolute path.
-std::string cacheHome() {
-  const char *home = environment(EnvironmentVariable::CacheHome);
-  if (home && *home == '/') return home;
-  home = environment(EnvironmentVariable::Home);
-  return home && *home == '/' ? std::string(home) + "/.cache" : std::string();
+std::optional<CacheFolder> tunedFolder() {
+  const auto cache = CacheFolder::fromEnvironment();
+  return cache ? std::optional(cache->below("tuned")) : std::nullopt;
 }
 
-std::string tunedFolder() {
-  const char *use = environment(EnvironmentVariable::Cache);
-  if (use && std::strcmp(use, "0") == 0) return {};
-  const std::string home = cacheHome();
-  return home.empty() ? home : home + "/ein/v1/tuned";
-}
-
-std::string keyOf(CompileRequest request) {
-  request.options.plans.clear();
-  return request.keyText() + "; cpu " + cpuName() + "; compiler " + compilerBuild();
-}
-
-Expected<std::string> pathOf(const std::string &key) {
-  const std::string folder = tunedFolder();
-  if (folder.empty())
-    return makeError(ErrorCode::IO, "there is no cache folder for tuned plans",
-                     "set XDG_CACHE_HOME or HOME to an absolute path, and not EIN_CACHE=0");
-  const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
-  char name[48];
-  std::snprintf(name, sizeof name, "/%016llx%016llx.plan", static_cast<unsigned long long>(hash.high64),
-                static_cast<unsigned long long>(hash.low64));
-  return folder + name;
+Error noFolder() {
+  return makeError(ErrorCode::IO, "there is no cache folder for tuned plans",
+                   "set XDG_CACHE_HOME or HOME to an absolute path, and not EIN_CACHE=0");
 }
 
 /// What a file of ours holds; empty where it cannot be read or is too long to be one.
-std::string readFile(const std::string &path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return {};
+std::string readFile(const FileDescriptor &folder, const std::string &name) {
+  const FileDescriptor file(::openat(folder.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   struct stat status;
-  std::string bytes;
-  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= off_t(kMostBytes)) {
-    bytes.resize(static_cast<size_t>(status.st_size));
-    if (::read(fd, bytes.data(), bytes.size()) != status.st_size) bytes.clear();
-  }
-  ::close(fd);
-  return bytes;
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > off_t(kMostBytes))
+    return {};
+  std::string bytes(static_cast<size_t>(status.st_size), 0);
+  return ::read(file.get(), bytes.data(), bytes.size()) == status.st_size ? bytes : std::string();
 }
 
 Error systemError(const std::string &what, const std::string &path) {
@@ -89,13 +59,17 @@ Error systemError(const std::string &what, const std::string &path) {
 
 } // namespace
 
-Expected<std::string> tunedPlansPath(const CompileRequest &request) { return pathOf(keyOf(request)); }
+Expected<std::string> tunedPlansPath(const CompileRequest &request) {
+  const auto folder = tunedFolder();
+  return folder ? Expected<std::string>(folder->path() + "/" + nameOf(keyOf(request))) : noFolder();
+}
 
 std::vector<std::string> loadTunedPlans(const CompileRequest &request) {
-  const std::string key = keyOf(request);
-  const auto path = pathOf(key);
-  if (!path) return {};
-  const std::string bytes = readFile(*path);
+  const auto place = tunedFolder();
+  if (!place) return {};
+  const auto folder = place->open(CacheFolder::Missing::Leave);
+  if (!folder || !*folder) return {};
+  const std::string key = keyOf(request), bytes = readFile(*folder, nameOf(key));
   const auto fields = wire::open(wire::Kind::TunedPlans, bytes);
   if (!fields) return {};
   wire::Reader r(*fields);
@@ -106,26 +80,25 @@ std::vector<std::string> loadTunedPlans(const CompileRequest &request) {
 }
 
 Expected<std::string> storeTunedPlans(const CompileRequest &request, const std::vector<std::string> &plans) {
-  const std::string key = keyOf(request);
-  const auto place = pathOf(key);
-  if (!place) return place;
-  const std::string &path = *place;
+  const std::string key = keyOf(request), name = nameOf(key), temporary = name + "." + std::to_string(::getpid());
+  const auto place = tunedFolder();
+  if (!place) return noFolder();
   wire::Writer w;
   w.string(key);
   w.list(plans, [&](const std::string &plan) { w.string(plan); });
   const std::string bytes = w.seal(wire::Kind::TunedPlans);
   if (bytes.size() > kMostBytes) return makeError(ErrorCode::Limit, "the plans do not fit a file of tuned plans");
 
-  // Every folder on the way; one that cannot be made shows when the file is created.
-  for (size_t slash = path.find('/', 1); slash != path.npos; slash = path.find('/', slash + 1))
-    ::mkdir(path.substr(0, slash).c_str(), 0700);
-  std::string temporary = path + ".XXXXXX";
-  const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
-  if (fd < 0) return systemError("cannot create", temporary);
-  const bool written = ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
-  if (::close(fd) == 0 && written && ::rename(temporary.c_str(), path.c_str()) == 0) return path;
+  const auto folder = place->open(CacheFolder::Missing::Make);
+  if (!folder) return folder.error();
+  const std::string path = place->path() + "/" + name;
+  constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  FileDescriptor file(::openat(folder->get(), temporary.c_str(), flags, 0600));
+  if (!file) return systemError("cannot create", place->path() + "/" + temporary);
+  const bool written = writeAll(file, bytes) && ::close(file.release()) == 0;
+  if (written && ::renameat(folder->get(), temporary.c_str(), folder->get(), name.c_str()) == 0) return path;
   Error error = systemError("cannot write", path);
-  ::unlink(temporary.c_str());
+  ::unlinkat(folder->get(), temporary.c_str(), 0);
   return error;
 }
 

@@ -1,5 +1,6 @@
 // einsum("...", X, Y) inside a Program: labels are the Program's indices, extent 1 does not stretch.
 #include "compiler/IndexNotation/Binder.h"
+#include "compiler/IndexNotation/Words.h"
 
 #include <algorithm>
 
@@ -127,7 +128,12 @@ Expected<void> Binder::bindEinsumOperand(EinsumLabels &labels, size_t o) {
 /// A label that nothing declares becomes an index: of the Program if the output has it, else local.
 Expected<IndexId> Binder::labelIndex(EinsumLabels &labels, const Subscript &s, int64_t extent) {
   if (auto known = labels.indices.find(s.name); known != labels.indices.end()) return known->second;
-  Word word{text.substr(s.span.begin, s.span.end - s.span.begin), s.span};
+  std::string_view written = text.substr(s.span.begin, s.span.end - s.span.begin);
+  size_t name = written.find(s.name); // behind '{'
+  Word word{written.substr(name, s.name.size()), s.span};
+  if (words::isReserved(s.name))
+    return at(s.span, ErrorCode::Syntax, quote(s.name) + " is a word of the language and cannot name an index",
+              "choose another name");
   bool isNew = !symbols.count(s.name);
   if (isNew && program.indices.size() >= kMaxIndices)
     return at(s.span, ErrorCode::Limit, "a Program has at most " + std::to_string(kMaxIndices) + " indices");
@@ -183,7 +189,7 @@ Expected<std::vector<IndexId>> Binder::einsumOutput(const EinsumLabels &labels) 
                 "not in any input term");
     if (contains(output, known->second))
       return at(s.span, ErrorCode::DuplicateName, "index " + quote(s.name) + " is twice in the output",
-                "an output lists each index once");
+                "for a diagonal compare index values: Y[i,j] = if i == j then X[i] else 0");
     output.push_back(known->second);
   }
   return output;

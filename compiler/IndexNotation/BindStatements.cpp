@@ -182,7 +182,7 @@ Expected<std::vector<IndexId>> Binder::resultAxes(const Syntax::Let &let, const 
     if (!index) return index.error();
     if (contains(axes, *index))
       return at(word.span, ErrorCode::DuplicateName, "index " + quote(word.text) + " is twice in the result",
-                "a result lists each index once");
+                "for a diagonal compare index values: Y[i,j] = if i == j then X[i] else 0");
     if (!contains(value.free, *index)) {
       Error e = at(word.span, ErrorCode::Typing,
                    "the result lists " + quote(word.text) + " but the expression does not depend on it",

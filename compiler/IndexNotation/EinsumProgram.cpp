@@ -1,329 +1,134 @@
-// From an einsum string and the operands' types to a Program: numpy's rules of ellipsis and broadcasting.
-#include "compiler/IndexNotation/Program.h"
-#include "compiler/Subscripts/Subscripts.h"
+// From a bound einsum to a Program.
+#include "compiler/IndexNotation/BoundEinsum.h"
+#include "compiler/IndexNotation/Words.h"
 
 #include <algorithm>
-#include <map>
-#include <numeric>
+#include <set>
 
 namespace ein {
 namespace {
 
-/// One dimension of an operand.
-struct Use {
-  size_t operand = 0;
-  size_t dim = 0;
-};
-
-/// Two uses of one index whose extents do not agree.
-struct Conflict {
-  IndexId index = 0;
-  Use first, second;
-};
-
-using OperandIndices = std::vector<std::vector<IndexId>>; // by operand and dimension
-
-class EinsumBinder {
+class ProgramBuilder {
 public:
-  EinsumBinder(Subscripts parsed, std::span<const TensorType> operands)
-      : subscripts(std::move(parsed)), operands(operands) {}
-
-  Expected<Program> run() {
-    if (auto ok = checkOperands(); !ok) return std::move(ok.error());
-    nameIndices();
-    if (program.indices.size() > kMaxIndices)
-      return makeError(ErrorCode::Limit, "the expression has " + std::to_string(program.indices.size()) +
-                                             " indices; the limit is " + std::to_string(kMaxIndices));
-    if (auto conflict = unify(dims)) return conflictError(*conflict);
-    if (auto ok = subscripts.output ? explicitOutput() : implicitOutput(); !ok) return std::move(ok.error());
-    return build();
+  explicit ProgramBuilder(const BoundEinsum &einsum) : einsum(einsum) {
+    program.text = einsum.text;
+    program.indices = einsum.indices;
+    for (const Index &i : einsum.indices) names.insert(i.name);
   }
 
-private:
-  // --- Operands -----------------------------------------------------------------------------------
-
-  Expected<void> checkOperands() {
-    size_t terms = subscripts.inputs.size();
-    if (operands.size() != terms) {
-      Error e = error(ErrorCode::OperandCount, "the expression names " + count(terms, "operand") + " but " +
-                                                   std::to_string(operands.size()) +
-                                                   (operands.size() == 1 ? " was given" : " were given"));
-      if (terms > operands.size())
-        e.labels.push_back({subscripts.inputs[operands.size()].span, "no operand for this term"});
-      else
-        e.help = "separate the subscripts of operands with ','";
-      return e;
-    }
-    for (size_t o = 0; o < terms; ++o) {
-      if (auto ok = operands[o].verify(); !ok) {
-        ok.error().notes.push_back("this is operand " + std::to_string(o));
-        return ok;
-      }
-      if (operands[o].dtype != operands[0].dtype) return dtypeError(o);
-      const Term &term = subscripts.inputs[o];
-      auto rank = static_cast<size_t>(operands[o].rank());
-      bool fits = term.ellipsis() ? term.subscripts.size() - 1 <= rank : term.subscripts.size() == rank;
-      if (!fits) return rankError(o);
-    }
-    return {};
-  }
-
-  Error dtypeError(size_t o) const {
-    Error e =
-        error(ErrorCode::DTypeMismatch, "operand " + std::to_string(o) + " is " + std::string(name(operands[o].dtype)) +
-                                            " but operand 0 is " + std::string(name(operands[0].dtype)));
-    e.labels.push_back({subscripts.inputs[o].span, std::string(name(operands[o].dtype))});
-    e.labels.push_back({subscripts.inputs[0].span, std::string(name(operands[0].dtype))});
-    e.help = "convert one of them; all operands of an einsum have one dtype";
-    return e;
-  }
-
-  Error rankError(size_t o) const {
-    const Term &term = subscripts.inputs[o];
-    size_t labels = term.subscripts.size() - (term.ellipsis() ? 1 : 0);
-    auto rank = static_cast<size_t>(operands[o].rank());
-    std::string shape = shapeString(operands[o].shape);
-    Error e = error(ErrorCode::Rank, "operand " + std::to_string(o) + " has rank " + std::to_string(rank) +
-                                         " but its term has " + count(labels, "subscript"));
-    e.labels.push_back({term.span, (term.ellipsis() ? "at least " : "") + std::to_string(labels) +
-                                       (labels == 1 ? " dimension" : " dimensions") + ", but operand " +
-                                       std::to_string(o) + " has shape " + shape});
-    if (rank > labels) e.help = "'...' in a term stands for any number of dimensions";
-    return e;
-  }
-
-  // --- Indices ------------------------------------------------------------------------------------
-
-  size_t ellipsisRank(size_t o) const {
-    const Term &term = subscripts.inputs[o];
-    return term.ellipsis() ? static_cast<size_t>(operands[o].rank()) - (term.subscripts.size() - 1) : 0;
-  }
-
-  /// Gives each dimension of each operand its index. The dimensions of ellipses align from the right.
-  void nameIndices() {
-    for (size_t o = 0; o < operands.size(); ++o) dotsRank = std::max(dotsRank, ellipsisRank(o));
-    for (size_t k = 0; k < dotsRank; ++k) indexOf("dots" + std::to_string(k)); // ids 0 .. dotsRank-1
-    for (size_t o = 0; o < operands.size(); ++o) {
-      dims.emplace_back();
-      for (const Subscript &s : subscripts.inputs[o].subscripts) {
-        if (!s.isEllipsis()) {
-          dims[o].push_back(indexOf(s.name));
-          continue;
-        }
-        for (size_t k = dotsRank - ellipsisRank(o); k < dotsRank; ++k) dims[o].push_back(static_cast<IndexId>(k));
-      }
-    }
-  }
-
-  IndexId indexOf(const std::string &label) {
-    auto [it, isNew] = ids.try_emplace(label, static_cast<IndexId>(program.indices.size()));
-    if (isNew) program.indices.push_back({label, std::nullopt});
-    return it->second;
-  }
-
-  /// Finds the extent of each index: 1 gives way to any other across operands, never within one.
-  std::optional<Conflict> unify(const OperandIndices &dims) {
-    std::vector<std::optional<Use>> decided(program.indices.size());
-    auto extentAt = [&](const Use &u) { return operands[u.operand].shape[u.dim]; };
-    for (size_t o = 0; o < dims.size(); ++o) {
-      std::map<IndexId, Use> own;
-      for (size_t d = 0; d < dims[o].size(); ++d) {
-        IndexId i = dims[o][d];
-        Use use{o, d};
-        auto [first, isFirst] = own.try_emplace(i, use);
-        if (!isFirst && extentAt(first->second) != extentAt(use)) return Conflict{i, first->second, use};
-        if (decided[i] && extentAt(*decided[i]) != extentAt(use) && extentAt(*decided[i]) != 1 && extentAt(use) != 1)
-          return Conflict{i, *decided[i], use};
-        if (!decided[i] || extentAt(*decided[i]) == 1) decided[i] = use;
-      }
-    }
-    for (IndexId i = 0; i < decided.size(); ++i) program.indices[i].extent = extentAt(*decided[i]);
-    return std::nullopt;
-  }
-
-  Error conflictError(const Conflict &c) {
-    int64_t first = operands[c.first.operand].shape[c.first.dim],
-            second = operands[c.second.operand].shape[c.second.dim];
-    bool sameOperand = c.first.operand == c.second.operand;
-    std::string what = c.index < dotsRank ? "dimension " + std::to_string(c.index) + " of the ellipsis"
-                                          : "index '" + program.indices[c.index].name + "'";
-    std::string message = what + (sameOperand ? " has extents " : " has extent ") + std::to_string(first);
-    message += sameOperand ? " and " + std::to_string(second) + " in operand " + std::to_string(c.first.operand)
-                           : " in operand " + std::to_string(c.first.operand) + " but " + std::to_string(second) +
-                                 " in operand " + std::to_string(c.second.operand);
-    Error e = error(ErrorCode::Extent, std::move(message));
-    e.labels = {useLabel(c.first), useLabel(c.second)};
-    e.notes.push_back(sameOperand ? "a repeated index takes the diagonal, so its extents must be equal"
-                                  : "only extent 1 broadcasts");
-    e.help = permutationHelp();
-    return e;
-  }
-
-  Label useLabel(const Use &u) const {
-    const std::vector<int64_t> &shape = operands[u.operand].shape;
-    return {subscriptAt(u).span, "extent " + std::to_string(shape[u.dim]) + ": dimension " + std::to_string(u.dim) +
-                                     " of operand " + std::to_string(u.operand) + ", shape " + shapeString(shape)};
-  }
-
-  const Subscript &subscriptAt(const Use &u) const {
-    const Term &term = subscripts.inputs[u.operand];
-    auto dots = term.ellipsis();
-    if (!dots || u.dim < *dots) return term.subscripts[u.dim];
-    size_t width = ellipsisRank(u.operand);
-    return term.subscripts[u.dim < *dots + width ? *dots : u.dim - width + 1];
-  }
-
-  /// Of two operands, whether another order of one's dimensions would fit.
-  std::string permutationHelp() {
-    if (operands.size() != 2) return {};
-    for (size_t o : {1, 0}) {
-      size_t rank = dims[o].size();
-      if (subscripts.inputs[o].ellipsis() || rank < 2 || rank > 4) continue;
-      std::vector<size_t> order(rank);
-      std::iota(order.begin(), order.end(), 0);
-      while (std::next_permutation(order.begin(), order.end())) {
-        OperandIndices permuted = dims;
-        Subscripts shown = subscripts;
-        for (size_t d = 0; d < rank; ++d) {
-          permuted[o][d] = dims[o][order[d]];
-          shown.inputs[o].subscripts[d] = subscripts.inputs[o].subscripts[order[d]];
-        }
-        if (!unify(permuted))
-          return "with the dimensions of operand " + std::to_string(o) + (rank == 2 ? " swapped" : " permuted") +
-                 " it fits: " + shown.str();
-      }
-    }
-    return {};
-  }
-
-  // --- Output -------------------------------------------------------------------------------------
-
-  void outputEllipsis() {
-    for (size_t k = 0; k < dotsRank; ++k) output.push_back(static_cast<IndexId>(k));
-  }
-
-  Expected<void> explicitOutput() {
-    std::map<std::string_view, const Subscript *> seen;
-    for (const Subscript &s : subscripts.output->subscripts) {
-      if (s.isEllipsis()) {
-        outputEllipsis();
-        continue;
-      }
-      auto known = ids.find(s.name);
-      if (known == ids.end()) return unknownOutput(s);
-      auto [first, isFirst] = seen.try_emplace(s.name, &s);
-      if (!isFirst) {
-        Error e = error(ErrorCode::DuplicateName, "index '" + s.name + "' is twice in the output");
-        e.labels = {{s.span, "again here"}, {first->second->span, "first here"}};
-        e.help = "an output lists each index once";
-        return e;
-      }
-      output.push_back(known->second);
-    }
-    return {};
-  }
-
-  Error unknownOutput(const Subscript &s) const {
-    Error e = error(ErrorCode::UnknownName, "output index '" + s.name + "' is in no operand");
-    e.labels.push_back({s.span, "not in any input term"});
-    std::string known;
-    for (size_t i = dotsRank; i < program.indices.size(); ++i)
-      known += (known.empty() ? "" : ", ") + program.indices[i].name;
-    e.help = known.empty() ? "the operands have no index" : "the operands have: " + known;
-    return e;
-  }
-
-  /// The ellipsis first, then what occurs exactly once, by code point (the order of UTF-8 bytes).
-  Expected<void> implicitOutput() {
-    outputEllipsis();
-    std::vector<size_t> occurrences(program.indices.size(), 0);
-    for (const auto &operand : dims)
-      for (IndexId i : operand) ++occurrences[i];
-    for (const auto &[label, i] : ids)
-      if (i >= dotsRank && occurrences[i] == 1) output.push_back(i);
-    return {};
-  }
-
-  // --- Program ------------------------------------------------------------------------------------
-
-  Expected<Program> build() {
-    program.text = subscripts.text;
-    for (size_t o = 0; o < operands.size(); ++o) addOperand(o);
+  Program run() {
+    for (size_t o = 0; o < einsum.operands.size(); ++o) addOperand(o);
     ExprId value = product();
-    std::vector<bool> kept(program.indices.size(), false), used(program.indices.size(), false);
-    for (IndexId i : output) kept[i] = true;
-    std::vector<IndexId> summed;
-    for (const auto &operand : dims)
-      for (IndexId i : operand)
-        if (!kept[i] && !used[i]) summed.push_back(i), used[i] = true;
+    std::vector<IndexId> summed = summedIndices();
     if (!summed.empty()) value = program.reduce(Monoid::Sum, std::move(summed), value);
-
+    std::vector<IndexId> axes;
+    value = scatter(value, axes);
     auto result = static_cast<TensorId>(program.tensors.size());
-    program.tensors.push_back({"result", operands[0].dtype, output});
+    program.tensors.push_back({einsum.resultName, einsum.operands[0].dtype, std::move(axes)});
     program.assignments.push_back({result, value});
     program.outputs = {result};
-    if (auto ok = program.typeOf(result).verify(); !ok) {
-      ok.error().notes.push_back("this is the result of the expression");
-      return std::move(ok.error());
-    }
     return std::move(program);
   }
 
+private:
   /// A dimension of extent 1 under an index of another extent gets an index of its own.
   void addOperand(size_t o) {
-    Tensor t{"op" + std::to_string(o), operands[o].dtype, dims[o]};
-    for (size_t d = 0; d < t.axes.size(); ++d)
-      if (stretches(o, d)) t.axes[d] = indexOfExtentOne();
+    const BoundEinsum::Operand &operand = einsum.operands[o];
+    Tensor t{operand.name, operand.dtype, operand.dims};
+    for (size_t d = 0; d < t.axes.size(); ++d) {
+      if (!einsum.stretches(o, d)) continue;
+      if (!one) one = newIndex("one", 1);
+      t.axes[d] = *one;
+    }
     program.inputs.push_back(static_cast<TensorId>(program.tensors.size()));
     program.tensors.push_back(std::move(t));
   }
 
-  bool stretches(size_t o, size_t d) const { return operands[o].shape[d] != *program.indices[dims[o][d]].extent; }
-
-  IndexId indexOfExtentOne() {
-    IndexId one = indexOf("one");
-    program.indices[one].extent = 1;
-    return one;
+  IndexId newIndex(const std::string &base, int64_t extent) {
+    std::string name = base;
+    for (size_t n = 0; !names.insert(name).second; ++n) name = base + std::to_string(n);
+    program.indices.push_back({std::move(name), extent});
+    return static_cast<IndexId>(program.indices.size() - 1);
   }
 
   ExprId product() {
     ExprId value = 0;
-    for (size_t o = 0; o < operands.size(); ++o) {
-      std::vector<AccessSubscript> at(dims[o].begin(), dims[o].end());
+    for (size_t o = 0; o < einsum.operands.size(); ++o) {
+      const BoundEinsum::Operand &operand = einsum.operands[o];
+      std::vector<AccessSubscript> at(operand.dims.begin(), operand.dims.end());
       for (size_t d = 0; d < at.size(); ++d)
-        if (stretches(o, d)) at[d] = std::nullopt;
+        if (einsum.stretches(o, d)) at[d] = std::nullopt;
       ExprId factor = program.access(static_cast<TensorId>(o), std::move(at));
-      program.exprs[factor].span = subscripts.inputs[o].span;
+      program.exprs[factor].span = operand.span;
       value = o == 0 ? factor : program.map(Fn::Mul, {value, factor});
+      for (size_t d = 0; d < operand.dims.size(); ++d)
+        if (!einsum.stretches(o, d)) inProduct.insert(operand.dims[d]);
     }
     return value;
   }
 
-  Error error(ErrorCode code, std::string message) const {
-    Error e = makeError(code, std::move(message));
-    e.text = subscripts.text;
-    return e;
+  /// What the output does not keep, in the order of the operands.
+  std::vector<IndexId> summedIndices() const {
+    std::set<IndexId> seen(einsum.output.begin(), einsum.output.end());
+    std::vector<IndexId> summed;
+    for (const BoundEinsum::Operand &operand : einsum.operands)
+      for (IndexId i : operand.dims)
+        if (seen.insert(i).second) summed.push_back(i);
+    return summed;
   }
 
-  static std::string count(size_t n, const std::string &noun) {
-    return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
+  /// The value at each point of the output. Where an index repeats, its other places get indices of their own and
+  /// all but the diagonal is 0. An index that no operand has is brought in by a condition that always holds.
+  ExprId scatter(ExprId value, std::vector<IndexId> &axes) {
+    std::optional<ExprId> condition;
+    auto require = [&](Fn fn, IndexId i, ExprId right) {
+      ExprId test = program.map(fn, {program.indexValue(i), right});
+      condition = condition ? program.map(Fn::And, {*condition, test}) : test;
+    };
+    for (IndexId i : einsum.output) {
+      bool repeats = std::find(axes.begin(), axes.end(), i) != axes.end();
+      if (!repeats && !inProduct.count(i)) require(Fn::GreaterEqual, i, program.literal(0));
+      if (!repeats) {
+        axes.push_back(i);
+        continue;
+      }
+      IndexId copy = newIndex(einsum.indices[i].name, *einsum.indices[i].extent);
+      require(Fn::Equal, copy, program.indexValue(i));
+      axes.push_back(copy);
+    }
+    return condition ? program.map(Fn::Select, {*condition, value, program.literal(0)}) : value;
   }
 
-  Subscripts subscripts;
-  std::span<const TensorType> operands;
+  const BoundEinsum &einsum;
   Program program;
-  std::map<std::string, IndexId> ids;
-  size_t dotsRank = 0; ///< dimensions of the longest ellipsis; their indices come first
-  OperandIndices dims;
-  std::vector<IndexId> output;
+  std::set<std::string> names;
+  std::set<IndexId> inProduct;
+  std::optional<IndexId> one;
 };
 
 } // namespace
 
-Expected<Program> programFromEinsum(std::string_view text, std::span<const TensorType> operands) {
-  auto parsed = parseSubscripts(text);
+void nameForProgram(BoundEinsum &einsum) {
+  std::set<std::string> taken = {einsum.resultName};
+  for (const BoundEinsum::Operand &operand : einsum.operands) taken.insert(operand.name);
+  for (Index &index : einsum.indices) {
+    std::string name = index.name;
+    for (size_t n = 0; words::isReserved(name) || !taken.insert(name).second; ++n)
+      name = index.name + std::to_string(n);
+    index.name = std::move(name);
+  }
+}
+
+Program buildProgram(const BoundEinsum &einsum) { return ProgramBuilder(einsum).run(); }
+
+Expected<Program> programFromEinsum(std::string_view text, std::span<const TensorType> operands,
+                                    const CompileOptions &options) {
+  auto parsed = parseSubscripts(text, options.labels);
   if (!parsed) return parsed.error();
-  return EinsumBinder(std::move(*parsed), operands).run();
+  auto bound = bindEinsumString(*parsed, operands, options);
+  if (!bound) return bound.error();
+  nameForProgram(*bound);
+  return buildProgram(*bound);
 }
 
 } // namespace ein

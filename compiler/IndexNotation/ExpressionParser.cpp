@@ -154,10 +154,11 @@ Parser::Parsed Parser::call() {
   Word function = take();
   const Fn *fn = words::function(function.text);
   std::string quoted = quote(function.text);
+  const words::DerivedFunction *derivedFn = words::derivedFunction(function.text);
   if (!fn && words::contains(words::kPlannedFunctions, function.text))
     return fail(function.span, ErrorCode::Unsupported, "function " + quoted + " is not built yet",
                 words::kBuiltFunctions);
-  if (!fn) {
+  if (!fn && !derivedFn) {
     bool reduces = words::isReserved(function.text);
     return fail(
         function.span, ErrorCode::UnknownName, (reduces ? quoted + " is not a function" : "unknown function " + quoted),
@@ -171,13 +172,35 @@ Parser::Parsed Parser::call() {
     args.push_back(*arg);
   } while (eat(","));
   if (!expect(")", "the arguments")) return std::nullopt;
-  if (args.size() != static_cast<size_t>(arity(*fn)))
+  int expected = fn ? arity(*fn) : derivedFn->arity;
+  if (args.size() != static_cast<size_t>(expected))
     return fail(since(function.span), ErrorCode::Syntax,
-                quoted + " takes " + std::to_string(arity(*fn)) + " arguments, got " + std::to_string(args.size()),
+                quoted + " takes " + std::to_string(expected) +
+                    (expected == 1 ? " argument, got " : " arguments, got ") + std::to_string(args.size()),
                 words::contains(words::kReductions, function.text)
                     ? "as a reduction it is written " + std::string(function.text) + "[k](...)"
                     : "");
-  return apply(*fn, std::move(args), since(function.span));
+  Span span = since(function.span);
+  return fn ? apply(*fn, std::move(args), span) : derived(function.text, std::move(args), span);
+}
+
+/// Functions that are combinations of others. Each argument is used once: nesting costs no more than it looks.
+Parser::Parsed Parser::derived(std::string_view function, std::vector<NodeId> args, Span span) {
+  auto constant = [&](double value) {
+    SyntaxNode node;
+    node.literal = value;
+    node.span = span;
+    return add(std::move(node));
+  };
+  auto then = [&](Fn fn, Parsed a, Parsed b) -> Parsed {
+    if (!a || !b) return std::nullopt;
+    return apply(fn, {*a, *b}, span);
+  };
+  auto of = [&](Fn fn, Parsed a) -> Parsed { return a ? apply(fn, {*a}, span) : a; };
+  if (function == "relu") return then(Fn::Max, args[0], constant(0));
+  if (function == "rsqrt") return then(Fn::Div, constant(1), of(Fn::Sqrt, args[0]));
+  if (function == "clamp") return then(Fn::Min, then(Fn::Max, args[0], args[1]), args[2]);
+  return then(Fn::Div, constant(1), then(Fn::Add, constant(1), of(Fn::Exp, of(Fn::Neg, args[0])))); // sigmoid
 }
 
 // reduce = rop "[" name { "," name } [ "|" expr ] "]" "(" expr ")" .

@@ -79,6 +79,9 @@ private:
     case Fn::Log: return std::log(x);
     case Fn::Sqrt: return std::sqrt(x);
     case Fn::Tanh: return std::tanh(x);
+    case Fn::Abs: return std::fabs(x);
+    case Fn::Floor: return std::floor(x);
+    case Fn::Sign: return x > 0 ? 1 : x < 0 ? -1 : x;
     case Fn::Max: return larger(x, y);
     case Fn::Min: return smaller(x, y);
     case Fn::Less: return x < y;

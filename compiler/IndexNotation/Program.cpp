@@ -53,6 +53,9 @@ FnInfo infoOf(Fn fn) {
   case Fn::Log: return {"log", 1};
   case Fn::Sqrt: return {"sqrt", 1};
   case Fn::Tanh: return {"tanh", 1};
+  case Fn::Abs: return {"abs", 1};
+  case Fn::Floor: return {"floor", 1};
+  case Fn::Sign: return {"sign", 1};
   case Fn::Max: return {"max", 2};
   case Fn::Min: return {"min", 2};
   case Fn::Less: return {"<", 2};
@@ -158,8 +161,13 @@ TensorType Program::typeOf(TensorId t) const {
 
 bool isProgramText(std::string_view text) { return text.find_first_of("=:") != std::string_view::npos; }
 
-Expected<Program> parseAndBind(std::string_view text, std::span<const TensorType> operands) {
-  return isProgramText(text) ? programFromText(text, operands) : programFromEinsum(text, operands);
+Expected<Program> parseAndBind(std::string_view text, std::span<const TensorType> operands,
+                               const CompileOptions &options) {
+  if (!isProgramText(text)) return programFromEinsum(text, operands, options);
+  if (!options.order.empty())
+    return makeError(ErrorCode::Unsupported, "an explicit contraction order is for einsum strings, not for Programs",
+                     "name the intermediates in the Program");
+  return programFromText(text, operands);
 }
 
 } // namespace ein

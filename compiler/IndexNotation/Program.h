@@ -1,6 +1,7 @@
 // Index notation: what an einsum string or a Program text means, as plain data.
 #pragma once
 
+#include "ein/CompileOptions.h"
 #include "ein/DType.h"
 #include "ein/Error.h"
 #include "ein/TensorType.h"
@@ -30,9 +31,10 @@ struct Tensor {
   std::vector<IndexId> axes;
 };
 
-/// Pointwise functions. The comparisons and And, Or, Not give bool; Select takes (bool, x, y).
+/// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN. The comparisons and And, Or, Not give bool;
+/// Select takes (bool, x, y).
 enum class Fn : uint8_t {
-  Add, Sub, Mul, Div, Neg, Exp, Log, Sqrt, Tanh, Max, Min,
+  Add, Sub, Mul, Div, Neg, Exp, Log, Sqrt, Tanh, Abs, Floor, Sign, Max, Min,
   Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, And, Or, Not, Select,
 };
 
@@ -119,10 +121,13 @@ bool isProgramText(std::string_view text);
 
 /// Parses an einsum string or a Program text and binds it to the operands' types: extents are unified,
 /// ellipses expanded, every rule of docs/notation.md checked. The result satisfies `verify`.
-Expected<Program> parseAndBind(std::string_view text, std::span<const TensorType> operands);
+/// `options` say how an einsum string is read.
+Expected<Program> parseAndBind(std::string_view text, std::span<const TensorType> operands,
+                               const CompileOptions &options = {});
 
 /// Builds the Program of an einsum string; operands are named op0, op1, ..., the result `result`.
-Expected<Program> programFromEinsum(std::string_view text, std::span<const TensorType> operands);
+Expected<Program> programFromEinsum(std::string_view text, std::span<const TensorType> operands,
+                                    const CompileOptions &options = {});
 /// Parses a Program text and binds it.
 Expected<Program> programFromText(std::string_view text, std::span<const TensorType> operands);
 

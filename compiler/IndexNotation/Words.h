@@ -12,14 +12,20 @@ namespace ein::words {
 inline constexpr std::string_view kKeywords[] = {"index", "in",   "out", "require", "store", "program", "if",
                                                  "then",  "else", "and", "or",      "not",   "inf",     "einsum"};
 /// Functions of the language as it is built, in the order in which messages list them.
-inline constexpr Fn kFunctions[] = {Fn::Exp, Fn::Log, Fn::Sqrt, Fn::Tanh, Fn::Max, Fn::Min, Fn::Select};
-inline constexpr std::string_view kPlannedFunctions[] = {"exp2",    "rsqrt", "abs",   "sign", "floor",
-                                                         "sigmoid", "erf",   "gelu",  "silu", "relu",
-                                                         "sin",     "cos",   "clamp", "cast", "rand"};
+inline constexpr Fn kFunctions[] = {Fn::Exp,   Fn::Log,  Fn::Sqrt, Fn::Tanh, Fn::Abs,
+                                    Fn::Floor, Fn::Sign, Fn::Max,  Fn::Min,  Fn::Select};
+/// Functions that are written out in terms of those.
+struct DerivedFunction {
+  std::string_view name;
+  int arity;
+};
+inline constexpr DerivedFunction kDerivedFunctions[] = {{"relu", 1}, {"sigmoid", 1}, {"rsqrt", 1}, {"clamp", 3}};
+inline constexpr std::string_view kPlannedFunctions[] = {"exp2", "erf", "gelu", "silu", "sin", "cos", "cast", "rand"};
 inline constexpr std::string_view kReductions[] = {"sum", "max", "min", "softmax"};
 inline constexpr std::string_view kPlannedReductions[] = {"prod", "any",    "all",    "mean", "var",
                                                           "lse",  "argmax", "argmin", "top",  "argtop"};
-inline constexpr const char *kBuiltFunctions = "exp, log, sqrt, tanh, max, min and where are built";
+inline constexpr const char *kBuiltFunctions =
+    "exp, log, sqrt, tanh, abs, floor, sign, max, min, where, relu, sigmoid, rsqrt and clamp are built";
 inline constexpr const char *kBuiltReductions = "sum, max, min and softmax are built";
 
 template <class List> bool contains(const List &list, std::string_view word) {
@@ -31,10 +37,16 @@ inline const Fn *function(std::string_view word) {
   return at == std::end(kFunctions) ? nullptr : at;
 }
 
+inline const DerivedFunction *derivedFunction(std::string_view word) {
+  auto at = std::find_if(std::begin(kDerivedFunctions), std::end(kDerivedFunctions),
+                         [&](const DerivedFunction &f) { return word == f.name; });
+  return at == std::end(kDerivedFunctions) ? nullptr : at;
+}
+
 /// Whether `word` cannot name a tensor or an index.
 inline bool isReserved(std::string_view word) {
   return contains(kKeywords, word) || contains(kReductions, word) || contains(kPlannedReductions, word) ||
-         function(word);
+         function(word) || derivedFunction(word);
 }
 
 } // namespace ein::words

@@ -66,6 +66,8 @@ Value BodyEmitter::emitOp(Operation *o) {
   if (isa<math::LogOp>(o)) return emitLog(b, done.lookup(o->getOperand(0)));
   if (isa<math::TanhOp>(o)) return emitTanh(b, done.lookup(o->getOperand(0)));
   if (isa<math::SqrtOp>(o)) return emitSqrt(b, done.lookup(o->getOperand(0)));
+  if (isa<math::AbsFOp>(o)) return LLVM::FAbsOp::create(b, done.lookup(o->getOperand(0)));
+  if (isa<math::FloorOp>(o)) return LLVM::FFloorOp::create(b, done.lookup(o->getOperand(0)));
   auto type = VectorType::get({lanes}, o->getResult(0).getType());
   if (auto k = dyn_cast<arith::ConstantOp>(o))
     return arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<Attribute>(k.getValue())));

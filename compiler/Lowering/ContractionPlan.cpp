@@ -93,6 +93,15 @@ int64_t ContractionPlan::colUnit() const {
   return ceilDiv(cols.dims[cols.dims.size() - 2].extent, colPieces) * colPanelsPerRun();
 }
 
+bool ContractionPlan::storesLines() const {
+  if (depthBlocks() != 1 || split == Split::Depth || lanes * elementBytes != 64) return false;
+  if (cols.stride(2) != 1 || cols.run() % lanes != 0) return false;
+  for (const IndexGroup *g : {&batch, &rows, &cols})
+    for (const LoopDim &d : g->dims)
+      if (&d != &cols.dims.back() && d.strides[2] % lanes != 0) return false;
+  return true;
+}
+
 bool ContractionPlan::fits() const {
   if (lanes < 1 || mr < 1 || nv < 1 || kUnroll < 1 || rowPanels < 1 || colPanels < 1 || colPieces < 1 || threads < 1)
     return false;
@@ -111,6 +120,7 @@ bool ContractionPlan::fits() const {
   };
   if (packCols == Packing::None && (cols.stride(1) != 1 || cols.run() % lanes != 0)) return false;
   if (colPieces > 1 && (packCols != Packing::Cross || colPanels != colUnit())) return false;
+  if (streaming && !storesLines()) return false;
   return packs(packRows, rows, 0) && packs(packCols, cols, 1);
 }
 
@@ -151,8 +161,11 @@ std::string ContractionPlan::str() const {
       s << (i ? "x" : " (") << depthPieces[i] << (i + 1 < depthPieces.size() ? "" : ")");
   s << " rows=" << rowPanels * mr << " cols=" << colPanels * nr() << ", " << (colsOuter ? "cols" : "rows")
     << " shared; packing rows=" << name(packRows) << " cols=" << name(packCols) << "; split " << name(split) << " over "
-    << threads << "; store " << (cols.stride(2) == 1 ? "vectors" : "elements") << "; " << reason << "; predicted "
-    << int64_t(std::ceil(predictedCycles / 1e3)) << " thousand cycles of a core";
+    << threads << "; store "
+    << (streaming             ? "lines past the caches"
+        : cols.stride(2) == 1 ? "vectors"
+                              : "elements")
+    << "; " << reason << "; predicted " << int64_t(std::ceil(predictedCycles / 1e3)) << " thousand cycles of a core";
   return s.str();
 }
 
@@ -177,6 +190,14 @@ bool classify(const NestShape &shape, ContractionPlan &plan) {
       (inV ? plan.cols : plan.rows).dims.push_back(g);
   }
   if (!rowRun || !colRun) return false;
+  if (plan.colRun != 0) {
+    if (plan.colRun < 1 || colRun->extent % plan.colRun != 0) return false;
+    LoopDim around = *colRun;
+    around.extent /= plan.colRun;
+    for (int64_t &stride : around.strides) stride *= plan.colRun;
+    colRun->extent = plan.colRun;
+    if (around.extent > 1) plan.cols.dims.push_back(around);
+  }
   // Loops may come in any order: in the one of the larger of the tensors that they walk. The loop along which V is
   // adjacent comes next to the runs, so that squares can be transposed.
   auto sort = [](std::vector<LoopDim> &dims, auto key) {

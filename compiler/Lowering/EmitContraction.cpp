@@ -55,6 +55,7 @@ void ContractionEmitter::bind(ValueRange pointers) {
   rowsS = runs(p.rows, 0, layout.rowsS), rowsC = runs(p.rows, 2, layout.rowsC);
   colsV = runs(p.cols, 1, layout.colsV), colsC = runs(p.cols, 2, layout.colsC);
   firstBlock = b.c(0), lastBlock = b.c(p.depthBlocks());
+  if (p.streaming) aligned = b.aligned(b.advance(pointers[2], b.c(out.offset * p.elementBytes)));
 }
 
 Value ContractionEmitter::runAt(const Runs &r, Value run) {

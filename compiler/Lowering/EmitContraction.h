@@ -100,7 +100,7 @@ private:
   void panels(Range range, const IndexGroup &side, int64_t width, TileBody body);
   llvm::SmallVector<Value> multiply(Tile tile, const Sliver &rows, const Sliver &cols, Value depth);
   void writeTile(const Point &at, Tile tile, Value to, llvm::ArrayRef<Value> sums, Value spill);
-  void writeVectors(Tile tile, Value to, llvm::ArrayRef<Value> sums, bool add);
+  void writeVectors(Tile tile, Value to, llvm::ArrayRef<Value> sums, bool add, bool past = false);
   void writeElements(Tile tile, Value to, llvm::ArrayRef<Value> sums, Value spill, bool add);
   int64_t vectorsOf(int64_t cols) const { return (cols + p.lanes - 1) / p.lanes; }
 
@@ -112,6 +112,7 @@ private:
   ContractionScratch layout;
   Value memS, memV, memC, scratch;
   Value firstBlock, lastBlock; ///< of the depth, for this thread
+  Value aligned;               ///< streaming: whether the output begins with a line
   Runs rowsS, rowsC, colsV, colsC;
 };
 

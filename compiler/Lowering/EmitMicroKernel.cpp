@@ -85,13 +85,17 @@ void ContractionEmitter::writeTile(const Point &at, Tile tile, Value to, ArrayRe
       writeElements(tile, to, sums, spill, add);
   };
   if (!overwrite && p.split != Split::Depth) return write(true);
+  if (p.streaming && colsC.perElement == 1 && tile.cols % p.lanes == 0) {
+    auto stream = [&](bool past) { writeVectors(tile, to, sums, false, past); };
+    return b.ifThen(aligned, [&] { stream(true); }, [&] { stream(false); });
+  }
   if (p.depthBlocks() == 1) return write(false);
   // The first block of the depth writes, the others add.
   b.ifThen(b.equal(at.kb, firstBlock), [&] { write(false); }, [&] { write(true); });
 }
 
 /// Rows of the tile are adjacent in the output. The last vector of an edge is stored in halving pieces.
-void ContractionEmitter::writeVectors(Tile tile, Value to, ArrayRef<Value> sums, bool add) {
+void ContractionEmitter::writeVectors(Tile tile, Value to, ArrayRef<Value> sums, bool add, bool past) {
   const int64_t vectors = vectorsOf(tile.cols);
   for (int64_t r = 0; r < tile.rows; ++r)
     for (int64_t c = 0; c < vectors; ++c) {
@@ -101,7 +105,7 @@ void ContractionEmitter::writeVectors(Tile tile, Value to, ArrayRef<Value> sums,
         const int64_t lanes = llvm::bit_floor<uint64_t>(valid - done);
         Value part = b.slice(sums[r * vectors + c], done, lanes), offset = b.add(from, done);
         if (add) part = arith::AddFOp::create(b, b.loadVector(lanes, memC, offset), part);
-        b.storeVector(part, memC, offset);
+        b.storeVector(part, memC, offset, past);
         done += lanes;
       }
     }

@@ -229,9 +229,7 @@ void NestEmitter::emit(Value scratch) {
     for (auto [o, operand] : llvm::enumerate(operands)) start.push_back(b.c(p.isStaged(o) ? 0 : operand.offset));
     if (!partStrides.empty()) start[out] = b.mul(index[0], p.shape.points(false));
     if (p.streaming) {
-      Value first = b.advance(args[out], b.c(operands[out].offset * p.shape.elementBytes));
-      Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), first);
-      aligned = b.equal(b.rem(arith::IndexCastOp::create(b, b.getIndexType(), address), 64), b.c(0));
+      aligned = b.aligned(b.advance(args[out], b.c(operands[out].offset * p.shape.elementBytes)));
     }
     body(start);
   });

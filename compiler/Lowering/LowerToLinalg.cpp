@@ -338,6 +338,13 @@ Value LinalgLowering::emitMap(const Expr &e, ArrayRef<ExprId> accesses, ValueRan
   case Fn::Log: return math::LogOp::create(b, a[0]);
   case Fn::Sqrt: return math::SqrtOp::create(b, a[0]);
   case Fn::Tanh: return math::TanhOp::create(b, a[0]);
+  case Fn::Abs: return math::AbsFOp::create(b, a[0]);
+  case Fn::Floor: return math::FloorOp::create(b, a[0]);
+  case Fn::Sign: {
+    Value above = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, a[0], number(0));
+    Value below = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, a[0], number(0));
+    return arith::SelectOp::create(b, above, number(1), arith::SelectOp::create(b, below, number(-1), a[0]));
+  }
   case Fn::Max: return arith::MaximumFOp::create(b, a[0], a[1]);
   case Fn::Min: return arith::MinimumFOp::create(b, a[0], a[1]);
   case Fn::And: return arith::AndIOp::create(b, a[0], a[1]);

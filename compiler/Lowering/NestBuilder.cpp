@@ -83,6 +83,11 @@ Value NestBuilder::advance(Value pointer, Value bytes) {
   return LLVM::GEPOp::create(*this, ptr, getI8Type(), pointer, ValueRange{offset}, LLVM::GEPNoWrapFlags::none);
 }
 
+Value NestBuilder::aligned(Value pointer) {
+  Value address = LLVM::PtrToIntOp::create(*this, getI64Type(), pointer);
+  return equal(rem(arith::IndexCastOp::create(*this, getIndexType(), address), 64), c(0));
+}
+
 void NestBuilder::prefetch(Value memory, Value offset) {
   memref::PrefetchOp::create(*this, memory, ValueRange{offset}, /*isWrite=*/false, /*localityHint=*/2,
                              /*isDataCache=*/true);

@@ -49,6 +49,8 @@ public:
   mlir::Value flat(mlir::Value pointer, mlir::Type type, int64_t extent);
   /// `pointer` moved by a number of bytes.
   mlir::Value advance(mlir::Value pointer, mlir::Value bytes);
+  /// Whether a cache line begins there.
+  mlir::Value aligned(mlir::Value pointer);
   /// Asks for the line of an element to be brought to L2; the element need not exist.
   void prefetch(mlir::Value memory, mlir::Value offset);
   mlir::Value load(mlir::Value memory, mlir::Value offset);

@@ -8,8 +8,8 @@ namespace ein {
 
 /// What a plan decides, for comparison.
 static auto decisions(const ContractionPlan &p) {
-  return std::tie(p.swapped, p.rowLoop, p.colLoop, p.lanes, p.mr, p.nv, p.depthPieces, p.kUnroll, p.rowPanels,
-                  p.colPanels, p.colPieces, p.packRows, p.packCols, p.colsOuter, p.split, p.threads);
+  return std::tie(p.swapped, p.rowLoop, p.colLoop, p.colRun, p.lanes, p.mr, p.nv, p.depthPieces, p.kUnroll, p.rowPanels,
+                  p.colPanels, p.colPieces, p.packRows, p.packCols, p.colsOuter, p.streaming, p.split, p.threads);
 }
 
 static std::string splitMisfit(const ContractionPlan &p, const CpuModel &cpu) {
@@ -54,6 +54,7 @@ static std::vector<ContractionPlan> variations(const ContractionPlan &plan) {
   vary([&](auto &p) { p.kUnroll = 1; });
   vary([&](auto &p) { p.kUnroll = 4; });
   vary([&](auto &p) { p.colsOuter = !p.colsOuter; });
+  vary([&](auto &p) { p.streaming = !p.streaming; });
   vary([&](auto &p) { p.mr += 1, p.rowPanels = std::min(p.rowPanels, p.allRowPanels()); });
   vary([&](auto &p) { p.mr = std::max<int64_t>(1, p.mr - 1); });
   for (Packing packing : {Packing::None, Packing::Rows, Packing::Transpose}) {

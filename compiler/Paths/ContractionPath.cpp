@@ -13,7 +13,7 @@ ContractionPath findPath(const ContractionProblem &problem, PathStrategy strateg
   bool trivial = problem.operands.size() <= 2;
   if (strategy == PathStrategy::Optimal || trivial || (strategy == PathStrategy::Auto && few))
     return optimalPath(problem, budgetMs);
-  return greedyPath(problem);
+  return greedyPath(problem, budgetMs);
 }
 
 } // namespace ein

@@ -4,6 +4,7 @@
 #include "ein/CompileOptions.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ struct PathStep {
 /// A contraction tree in execution order, and the report users of opt_einsum know.
 struct ContractionPath {
   std::vector<PathStep> steps;
-  std::string strategy; ///< "optimal", "greedy" or "trivial"
+  std::string strategy; ///< "optimal", "greedy", "trivial" or "given"
   bool provedOptimal = false;
   double naiveFlops = 0; ///< of one nest over all indices
   double optimisedFlops = 0;
@@ -47,13 +48,19 @@ struct ContractionPath {
 };
 
 /// Finds an order. Never fails: `Auto` and `Optimal` fall back to greedy when `budgetMs` is spent
-/// (`provedOptimal` tells). Deterministic but for that deadline.
+/// (`provedOptimal` tells), greedy to the smallest pair. Deterministic but for that deadline.
 ContractionPath findPath(const ContractionProblem &problem, PathStrategy strategy, double budgetMs);
 
 /// Exact over all binary trees, outer products included: dynamic programming over subsets, pruned by
 /// the greedy cost. Up to 12 operands in under 10 ms, practical to about 16; more than 20 go to greedy.
 ContractionPath optimalPath(const ContractionProblem &problem, double budgetMs);
 /// Cheapest pair first by size(result) - size(left) - size(right), with a heap: O(n k log n).
-ContractionPath greedyPath(const ContractionProblem &problem);
+/// When `budgetMs` is spent, what is left is contracted smallest first.
+ContractionPath greedyPath(const ContractionProblem &problem, double budgetMs);
+
+/// Whether `order` (CompileOptions::order) leaves one of `operands` operands; nothing if so, else what is wrong.
+std::optional<std::string> checkOrder(const std::vector<std::vector<int64_t>> &order, size_t operands);
+/// The path that a valid order means.
+ContractionPath givenPath(const ContractionProblem &problem, const std::vector<std::vector<int64_t>> &order);
 
 } // namespace ein

@@ -42,27 +42,35 @@ std::vector<Lifetime> lifetimesOf(const Program &p, const std::vector<TensorId> 
   return lifetimes;
 }
 
+/// Refuses a nest of more points than 63 bits count.
+Expected<void> checkPoints(const Program &p, const Assignment &a) {
+  std::vector<IndexId> loops = p.tensors[a.result].axes;
+  if (const Expr &e = p.exprs[a.value]; e.kind == Expr::Kind::Reduce)
+    loops.insert(loops.end(), e.indices.begin(), e.indices.end());
+  if (std::any_of(loops.begin(), loops.end(), [&](IndexId i) { return *p.indices[i].extent == 0; })) return {};
+  int64_t points = 1;
+  for (IndexId i : loops)
+    if (__builtin_mul_overflow(points, *p.indices[i].extent, &points))
+      return makeError(ErrorCode::Limit,
+                       "the loops that compute " + describe(p, a.result) + " have more points than 63 bits count");
+  return {};
+}
+
 /// Places the intermediates.
-Expected<void> placeIntermediates(FlatProgram &flat, int64_t memoryLimit) {
+Expected<void> placeIntermediates(FlatProgram &flat) {
   const Program &p = flat.program;
   std::vector<TensorId> blocks;
   std::vector<int64_t> blockOf(p.tensors.size(), -1);
   for (const Assignment &a : p.assignments) {
     if (!bytesOf(p, a.result))
       return makeError(ErrorCode::Limit, "tensor " + describe(p, a.result) + " does not fit 63 bits of bytes");
+    if (auto ok = checkPoints(p, a); !ok) return ok;
     if (std::find(p.outputs.begin(), p.outputs.end(), a.result) != p.outputs.end()) continue;
     blockOf[a.result] = static_cast<int64_t>(blocks.size());
     blocks.push_back(a.result);
   }
   std::optional<WorkspacePlan> plan = packWorkspace(lifetimesOf(p, blocks, blockOf));
   if (!plan) return makeError(ErrorCode::Limit, "the workspace of the intermediates does not fit 63 bits of bytes");
-  if (memoryLimit > 0 && plan->bytes > memoryLimit) {
-    Error e = makeError(ErrorCode::Limit, "the kernel needs " + std::to_string(plan->bytes) +
-                                              " bytes of workspace, the limit is " + std::to_string(memoryLimit));
-    for (TensorId t : blocks)
-      e.notes.push_back("intermediate " + describe(p, t) + " has " + std::to_string(*bytesOf(p, t)) + " bytes");
-    return e;
-  }
   flat.workspaceBytes = plan->bytes;
   flat.workspaceOffsets.assign(p.tensors.size(), -1);
   for (size_t block = 0; block < blocks.size(); ++block) flat.workspaceOffsets[blocks[block]] = plan->offsets[block];
@@ -79,10 +87,22 @@ std::string totalBytes(const Program &p, const std::vector<TensorId> &tensors) {
 
 } // namespace
 
-Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options) {
+Expected<FlatProgram> flattenAtAnySize(const Program &p, const CompileOptions &options) {
   FlatProgram flat = Flattener(p, options).run();
-  if (Expected<void> placed = placeIntermediates(flat, options.memoryLimit); !placed) return placed.error();
+  if (Expected<void> placed = placeIntermediates(flat); !placed) return placed.error();
   return flat;
+}
+
+Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options) {
+  Expected<FlatProgram> flat = flattenAtAnySize(p, options);
+  if (!flat || options.memoryLimit <= 0 || flat->workspaceBytes <= options.memoryLimit) return flat;
+  Error e = makeError(ErrorCode::Limit, "the kernel needs " + std::to_string(flat->workspaceBytes) +
+                                            " bytes of workspace, the limit is " + std::to_string(options.memoryLimit));
+  for (const Assignment &a : flat->program.assignments)
+    if (flat->workspaceOffsets[a.result] >= 0)
+      e.notes.push_back("intermediate " + describe(flat->program, a.result) + " has " +
+                        std::to_string(*bytesOf(flat->program, a.result)) + " bytes");
+  return e;
 }
 
 std::string FlatProgram::str() const {

@@ -36,5 +36,7 @@ struct FlatProgram {
 /// liveness-packed places in one workspace. Refuses sizes that do not fit 63 bits and workspaces above
 /// `options.memoryLimit`.
 Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options);
+/// The same for a workspace of any size: `options.memoryLimit` only says from where on memory is worth time.
+Expected<FlatProgram> flattenAtAnySize(const Program &p, const CompileOptions &options);
 
 } // namespace ein

@@ -67,7 +67,8 @@ Flattener::Product Flattener::splitProduct(ExprId body, const std::vector<IndexI
 void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, ExprId body) {
   Product product = splitProduct(body, summed);
   std::vector<IndexId> all;
-  bool allInOne = false; // a factor that is no access has all the indices: to store it would save nothing
+  // Where a factor that is no access has all the indices, to store it would save nothing.
+  bool allInOne = options.path == PathStrategy::Fused;
   for (ExprId factor : product.factors) addMissing(all, indicesOf(factor));
   for (ExprId factor : product.factors)
     allInOne |= out.exprs[factor].kind != Expr::Kind::Access && indicesOf(factor).size() == all.size();
@@ -122,10 +123,13 @@ void Flattener::sumOneSided(std::vector<IndexId> &summed, std::vector<ExprId> &o
 void Flattener::contract(TensorId target, std::vector<IndexId> summed, std::vector<ExprId> operands) {
   if (operands.size() > 1) sumOneSided(summed, operands);
   ContractionProblem problem = problemOf(target, operands);
-  ContractionPath path = findPath(problem, options.path, std::max(0.0, options.pathBudgetMs - searchedMs));
+  double budgetMs = std::max(0.0, options.pathBudgetMs - searchedMs);
+  ContractionPath path =
+      options.order.empty() ? findPath(problem, options.path, budgetMs) : givenPath(problem, options.order);
   searchedMs += path.searchMs;
   FusionChoice fusion;
-  if (options.path == PathStrategy::Auto) fusion = chooseFusion(problem, path, double(options.memoryLimit));
+  if (options.path == PathStrategy::Auto && options.order.empty())
+    fusion = chooseFusion(problem, path, double(options.memoryLimit));
   if (fusion.fused) {
     // What an inner loop does not move is multiplied outside of it.
     std::stable_sort(operands.begin(), operands.end(),

@@ -2,7 +2,6 @@
 #include "compiler/Paths/PathBuilder.h"
 
 #include <algorithm>
-#include <chrono>
 #include <queue>
 #include <set>
 #include <tuple>
@@ -15,6 +14,9 @@ namespace {
 /// with this many of the others.
 constexpr int kNeighboursPerIndex = 16;
 
+/// Indices looked at between two looks at the clock; less than a millisecond.
+constexpr size_t kWorkBetweenClocks = 1 << 16;
+
 struct Candidate {
   double score;
   Merge pair;
@@ -25,7 +27,7 @@ using Heap = std::priority_queue<Candidate, std::vector<Candidate>, std::greater
 class Greedy {
 public:
   explicit Greedy(const ContractionProblem &problem);
-  std::vector<Merge> run();
+  std::vector<Merge> run(Clock::time_point deadline);
 
 private:
   void addNode(std::vector<uint32_t> indices);
@@ -43,6 +45,7 @@ private:
   std::vector<int32_t> pairedWith;        ///< per node: the last node it was made a candidate with
   Heap heap;
   std::vector<Merge> merges;
+  size_t work = 0; ///< indices looked at
 };
 
 Greedy::Greedy(const ContractionProblem &problem)
@@ -90,6 +93,7 @@ void Greedy::addCandidates(int32_t node) {
       if (pairedWith[*other] == node) continue;
       pairedWith[*other] = node;
       Merge pair = std::minmax(node, *other);
+      work += nodes[pair.first].size() + nodes[pair.second].size();
       // The result of a pair cannot change while both live, so a score never goes stale.
       double score = sizeOf(problem, resultOf(pair)) - sizes[pair.first] - sizes[pair.second];
       heap.push({score, pair});
@@ -108,9 +112,17 @@ void Greedy::contract(Merge pair) {
   addNode(std::move(result));
 }
 
-std::vector<Merge> Greedy::run() {
-  for (size_t node = 0; node < problem.operands.size(); ++node) addCandidates(static_cast<int32_t>(node));
-  while (!heap.empty()) {
+std::vector<Merge> Greedy::run(Clock::time_point deadline) {
+  // The clock is looked at after enough work to matter: small problems are searched to the end.
+  bool late = false;
+  auto timeIsUp = [&, next = kWorkBetweenClocks]() mutable {
+    if (late || work < next) return late;
+    next = work + kWorkBetweenClocks;
+    return late = Clock::now() > deadline;
+  };
+  for (size_t node = 0; node < problem.operands.size() && !timeIsUp(); ++node)
+    addCandidates(static_cast<int32_t>(node));
+  while (!heap.empty() && !timeIsUp()) {
     Merge pair = heap.top().pair;
     heap.pop();
     if (!live[pair.first] || !live[pair.second]) continue;
@@ -123,25 +135,34 @@ std::vector<Merge> Greedy::run() {
   std::priority_queue<Sized, std::vector<Sized>, std::greater<>> rest;
   for (size_t node = 0; node < nodes.size(); ++node)
     if (live[node]) rest.push({sizes[node], static_cast<int32_t>(node)});
-  while (rest.size() > 1) {
-    int32_t a = rest.top().second;
+  auto next = [&] {
+    int32_t node = rest.top().second;
     rest.pop();
-    int32_t b = rest.top().second;
-    rest.pop();
+    return node;
+  };
+  while (rest.size() > 1 && !timeIsUp()) {
+    int32_t a = next(), b = next();
+    work += nodes[a].size() + nodes[b].size();
     contract(std::minmax(a, b));
     rest.push({sizes.back(), static_cast<int32_t>(nodes.size()) - 1});
   }
+  if (rest.empty()) return {};
+  // When the time is up, one after the other without another look.
+  for (int32_t all = next(); !rest.empty(); all = static_cast<int32_t>(problem.operands.size() + merges.size()) - 1)
+    merges.push_back(std::minmax(all, next()));
   return std::move(merges);
 }
 
 } // namespace
 
-std::vector<Merge> greedyMerges(const ContractionProblem &problem) { return Greedy(problem).run(); }
+std::vector<Merge> greedyMerges(const ContractionProblem &problem, Clock::time_point deadline) {
+  return Greedy(problem).run(deadline);
+}
 
-ContractionPath greedyPath(const ContractionProblem &problem) {
-  auto start = std::chrono::steady_clock::now();
-  ContractionPath path = buildPath(problem, greedyMerges(problem), "greedy");
-  path.searchMs = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+ContractionPath greedyPath(const ContractionProblem &problem, double budgetMs) {
+  auto start = Clock::now();
+  ContractionPath path = buildPath(problem, greedyMerges(problem, deadlineAfter(start, budgetMs)), "greedy");
+  path.searchMs = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   return path;
 }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <chrono>
 #include <limits>
 #include <map>
 #include <optional>
@@ -13,7 +12,6 @@ namespace ein {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Subset = uint32_t; ///< bit i: operand i
 
 /// Beyond this many operands the tables alone are too large.
@@ -201,14 +199,13 @@ std::optional<std::vector<Merge>> searchAnyWidth(const ContractionProblem &probl
 
 ContractionPath optimalPath(const ContractionProblem &problem, double budgetMs) {
   auto start = Clock::now();
-  auto deadline = start + std::chrono::duration_cast<Clock::duration>(
-                              std::chrono::duration<double, std::milli>(std::clamp(budgetMs, 0.0, 1e9)));
+  auto deadline = deadlineAfter(start, budgetMs);
   // With an empty index every order costs nothing; counted as 1 it still leaves a sensible one.
   ContractionProblem counted = problem;
   for (int64_t &extent : counted.extents) extent = std::max<int64_t>(1, extent);
 
   std::string strategy = "greedy";
-  std::vector<Merge> merges = greedyMerges(counted);
+  std::vector<Merge> merges = greedyMerges(counted, deadline);
   double bound = buildPath(counted, merges, strategy).optimisedFlops;
   bool trivial = problem.operands.size() <= 2, proved = trivial;
   if (trivial) {

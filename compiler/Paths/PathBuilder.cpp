@@ -86,6 +86,11 @@ void PathBuilder::countNaive(ContractionPath &path) const {
 
 } // namespace
 
+Clock::time_point deadlineAfter(Clock::time_point start, double budgetMs) {
+  std::chrono::duration<double, std::milli> budget(std::clamp(budgetMs, 0.0, 1e9));
+  return start + std::chrono::duration_cast<Clock::duration>(budget);
+}
+
 ContractionPath buildPath(const ContractionProblem &problem, std::span<const Merge> merges, std::string strategy) {
   ContractionPath path;
   path.strategy = std::move(strategy);

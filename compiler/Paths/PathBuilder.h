@@ -3,6 +3,7 @@
 
 #include "compiler/Paths/ContractionPath.h"
 
+#include <chrono>
 #include <span>
 #include <utility>
 
@@ -28,7 +29,11 @@ double sizeOf(const ContractionProblem &problem, std::span<const uint32_t> indic
 /// that it comes out of a batched GEMM as it is; the last result has the output's order. No merges: one operand.
 ContractionPath buildPath(const ContractionProblem &problem, std::span<const Merge> merges, std::string strategy);
 
+using Clock = std::chrono::steady_clock;
+/// `budgetMs` from `start`.
+Clock::time_point deadlineAfter(Clock::time_point start, double budgetMs);
+
 /// The merges of `greedyPath`.
-std::vector<Merge> greedyMerges(const ContractionProblem &problem);
+std::vector<Merge> greedyMerges(const ContractionProblem &problem, Clock::time_point deadline);
 
 } // namespace ein

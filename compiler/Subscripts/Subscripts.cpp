@@ -22,24 +22,26 @@ public:
     for (skipSpace(); at < text.size(); skipSpace())
       if (auto ok = token(); !ok) return std::move(ok.error());
     endTerm();
-    if (result.inputs.size() > kMaxOperands)
-      return makeError(ErrorCode::Limit, "the expression names " + std::to_string(result.inputs.size()) +
-                                             " operands; the limit is " + std::to_string(kMaxOperands));
     return std::move(result);
   }
 
 private:
-  // term = { label | "..." } .
+  // term = { label | "..." } .   label = letter | "{" name "}" .
   Expected<void> token() {
     if (eat(",")) return comma();
     if (eat("->")) return arrow();
     if (eat("...")) return ellipsis();
     if (text[at] == '.') return failAt(1, "an ellipsis is three dots", "write '...' without white space");
     if (text[at] == '-' || text[at] == '>') return failAt(1, "an arrow is '->'", "write '->' without white space");
+    if (text[at] == '{') return bracedName();
+    if (text[at] == '}') return failAt(1, "a '}' without its '{'", "a name is written {name}");
     return label();
   }
 
   Expected<void> comma() {
+    if (result.inputs.size() == kMaxOperands && !result.output)
+      return failAt(spanOf(at - 1, at), "an einsum has at most " + std::to_string(kMaxOperands) + " operands", "",
+                    ErrorCode::Limit);
     if (result.output)
       return failAt(spanOf(at - 1, at), "the output has one term, so it cannot contain ','", "remove the comma");
     endTerm();
@@ -72,24 +74,52 @@ private:
     return {};
   }
 
+  Expected<void> bracedName() {
+    size_t open = at++;
+    skipSpace();
+    size_t begin = at;
+    CodePoint c = decodeUtf8(text, at);
+    if (c.length != 0 && (isLetter(c.value) || c.value == '_')) skipName();
+    size_t end = at;
+    skipSpace();
+    if (begin < end && eat("}")) {
+      add({std::string(text.substr(begin, end - begin)), spanOf(open, at)});
+      return {};
+    }
+    if (at == text.size())
+      return failAt(spanOf(open, open + 1), "this '{' is never closed", "a name is written {name}");
+    c = decodeUtf8(text, at);
+    if (c.length == 0) return failAt(1, "the text is not valid UTF-8", "");
+    std::string what = begin == end ? " cannot start a name in braces" : " cannot stand in a name in braces";
+    return failAt(c.length, describe(c) + what, "a name is a letter or '_', then letters, digits and '_'");
+  }
+
   Expected<void> label() {
     CodePoint c = decodeUtf8(text, at);
     if (c.length == 0) return failAt(1, "the text is not valid UTF-8", "");
     bool names = style == LabelStyle::Names;
-    if (!isLetter(c.value) && !(names && c.value == '_')) {
-      bool printable = c.value > ' ' && c.value != 0x7F;
-      std::string what = printable ? "'" + std::string(text.substr(at, c.length)) + "'" : "a control character";
-      return failAt(c.length, what + " is not a label",
+    if (!isLetter(c.value) && !(names && c.value == '_'))
+      return failAt(c.length, describe(c) + " is not a label",
                     names ? "labels are names that start with a letter"
-                          : "labels are letters, separate operands with ','");
-    }
+                          : "labels are letters, or names in braces: {name_1}; separate operands with ','");
     size_t begin = at;
-    at += c.length;
     if (names)
-      for (c = decodeUtf8(text, at); c.length != 0 && isNameCharacter(c.value); c = decodeUtf8(text, at))
-        at += c.length;
+      skipName();
+    else
+      at += c.length;
     add({std::string(text.substr(begin, at - begin)), spanOf(begin, at)});
     return {};
+  }
+
+  void skipName() {
+    for (CodePoint c = decodeUtf8(text, at); c.length != 0 && isNameCharacter(c.value); c = decodeUtf8(text, at))
+      at += c.length;
+  }
+
+  /// The code point at `at`, for messages.
+  std::string describe(const CodePoint &c) const {
+    bool printable = c.value > ' ' && c.value != 0x7F;
+    return printable ? "'" + std::string(text.substr(at, c.length)) + "'" : "a control character";
   }
 
   Term &term() { return result.output ? *result.output : result.inputs.back(); }
@@ -116,8 +146,8 @@ private:
     return true;
   }
 
-  Error failAt(Span span, std::string message, std::string help) const {
-    Error e = makeError(ErrorCode::Syntax, std::move(message), std::move(help));
+  Error failAt(Span span, std::string message, std::string help, ErrorCode code = ErrorCode::Syntax) const {
+    Error e = makeError(code, std::move(message), std::move(help));
     e.text = text;
     e.labels.push_back({span, "here"});
     return e;
@@ -141,20 +171,16 @@ std::optional<size_t> Term::ellipsis() const {
   return std::nullopt;
 }
 
-std::string Subscripts::str() const {
-  bool names = false;
-  auto needsSpaces = [&](const Term &t) {
-    for (const Subscript &s : t.subscripts) names |= !s.isEllipsis() && decodeUtf8(s.name, 0).length != s.name.size();
-  };
-  for (const Term &t : inputs) needsSpaces(t);
-  if (output) needsSpaces(*output);
+bool isLetterLabel(std::string_view name) {
+  CodePoint c = decodeUtf8(name, 0);
+  return c.length == name.size() && isLetter(c.value);
+}
 
+std::string Subscripts::str() const {
   std::string out;
   auto append = [&](const Term &t) {
-    for (size_t i = 0; i < t.subscripts.size(); ++i) {
-      if (names && i > 0) out += ' ';
-      out += t.subscripts[i].isEllipsis() ? "..." : t.subscripts[i].name;
-    }
+    for (const Subscript &s : t.subscripts)
+      out += s.isEllipsis() ? "..." : isLetterLabel(s.name) ? s.name : "{" + s.name + "}";
   };
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (i > 0) out += ',';
@@ -169,7 +195,13 @@ std::string Subscripts::str() const {
 
 LabelStyle labelStyleOf(std::string_view text) {
   bool inTerm = false, spaced = false; // whether the current term has a label, and white space after it
+  bool braced = false;
   for (char c : text) {
+    if (braced) {
+      braced = c != '}';
+      continue;
+    }
+    braced = c == '{';
     if (isSpace(static_cast<unsigned char>(c))) {
       spaced = inTerm;
     } else if (c == ',' || c == '-' || c == '>') {

@@ -1,6 +1,7 @@
 // The subscripts of an einsum string: terms, ellipses and output, with their places in the text.
 #pragma once
 
+#include "ein/CompileOptions.h"
 #include "ein/Error.h"
 
 #include <optional>
@@ -33,14 +34,8 @@ struct Subscripts {
   std::vector<Term> inputs;
   std::optional<Term> output;  ///< absent: implicit output
 
-  /// Canonical text: no spaces, implicit output left implicit.
+  /// Canonical text: no white space, names longer than a letter in braces, implicit output left implicit.
   std::string str() const;
-};
-
-/// How the labels of an einsum string are told apart.
-enum class LabelStyle : uint8_t {
-  Letters,  ///< every letter is a label; white space means nothing (numpy)
-  Names,    ///< labels are names separated by white space (inside Programs: "b q d, b k d -> b q k")
 };
 
 /// Limits of a text and of what it names, in einsum strings and in Programs.
@@ -53,11 +48,15 @@ inline constexpr size_t kMaxRank = 64;
 /// space, else `Letters`.
 LabelStyle labelStyleOf(std::string_view text);
 
-/// Parses an einsum string. Iterative; at most 64 KiB of text. Any Unicode letter is a label; digits,
-/// `_` and other characters are refused with a caret.
+/// Whether `name` is one letter, which stands for itself; other names need braces.
+bool isLetterLabel(std::string_view name);
+
+/// Parses an einsum string. Iterative; at most 64 KiB of text. Any Unicode letter is a label, and so is a
+/// name in braces; digits, `_` and other characters outside them are refused with a caret.
 ///
 ///     einsum = term { "," term } [ "->" term ] .
 ///     term   = { label | "..." } .
+///     label  = letter | "{" name "}" .
 Expected<Subscripts> parseSubscripts(std::string_view text, LabelStyle style = LabelStyle::Letters);
 
 } // namespace ein

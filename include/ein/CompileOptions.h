@@ -15,6 +15,13 @@ enum class PathStrategy : uint8_t {
   Auto,    ///< exact while that is cheap, else greedy; never beyond `pathBudgetMs`
   Optimal, ///< exact: dynamic programming over subsets of operands
   Greedy,  ///< n log n
+  Fused,   ///< no order: one nest over all indices, without intermediates
+};
+
+/// How the labels of an einsum string are told apart. `{name}` is one label in both.
+enum class LabelStyle : uint8_t {
+  Letters, ///< every letter is a label; white space means nothing (numpy)
+  Names,   ///< labels are names separated by white space (einops): "batch q d, batch k d -> batch q k"
 };
 
 /// A plain struct with defaults; part of the cache key.
@@ -23,9 +30,15 @@ struct CompileOptions {
   PathStrategy path = PathStrategy::Auto;
   /// Wall-clock cap of the order search, milliseconds.
   double pathBudgetMs = 100;
+  /// An explicit order for a text with one contraction, as numpy and opt_einsum write it: each step takes the
+  /// operands at these positions out of the list of what is left and puts its result at the end. A step of more
+  /// than two is done in pairs. Empty: searched.
+  std::vector<std::vector<int64_t>> order;
   /// Team size. 0: EIN_NUM_THREADS, else the cores this process may use.
   int threads = 0;
-  /// Refuse a kernel that needs more workspace than this many bytes. 0: no limit.
+  /// Most bytes of workspace (intermediates and scratch) a kernel may need. Where the order found needs more, one
+  /// nest without intermediates is taken if that is predicted to take at most ten times as long; else the error names
+  /// the smallest limit that does. 0: no limit.
   int64_t memoryLimit = 0;
   /// Layout of each result; empty: row-major. Strides in elements, one list per result.
   std::vector<std::vector<int64_t>> resultStrides;
@@ -33,6 +46,10 @@ struct CompileOptions {
   /// its step is left out, and the plan says why. Empty: what `einc tune` stored for this compilation, if
   /// anything. Only to be passed on as they are.
   std::vector<std::string> plans;
+  /// How an einsum string is read. A Program says it itself.
+  LabelStyle labels = LabelStyle::Letters;
+  /// Let the output of an einsum string repeat an index: values go to the diagonal, zeros elsewhere ("i->ii").
+  bool scatter = false;
 
   friend bool operator==(const CompileOptions &, const CompileOptions &) = default;
 };

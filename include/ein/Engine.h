@@ -13,19 +13,28 @@
 
 namespace ein {
 
-/// How much an engine keeps in memory.
+/// Whether an engine keeps kernels on disk.
+enum class DiskUse : uint8_t {
+  Environment, ///< yes, unless EIN_CACHE=0; in the folder that EIN_CACHE_DIR, XDG_CACHE_HOME or HOME names
+  Off,
+};
+
+/// How much an engine keeps in memory, and whether it keeps anything on disk. The environment is read when it is made.
 struct EngineOptions {
   size_t maxKernels = 1024;
   /// Bytes of code: of its image in memory, and of the copy in `CompiledModule::code`. A kernel above it is not kept.
   size_t maxCodeBytes = size_t(256) << 20;
+  DiskUse disk = DiskUse::Environment;
 };
 
 /// Counters of an engine since it was made; exact while no call is under way.
 struct EngineStats {
   uint64_t hits = 0;
   uint64_t misses = 0;   ///< calls that had to wait for a compilation, their own or another thread's
-  uint64_t compiles = 0; ///< compilations that were run: one per key, however many threads asked
+  uint64_t compiles = 0; ///< compilations that were run: at most one per key, however many threads asked
   uint64_t evictions = 0;
+  uint64_t diskHits = 0;   ///< misses that were served from disk instead of by a compilation
+  uint64_t diskWrites = 0; ///< compilations that were kept on disk
 };
 
 /// Owns the cache of kernels in memory (least recently used goes first) and the loaded code.
@@ -40,7 +49,8 @@ public:
   Engine &operator=(const Engine &) = delete;
 
   /// The kernel of an einsum string or Program text for operands of these types. The first call for a
-  /// key loads the compiler and compiles; later calls are a hash and a comparison.
+  /// key reads the kernel from disk or, where it is not there, loads the compiler and compiles; later calls are a
+  /// hash and a comparison.
   Expected<Kernel> compile(std::string_view text, std::span<const TensorType> operands,
                            const CompileOptions &options = {});
   /// The same for operands like these; their data is not looked at.

@@ -15,18 +15,24 @@ void write(wire::Writer &w, const CompileOptions &options) {
   w.number(options.memoryLimit);
   w.list(options.resultStrides, [&](const std::vector<int64_t> &strides) { w.numbers(strides); });
   w.list(options.plans, [&](const std::string &plan) { w.string(plan); });
+  w.number(static_cast<uint8_t>(options.labels));
+  w.number(static_cast<uint8_t>(options.scatter));
+  w.list(options.order, [&](const std::vector<int64_t> &step) { w.numbers(step); });
 }
 
 CompileOptions readOptions(wire::Reader &r) {
   CompileOptions options;
   options.target.cpu = r.string();
   options.target.portable = r.flag();
-  options.path = r.enumerator(PathStrategy::Greedy);
+  options.path = r.enumerator(PathStrategy::Fused);
   options.pathBudgetMs = r.number<double>();
   options.threads = r.number<int32_t>();
   options.memoryLimit = r.number<int64_t>();
   options.resultStrides = r.list<std::vector<int64_t>>([&] { return r.numbers(); });
   options.plans = r.list<std::string>([&] { return r.string(); });
+  options.labels = r.enumerator(LabelStyle::Names);
+  options.scatter = r.number<uint8_t>() != 0;
+  options.order = r.list<std::vector<int64_t>>([&] { return r.numbers(); });
   return options;
 }
 
@@ -61,7 +67,7 @@ Expected<CompileRequest> CompileRequest::deserialize(std::string_view bytes) {
 }
 
 std::string CompileRequest::keyText() const {
-  static constexpr const char *kStrategies[] = {"auto", "optimal", "greedy"};
+  static constexpr const char *kStrategies[] = {"auto", "optimal", "greedy", "fused"};
   char numbers[96];
   std::snprintf(numbers, sizeof numbers, "; path %s %g ms; threads %d; memory %lld",
                 kStrategies[static_cast<int>(options.path)], options.pathBudgetMs, options.threads,
@@ -71,6 +77,9 @@ std::string CompileRequest::keyText() const {
   key += "; " + options.target.str() + numbers;
   for (const std::vector<int64_t> &strides : options.resultStrides) key += "; result strides " + shapeString(strides);
   for (const std::string &plan : options.plans) key += "; plan " + plan;
+  if (options.labels == LabelStyle::Names) key += "; names";
+  if (options.scatter) key += "; scatter";
+  for (const std::vector<int64_t> &step : options.order) key += "; step " + shapeString(step);
   if (!cFunction.empty()) key += "; function " + cFunction + " in " + soname;
   return key;
 }

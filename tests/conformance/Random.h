@@ -33,7 +33,8 @@ inline CompileOptions randomOptions(Random &random) {
   CompileOptions options;
   options.target.cpu = random.of<std::string>({"", "", "x86-64-v3", "x86-64-v2"});
   options.threads = static_cast<int>(1 + random.below(2));
-  options.path = random.of<PathStrategy>({PathStrategy::Auto, PathStrategy::Optimal, PathStrategy::Greedy});
+  options.path =
+      random.of<PathStrategy>({PathStrategy::Auto, PathStrategy::Optimal, PathStrategy::Greedy, PathStrategy::Fused});
   return options;
 }
 

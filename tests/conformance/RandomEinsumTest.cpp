@@ -105,7 +105,7 @@ private:
   }
 
   void permuteResult() {
-    auto program = parseAndBind(c.text, c.types);
+    auto program = parseAndBind(c.text, c.types, c.options);
     if (!program) return;
     c.options.resultStrides = {randomStrides(random, program->typeOf(program->outputs[0]).shape, false)};
   }

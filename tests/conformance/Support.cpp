@@ -27,6 +27,7 @@ const char *strategyName(PathStrategy strategy) {
   case PathStrategy::Auto: return "auto";
   case PathStrategy::Optimal: return "optimal";
   case PathStrategy::Greedy: return "greedy";
+  case PathStrategy::Fused: return "fused";
   }
   return "auto";
 }
@@ -65,6 +66,8 @@ std::string reproducer(const Case &c) {
   for (const TensorType &type : c.types) line += " --type '" + type.str() + "'";
   line += " --target " + c.options.target.str() + " --path " + strategyName(c.options.path) + " --threads " +
           std::to_string(c.options.threads) + " --seed " + std::to_string(c.seed) + " --check";
+  if (c.options.labels == LabelStyle::Names) line += " --names";
+  if (c.options.scatter) line += " --scatter";
   for (const std::vector<int64_t> &strides : c.options.resultStrides)
     line += "  # result strides " + shapeString(strides);
   for (const std::string &plan : c.options.plans) line += "  # plan " + plan;
@@ -77,7 +80,7 @@ std::string reproducer(const Case &c) {
 }
 
 Expected<Execution> Execution::prepare(const Case &c) {
-  auto program = parseAndBind(c.text, c.types);
+  auto program = parseAndBind(c.text, c.types, c.options);
   if (!program) return program.error();
   Execution execution;
   execution.source = c;

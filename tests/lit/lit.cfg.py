@@ -19,7 +19,7 @@ config.substitutions.append(("%exactly", "FileCheck --strict-whitespace --match-
 config.substitutions.append(("%demo", os.path.join(config.ein_source, "tools", "demo")))
 config.environment["PATH"] = os.path.pathsep.join((config.llvm_tools, config.environment["PATH"]))
 config.environment["NO_COLOR"] = "1"
-# What the user has tuned is no part of a test.
+# What this user has cached and tuned is no part of a test.
 config.environment["EIN_CACHE"] = "0"
 
 with open("/proc/cpuinfo") as cpuinfo:

@@ -51,6 +51,13 @@ struct TuneArguments : Arguments {
   bool dryRun = false;  ///< nothing is stored
 };
 
+struct CacheArguments {
+  std::string command; ///< info, list, show, verify, prune or clear
+  std::string entry;   ///< of show: how the name of an entry begins
+  std::string size;    ///< of prune: what may remain; empty: EIN_CACHE_SIZE
+  bool json = false;
+};
+
 /// `einc run`: compiles, runs, checks, times; prints or writes the results.
 ExitCode run(RunArguments arguments);
 /// `einc dump`: prints the stages of a compilation or writes them as numbered files.
@@ -68,6 +75,9 @@ ExitCode benchCompile(const BenchArguments &arguments);
 ExitCode doctor(const DoctorArguments &arguments);
 /// `einc tune`: times other plans for the steps of a kernel and stores the best.
 ExitCode tune(const TuneArguments &arguments);
+
+/// `einc cache`: looks at the disk cache, and cleans it. kWrong where verify finds a damaged entry.
+ExitCode cache(const CacheArguments &arguments);
 
 /// The FLOPs of all contractions of a request, in the order chosen, by opt_einsum's count.
 ein::Expected<double> countFlops(const Request &request);

@@ -4,6 +4,7 @@
 #include "ein/Cpu.h"
 #include "ein/Engine.h"
 #include "ein/Version.h"
+#include "runtime/CacheFolder.h"
 #include "runtime/Environment.h"
 #include "tools/einc/Check.h"
 #include "tools/einc/Commands.h"
@@ -11,9 +12,8 @@
 #include "tools/einc/Operands.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -104,26 +104,20 @@ static Json openMPReport() {
   return report;
 }
 
-/// The cache folder, and whether files can be put there: tried on its nearest ancestor that exists.
+/// The cache folder, and whether it can be used.
 static Json cacheReport() {
   Json report;
-  const char *use = environment(EnvironmentVariable::Cache);
-  const char *home = environment(EnvironmentVariable::CacheHome);
-  std::string folder = home && *home == '/' ? home : "";
-  if (folder.empty())
-    if (home = environment(EnvironmentVariable::Home); home && *home == '/') folder = std::string(home) + "/.cache";
-  if (folder.empty() || (use && std::strcmp(use, "0") == 0)) {
+  const auto folder = CacheFolder::fromEnvironment();
+  if (!folder) {
     report["state"] = "off";
-    report["why"] = folder.empty() ? "neither XDG_CACHE_HOME nor HOME is an absolute path" : "EIN_CACHE=0";
     return report;
   }
-  folder += "/ein/v1";
-  report["folder"] = folder;
-  std::string nearest = folder;
-  while (::access(nearest.c_str(), F_OK) != 0 && nearest.rfind('/') > 0) nearest.resize(nearest.rfind('/'));
-  const bool writable = ::access(nearest.c_str(), W_OK | X_OK) == 0;
-  report["state"] = !writable ? "not writable" : nearest == folder ? "ok" : "ok, not there yet";
-  if (!writable) report["why"] = nearest + ": " + std::strerror(errno);
+  report["folder"] = folder->path();
+  const auto opened = folder->open(CacheFolder::Missing::Leave);
+  if (!opened) return report.update(failureReport(opened.error())), report;
+  report["state"] = !*opened                                        ? "ok, not there yet"
+                    : ::faccessat(opened->get(), ".", W_OK, 0) == 0 ? "ok"
+                                                                    : "not writable";
   return report;
 }
 

@@ -7,7 +7,7 @@ using namespace ein;
 namespace einc {
 
 static Expected<FlatProgram> flattenRequest(const Request &request) {
-  auto program = parseAndBind(request.text, request.operands);
+  auto program = parseAndBind(request.text, request.operands, request.options);
   if (!program) return program.error();
   return flatten(*program, request.options);
 }

@@ -24,8 +24,9 @@ static Expected<PathStrategy> resolvePath(const std::string &name) {
   if (name == "auto") return PathStrategy::Auto;
   if (name == "optimal") return PathStrategy::Optimal;
   if (name == "greedy") return PathStrategy::Greedy;
+  if (name == "fused") return PathStrategy::Fused;
   return makeError(ErrorCode::UnknownName, "there is no path strategy '" + name + "'",
-                   "strategies: auto, optimal, greedy");
+                   "strategies: auto, optimal, greedy, fused");
 }
 
 Expected<Request> resolve(const Arguments &arguments) {
@@ -55,6 +56,9 @@ Expected<Request> resolve(const Arguments &arguments) {
   request.options.target = *target;
   request.options.path = *path;
   request.options.threads = resolveThreads(arguments.threads);
+  request.options.memoryLimit = arguments.memoryLimit;
+  request.options.labels = arguments.names ? LabelStyle::Names : LabelStyle::Letters;
+  request.options.scatter = arguments.scatter;
   return request;
 }
 

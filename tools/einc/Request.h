@@ -17,6 +17,8 @@ struct Arguments {
   std::string target = "host";
   std::string path = "auto";
   int threads = 0;
+  int64_t memoryLimit = 0;
+  bool names = false, scatter = false;
 };
 
 /// The same, read and checked.

@@ -89,7 +89,7 @@ static Expected<Findings> examine(const RunArguments &arguments, const Request &
     findings.flops = *flops;
   }
   if (arguments.check) {
-    auto program = parseAndBind(request.text, request.operands);
+    auto program = parseAndBind(request.text, request.operands, request.options);
     if (!program) return program.error();
     findings.check = check(*program, operands, results);
   }

@@ -14,7 +14,11 @@ TEXT is an einsum string ('ik,kj->ij') or a Program; @FILE reads it from a file,
 .npy files or --type 'f32[64,32]', once per operand ('f64[]' is a scalar, 'f32[64,32]{1,64}' has strides). Results go
 to stdout, all else to stderr.
 Exit codes: 0 fine, 1 wrong in --check, 2 expression, operands or usage, 3 compile failure, 4 run failure,
-5 device missing.)";
+5 device missing. Environment variables: einc --help env.)";
+static const char kCacheFooter[] = R"(
+Kernels are kept in $XDG_CACHE_HOME/ein/v1 (else $HOME/.cache/ein/v1) and evicted, least recently used first, above
+EIN_CACHE_SIZE; einc --help env. Exit codes: 0 fine, 1 verify found a damaged entry, 2 usage or no such entry or cache,
+4 the answer could not be written.)";
 
 /// What all subcommands take.
 static void addArguments(CLI::App &command, Arguments &arguments, bool needsText = true) {
@@ -26,11 +30,15 @@ static void addArguments(CLI::App &command, Arguments &arguments, bool needsText
   command
       .add_option("--target", arguments.target, "host, host:x86-64-v4, -v3, -v2; x86-64-v4, ... for another machine")
       ->type_name("TARGET");
-  command.add_option("--path", arguments.path, "contraction order: auto (default), optimal, greedy")
+  command.add_option("--path", arguments.path, "contraction order: auto (default), optimal, greedy, fused")
       ->type_name("STRATEGY");
   command.add_option("--threads", arguments.threads, "team size; 0: EIN_NUM_THREADS, else all cores")
       ->type_name("N")
       ->check(CLI::Range(0, ein::kMaxThreads).description(""));
+  command.add_option("--memory-limit", arguments.memoryLimit, "most bytes of workspace; 0: no limit")
+      ->type_name("BYTES");
+  command.add_flag("--names", arguments.names, "labels are names separated by white space");
+  command.add_flag("--scatter", arguments.scatter, "the output may repeat an index: write its diagonal");
 }
 
 static void addRun(CLI::App &app, RunArguments &arguments) {
@@ -102,6 +110,46 @@ static void addTune(CLI::App &app, TuneArguments &arguments) {
   command.add_flag("--dry-run", arguments.dryRun, "store nothing");
 }
 
+static void addCache(CLI::App &app, CacheArguments &arguments) {
+  CLI::App &command = *app.add_subcommand("cache", "look at the kernels on disk, remove them");
+  command.footer(kCacheFooter); // its subcommands take it over
+  command.require_subcommand(1);
+  const auto add = [&](const char *name, const char *meaning) -> CLI::App & {
+    CLI::App &verb = *command.add_subcommand(name, meaning);
+    verb.add_flag("--json", arguments.json, "JSON on stdout");
+    verb.callback([&arguments, name] { arguments.command = name; });
+    return verb;
+  };
+  add("info", "folder, state, size, and what keys say of this machine");
+  add("list", "all entries, most recently used first");
+  add("show", "one entry")
+      .add_option("NAME", arguments.entry, "how its name begins; einc cache list")
+      ->required()
+      ->type_name("");
+  add("verify", "read and check all entries; exit code 1 if one is damaged");
+  add("prune", "remove damaged entries, then the least recently used")
+      .add_option("--size", arguments.size, "what may remain: 500000, 64K, 100M, 2G; default: EIN_CACHE_SIZE")
+      ->type_name("SIZE");
+  add("clear", "remove all entries");
+}
+
+/// Whether the command line is `--help env` or `--help=env`.
+static bool asksForEnvironment(int argc, char **argv) {
+  const std::string first = argc > 1 ? argv[1] : "", second = argc > 2 ? argv[2] : "";
+  return (argc == 2 && first == "--help=env") || (argc == 3 && first == "--help" && second == "env");
+}
+
+static ExitCode printEnvironment() {
+  std::string text;
+  for (const ein::EnvironmentEntry &entry : ein::environmentTable()) {
+    const std::string name = entry.name;
+    text += name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + entry.meaning + "\n";
+  }
+  text += "All are ignored in set-user-id processes.\n";
+  auto printed = printResult(text);
+  return printed ? kFine : fail(printed.error(), While::Writing);
+}
+
 /// Prints what CLI11 found wrong with the command line.
 static int usageError(int argc, char **argv, const CLI::App &app, const CLI::ParseError &mistake) {
   std::string message = mistake.what();
@@ -109,10 +157,11 @@ static int usageError(int argc, char **argv, const CLI::App &app, const CLI::Par
   auto commands = app.get_subcommands({});
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), isNamed))
     message = "there is no subcommand '" + std::string(argv[1]) + "'";
-  std::fprintf(stderr,
-               "error: %s\nhelp: subcommands are run, compile, dump, path, bench, tune and doctor; einc --help, einc "
-               "run --help\n",
-               message.c_str());
+  std::fprintf(
+      stderr,
+      "error: %s\nhelp: subcommands are run, compile, dump, path, bench, tune, cache and doctor; einc --help, einc "
+      "run --help\n",
+      message.c_str());
   return kUserError;
 }
 
@@ -127,6 +176,7 @@ static std::vector<std::string> wordsOf(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  if (asksForEnvironment(argc, argv)) return printEnvironment();
   CLI::App app("einc: compiles einsum expressions to machine code and runs them", "einc");
   app.set_version_flag("--version", std::string("ein ") + ein::version() + " (MLIR/LLVM 22)");
   app.require_subcommand(1);
@@ -138,6 +188,7 @@ int main(int argc, char **argv) {
   BenchArguments benchArguments;
   DoctorArguments doctorArguments;
   TuneArguments tuneArguments;
+  CacheArguments cacheArguments;
   addRun(app, runArguments);
   addCompile(app, compileArguments);
   addDump(app, dumpArguments);
@@ -146,6 +197,7 @@ int main(int argc, char **argv) {
   addTune(app, tuneArguments);
   addDoctor(app, doctorArguments);
   for (CLI::App *command : app.get_subcommands({})) command->footer(kFooter);
+  addCache(app, cacheArguments);
 
   // CLI11 reports by exception; none leaves this block.
   try {
@@ -160,6 +212,7 @@ int main(int argc, char **argv) {
   if (app.got_subcommand("bench")) return benchArguments.compile ? benchCompile(benchArguments) : bench(benchArguments);
   if (app.got_subcommand("doctor")) return doctor(doctorArguments);
   if (app.got_subcommand("tune")) return tune(tuneArguments);
+  if (app.got_subcommand("cache")) return cache(cacheArguments);
   dumpArguments.command.assign(argv, argv + argc);
   return dump(dumpArguments);
 }

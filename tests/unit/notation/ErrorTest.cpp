@@ -29,8 +29,8 @@ struct Row {
   const char *message, *caret;
 };
 
-void expectRefused(const Row &row) {
-  auto p = parseAndBind(row.text, types(row.operands));
+void expectRefused(const Row &row, const CompileOptions &options = {}) {
+  auto p = parseAndBind(row.text, types(row.operands), options);
   ASSERT_FALSE(p) << row.text << "\n" << print(*p);
   const Error &e = p.error();
   EXPECT_EQ(errorCodeName(e.code), std::string(errorCodeName(row.code))) << row.text << "\n" << e.render();
@@ -63,7 +63,7 @@ TEST(ErrorTest, EinsumStrings) {
       // Operands.
       {"ij,jk,k->ik", "f32[2,2] f32[2,2]", ErrorCode::OperandCount, "names 3 operands but 2 were given", "1:7"},
       {"", "", ErrorCode::OperandCount, "names 1 operand but 0 were given", "1:1"},
-      {"ij", "f32[2,2] f32[2]", ErrorCode::OperandCount, "names 1 operand but 2 were given", ""},
+      {"ij", "f32[2,2] f32[2]", ErrorCode::OperandCount, "names 1 operand but 2 were given", "1:1"},
       {"ij,jk", "f32[2,3,4] f32[3,4]", ErrorCode::Rank, "operand 0 has rank 3 but its term has 2 subscripts", "1:1"},
       {"ij,i...j", "f32[2,3] f32[3]", ErrorCode::Rank, "at least 2 dimensions, but operand 1 has shape [3]", "1:4"},
       {"i", "f32[]", ErrorCode::Rank, "operand 0 has rank 0 but its term has 1 subscript", "1:1"},
@@ -83,9 +83,108 @@ TEST(ErrorTest, EinsumStrings) {
       {"ij->ik", "f32[2,3]", ErrorCode::UnknownName, "output index 'k' is in no operand", "1:6"},
       {"ij->ik", "f32[2,3]", ErrorCode::UnknownName, "the operands have: i, j", "1:6"},
       {"ij->jij", "f32[2,3]", ErrorCode::DuplicateName, "index 'j' is twice in the output", "1:7"},
-      {"i,j->ij", "f32[9000000000] f32[9000000000]", ErrorCode::Limit, "this is the result", ""},
+      {"i,j->ij", "f32[9000000000] f32[9000000000]", ErrorCode::Limit, "the result", "1:6"},
   };
   for (const Row &row : rows) expectRefused(row);
+}
+
+TEST(ErrorTest, NamesInBraces) {
+  const Row rows[] = {
+      {"{", "f32[2]", ErrorCode::Syntax, "this '{' is never closed", "1:1"},
+      {"i{batch", "f32[2]", ErrorCode::Syntax, "this '{' is never closed", "1:2"},
+      {"i}", "f32[2]", ErrorCode::Syntax, "a '}' without its '{'", "1:2"},
+      {"i{}", "f32[2]", ErrorCode::Syntax, "'}' cannot start a name in braces", "1:3"},
+      {"{1a}", "f32[2]", ErrorCode::Syntax, "'1' cannot start a name in braces", "1:2"},
+      {"{a b}", "f32[2]", ErrorCode::Syntax, "'b' cannot stand in a name in braces", "1:4"},
+      {"{a,b}", "f32[2]", ErrorCode::Syntax, "',' cannot stand in a name in braces", "1:3"},
+      {"{a{b}}", "f32[2]", ErrorCode::Syntax, "'{' cannot stand in a name in braces", "1:3"},
+      {"{...}", "f32[2]", ErrorCode::Syntax, "'.' cannot start a name in braces", "1:2"},
+      {"{a->b}", "f32[2]", ErrorCode::Syntax, "'-' cannot stand in a name in braces", "1:3"},
+      {"{a\x01}", "f32[2]", ErrorCode::Syntax, "a control character cannot stand", "1:3"},
+      {"{a\xff}", "f32[2]", ErrorCode::Syntax, "not valid UTF-8", "1:3"},
+      {"{ab}->{ac}", "f32[2]", ErrorCode::UnknownName, "output index 'ac' is in no operand", "1:7"},
+      {"{ab}->{ab}{ab}", "f32[2]", ErrorCode::DuplicateName, "index 'ab' is twice in the output", "1:11"},
+      {"{ab},{ab}c", "f32[2] f32[3,2]", ErrorCode::Extent, "index 'ab' has extent 2 in operand 0 but 3", "1:1"},
+      {"{ab},{ab}c", "f32[2] f32[3,2]", ErrorCode::Extent, "it fits: {ab},c{ab}", "1:1"},
+      {"{a b},c", "f32[2] f32[2]", ErrorCode::Syntax, "a name is a letter or '_', then letters, digits and '_'", "1:4"},
+      {"bat_ch", "f32[2]", ErrorCode::Syntax, "labels are letters, or names in braces", "1:4"},
+  };
+  for (const Row &row : rows) expectRefused(row);
+}
+
+TEST(ErrorTest, SpacedNames) {
+  CompileOptions names;
+  names.labels = LabelStyle::Names;
+  const Row rows[] = {
+      {"row 1 -> row", "f32[2,2]", ErrorCode::Syntax, "'1' is not a label", "1:5"},
+      {"row col -> rows", "f32[2,2]", ErrorCode::UnknownName, "the operands have: row, col", "1:12"},
+      {"row.col", "f32[2,2]", ErrorCode::Syntax, "an ellipsis is three dots", "1:4"},
+      {"row col", "f32[2,2,2]", ErrorCode::Rank, "operand 0 has rank 3 but its term has 2 subscripts", "1:1"},
+      {"row col, col out", "f32[2,3] f32[4,2]", ErrorCode::Extent, "index 'col' has extent 3", "1:5"},
+  };
+  for (const Row &row : rows) expectRefused(row, names);
+}
+
+TEST(ErrorTest, Scatter) {
+  CompileOptions scatter;
+  scatter.scatter = true;
+  const std::string deep = "i->" + std::string(65, 'i');
+  const Row rows[] = {
+      {"->ii", "f32[]", ErrorCode::UnknownName, "output index 'i' is in no operand", "1:3"},
+      {deep.c_str(), "f32[1]", ErrorCode::Limit, "the result has rank 65; the limit is 64", "1:4"},
+      {"i->iiiii", "f32[100000]", ErrorCode::Limit, "do not fit 63 bits", "1:4"},
+  };
+  for (const Row &row : rows) expectRefused(row, scatter);
+  expectRefused({"a->aa", "f32[2]", ErrorCode::DuplicateName, "the option 'scatter' allows it", "1:5"});
+  expectRefused({"in A: f32[i]\nY[i,i] = A\nout Y", "f32[2]", ErrorCode::DuplicateName, "Y[i,j] = if i == j", "2:5"},
+                scatter);
+  expectRefused({"in A: f32[i]\nY = einsum(\"i->ii\", A)\nout Y", "f32[2]", ErrorCode::DuplicateName,
+                 "Y[i,j] = if i == j", "2:17"},
+                scatter);
+}
+
+TEST(ErrorTest, ContractionOrder) {
+  struct Case {
+    std::vector<std::vector<int64_t>> order;
+    const char *message;
+  };
+  const Case cases[] = {
+      {{{0, 1}}, "the order leaves 2 operands uncontracted"},
+      {{{1}, {0, 1}}, "the order leaves 2 operands uncontracted"},
+      {{{0, 3}, {0, 1}}, "step 0 of the order takes operand 3 of 3"},
+      {{{0, 1}, {0, -1}}, "step 1 of the order takes operand -1 of 2"},
+      {{{0, 0}, {0, 1}}, "step 0 of the order takes an operand twice"},
+      {{{}, {0, 1, 2}}, "step 0 of the order takes no operand"},
+      {{{0, 1, 2}, {0, 1}}, "step 1 of the order takes operand 1 of 1"},
+  };
+  for (const Case &c : cases) {
+    CompileOptions options;
+    options.order = c.order;
+    expectRefused({"a,a,a->a", "f32[2] f32[2] f32[2]", ErrorCode::OperandCount, c.message, "1:1"}, options);
+  }
+  CompileOptions options;
+  options.order = {{0, 1}};
+  expectRefused({"in A: f32[i], B: f32[i]\nY = A * B\nout Y", "f32[2] f32[2]", ErrorCode::Unsupported,
+                 "for einsum strings, not for Programs", ""},
+                options);
+}
+
+TEST(ErrorTest, Limits) {
+  std::string outer;
+  for (int i = 0; i < 65; ++i) outer += (i ? ",{x" : "{x") + std::to_string(i) + "}";
+  std::string scalars;
+  for (int i = 0; i < 65; ++i) scalars += i ? " f32[1]" : "f32[1]";
+  const Row rows[] = {
+      {outer.c_str(), scalars.c_str(), ErrorCode::Limit, "the result has rank 65; the limit is 64", "1:1"},
+      {"ij,jk->ik", "f64[3000000000,1] f64[1,3000000000]", ErrorCode::Limit, "do not fit 63 bits", "1:8"},
+  };
+  for (const Row &row : rows) expectRefused(row);
+
+  const TensorType huge(DType::F32, {int64_t(1) << 62}, {0});
+  auto p = parseAndBind("i,i->i", std::vector{huge, huge});
+  ASSERT_FALSE(p);
+  EXPECT_EQ(p.error().code, ErrorCode::Limit);
+  EXPECT_EQ(caret(p.error()), "1:1");
 }
 
 TEST(ErrorTest, ProgramSyntax) {
@@ -113,8 +212,12 @@ TEST(ErrorTest, ProgramSyntax) {
       {"Y = 2 ^ 3", "", ErrorCode::Unsupported, "'^' is not built yet", "1:7"},
       {"Y = if 1 < 2 then 3", "", ErrorCode::Syntax, "expected 'else'", "1:20"},
       {"Y = gelu(1)", "", ErrorCode::Unsupported, "function 'gelu' is not built yet", "1:5"},
+      {"Y = clamp(1, 2)", "", ErrorCode::Syntax, "'clamp' takes 3 arguments, got 2", "1:5"},
+      {"Y = relu()", "", ErrorCode::Syntax, "expected an expression", "1:10"},
+      {"abs = 1", "", ErrorCode::Syntax, "'abs' is a word of the language", "1:1"},
+      {"relu = 1", "", ErrorCode::Syntax, "'relu' is a word of the language", "1:1"},
       {"Y = foo(1)", "", ErrorCode::UnknownName, "unknown function 'foo'", "1:5"},
-      {"Y = exp(1, 2)", "", ErrorCode::Syntax, "'exp' takes 1 arguments, got 2", "1:5"},
+      {"Y = exp(1, 2)", "", ErrorCode::Syntax, "'exp' takes 1 argument, got 2", "1:5"},
       {"Y = max(1)", "", ErrorCode::Syntax, "as a reduction it is written max[k]", "1:5"},
       {"Y = sum(1)", "", ErrorCode::UnknownName, "sum[k](...)", "1:5"},
       {"Y = lse[k](1)", "", ErrorCode::Unsupported, "reduction 'lse' is not built yet", "1:5"},
@@ -177,6 +280,10 @@ TEST(ErrorTest, ProgramTyping) {
       {"Y = einsum(\"ij->ii\", A)\nout Y", "", ErrorCode::DuplicateName, "twice in the output", "2:18"},
       {"Y = einsum(\"ij,jk->ik\", C, A)\nout Y", "", ErrorCode::Extent, "index 'i' has extent 2 in 'A' but 3 in 'C'",
        "1:11"},
+      {"Y = einsum(\"{i}{k}->{q}\", A)\nout Y", "", ErrorCode::Extent, "index 'k' has extent 4", "1:37"},
+      {"Y = einsum(\"i j -> {sum}\", A)\nout Y", "", ErrorCode::UnknownName, "output index 'sum' is in no", "2:20"},
+      {"Y = einsum(\"in j\", A)\nout Y", "", ErrorCode::Syntax, "'in' is a word of the language", "2:13"},
+      {"Y = einsum(\"{i\", A)\nout Y", "", ErrorCode::Syntax, "this '{' is never closed", "2:13"},
       {"Y = einsum(\"xx\", A)\nout Y", "", ErrorCode::Extent, "index 'x' has extent 2 in 'A' but 3 in 'A'", "2:13"},
       {"Y = einsum(\"A x\", A)\nout Y", "", ErrorCode::Typing, "'A' is a tensor, not an index", "2:13"},
       {"Y = einsum(\"...,...\", A, C)\nout Y", "", ErrorCode::Typing, "the ellipsis stands for [j,k] here", "2:26"},

@@ -42,6 +42,15 @@ TEST(InterpreterTest, EinsumsByHand) {
             (std::vector<double>{0, 0}));
 }
 
+TEST(InterpreterTest, ScatterWritesTheDiagonalAndZeros) {
+  CompileOptions options;
+  options.scatter = true;
+  auto p = parseAndBind("ij->iji", types("f64[2,2]"), options);
+  ASSERT_TRUE(p) << p.error().render();
+  EXPECT_EQ(interpret(*p, std::vector{tensor({2, 2}, {1, 2, kInfinity, 4})})[0].values,
+            (std::vector<double>{1, 0, 2, 0, 0, kInfinity, 0, 4}));
+}
+
 TEST(InterpreterTest, FunctionsAndReductions) {
   auto value = [](std::string expression) {
     return run("in x: f64, A: f64[i], E: f64[z]\nR = " + expression + "\nout R", "f64[] f64[3] f64[0]",
@@ -53,6 +62,11 @@ TEST(InterpreterTest, FunctionsAndReductions) {
   EXPECT_EQ(value("-x - -3"), V{1});
   EXPECT_EQ(value("log(exp(x)) + sqrt(x * x) + tanh(0)"), V{4});
   EXPECT_EQ(value("max(x, 3) * min(x, 3)"), V{6});
+  EXPECT_EQ(value("abs(-x) * 100 + floor(-x / 4) * 10 + sign(-x) + sign(x) + sign(0)"), V{190});
+  EXPECT_EQ(value("relu(x) * 10 + relu(-x)"), V{20});
+  EXPECT_EQ(value("clamp(A, 1.5, x)"), (V{2, 1.5, 2}));
+  EXPECT_EQ(value("rsqrt(x * x) + sigmoid(0)"), V{1});
+  EXPECT_TRUE(std::isnan(value("sign(inf - inf)")[0]));
   EXPECT_EQ(value("where(x == 2 and not x < 1 or x != 2, 1, 0)"), V{1});
   EXPECT_EQ(value("if x > 2 then 1 else if x >= 2 then 2 else 3"), V{2});
   EXPECT_EQ(value("i * A"), (V{0, 1, 4}));

@@ -32,6 +32,9 @@ TEST(SubscriptsTest, AcceptsTheGrammar) {
       {"αβ,βγ->αγ", "αβ,βγ->αγ"},
       {"жй,й日->ж日", "жй,й日->ж日"},
       {"Ö,ø->Öø", "Ö,ø->Öø"},
+      {"{batch}{head_1},{head_1}k->{batch}k", "{batch}{head_1},{head_1}k->{batch}k"},
+      {"i{j}{ k }...{_1}", "ijk...{_1}"},
+      {"{größe}{α},{α}->{größe}", "{größe}α,α->{größe}"},
   };
   for (const Row &row : rows) {
     EXPECT_EQ(canonical(row.text), row.canonical) << row.text;
@@ -40,8 +43,9 @@ TEST(SubscriptsTest, AcceptsTheGrammar) {
 }
 
 TEST(SubscriptsTest, NamesAreSeparatedByWhiteSpace) {
-  EXPECT_EQ(canonical("row col, col out -> row out", LabelStyle::Names), "row col,col out->row out");
-  EXPECT_EQ(canonical("... i1,_x ... -> i1 _x", LabelStyle::Names), "... i1,_x ...->i1 _x");
+  EXPECT_EQ(canonical("row col, col out -> row out", LabelStyle::Names), "{row}{col},{col}{out}->{row}{out}");
+  EXPECT_EQ(canonical("... i1,_x ... -> i1 _x", LabelStyle::Names), "...{i1},{_x}...->{i1}{_x}");
+  EXPECT_EQ(canonical("{row}{col} out", LabelStyle::Names), "{row}{col}{out}");
   EXPECT_EQ(canonical("ab, bc", LabelStyle::Letters), "ab,bc");
 }
 
@@ -51,6 +55,8 @@ TEST(SubscriptsTest, StyleIsNamesWhenATermHasTwoTokens) {
   EXPECT_EQ(labelStyleOf(" ij , jk -> ik "), LabelStyle::Letters);
   EXPECT_EQ(labelStyleOf("i, j -> i j"), LabelStyle::Names);
   EXPECT_EQ(labelStyleOf("... i, i"), LabelStyle::Names);
+  EXPECT_EQ(labelStyleOf("{b}{ q },{b}k->{b}"), LabelStyle::Letters);
+  EXPECT_EQ(labelStyleOf("{b} {q}"), LabelStyle::Names);
   EXPECT_EQ(labelStyleOf(""), LabelStyle::Letters);
 }
 
@@ -76,7 +82,10 @@ TEST(SubscriptsTest, KnowsWhereTheEllipsisIs) {
 TEST(SubscriptsTest, RefusesTooMuch) {
   EXPECT_EQ(parseSubscripts(std::string(kMaxTextBytes + 1, 'a')).error().code, ErrorCode::Limit);
   EXPECT_TRUE(parseSubscripts(std::string(kMaxTextBytes, 'a')));
-  EXPECT_EQ(parseSubscripts(std::string(kMaxOperands, ',')).error().code, ErrorCode::Limit);
+  auto many = parseSubscripts(std::string(kMaxOperands, ','));
+  ASSERT_FALSE(many);
+  EXPECT_EQ(many.error().code, ErrorCode::Limit);
+  EXPECT_EQ(many.error().labels[0].span.begin, kMaxOperands - 1);
   EXPECT_TRUE(parseSubscripts(std::string(kMaxOperands - 1, ',')));
 }
 

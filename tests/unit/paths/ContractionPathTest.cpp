@@ -162,7 +162,7 @@ TEST(ContractionPath, GreedyKeepsTheLawsAndIsNeverBetter) {
   for (uint32_t seed = 0; seed < 400; ++seed) {
     std::mt19937 random(seed);
     ContractionProblem p = randomProblem(1 + seed % 9, random);
-    ContractionPath greedy = greedyPath(p);
+    ContractionPath greedy = greedyPath(p, kNoLimit);
     checkLaws(p, greedy);
     EXPECT_GE(greedy.optimisedFlops * (1 + 1e-12), optimalPath(p, kNoLimit).optimisedFlops) << "seed " << seed;
     if (HasFailure()) return;
@@ -193,7 +193,7 @@ TEST(ContractionPath, SixteenOperandsArePractical) {
   ContractionPath path = optimalPath(p, kNoLimit);
   checkLaws(p, path);
   EXPECT_TRUE(path.provedOptimal);
-  EXPECT_LE(path.optimisedFlops, greedyPath(p).optimisedFlops);
+  EXPECT_LE(path.optimisedFlops, greedyPath(p, kNoLimit).optimisedFlops);
 }
 
 TEST(ContractionPath, SpentBudgetFallsBackToGreedy) {
@@ -221,7 +221,7 @@ TEST(ContractionPath, GreedyOnThousands) {
   ContractionProblem apart; // nothing shared at all
   for (size_t i = 0; i < 1000; ++i) apart.operands.push_back({addIndex(apart, 2)});
   for (const ContractionProblem &p : {chain(1000, random), chain(4096, random), star, apart}) {
-    ContractionPath path = greedyPath(p);
+    ContractionPath path = greedyPath(p, kNoLimit);
     ASSERT_EQ(path.steps.size(), p.operands.size() - 1);
     EXPECT_EQ(path.steps.back().result, p.output);
 #ifdef NDEBUG
@@ -229,7 +229,7 @@ TEST(ContractionPath, GreedyOnThousands) {
 #endif
   }
   // A chain needs no more than a matrix product per step.
-  EXPECT_LE(greedyPath(chain(1000, random)).optimisedFlops, 999 * 2 * 9 * 9 * 9);
+  EXPECT_LE(greedyPath(chain(1000, random), kNoLimit).optimisedFlops, 999 * 2 * 9 * 9 * 9);
 }
 
 TEST(ContractionPath, HugeCostsStayFinite) {

@@ -91,7 +91,7 @@ inline void expectSame(const std::vector<ReferenceTensor> &a, const std::vector<
 /// Flattens with each strategy and compares what the interpreter makes of both Programs.
 inline void checkMeaning(const Program &p, const std::vector<ReferenceTensor> &operands) {
   std::vector<ReferenceTensor> expected = interpret(p, operands);
-  for (PathStrategy strategy : {PathStrategy::Auto, PathStrategy::Optimal, PathStrategy::Greedy}) {
+  for (PathStrategy strategy : {PathStrategy::Auto, PathStrategy::Optimal, PathStrategy::Greedy, PathStrategy::Fused}) {
     CompileOptions options;
     options.path = strategy;
     FlatProgram f = flat(p, options);

@@ -55,8 +55,15 @@ TEST(Environment, Threads) {
 }
 
 TEST(Environment, TableIsComplete) {
-  EXPECT_STREQ(environmentTable()[static_cast<size_t>(EnvironmentVariable::NumThreads)].name, "EIN_NUM_THREADS");
-  EXPECT_STREQ(environmentTable()[static_cast<size_t>(EnvironmentVariable::Compiler)].name, "EIN_COMPILER");
+  const auto name = [](EnvironmentVariable v) { return std::string(environmentTable()[static_cast<size_t>(v)].name); };
+  EXPECT_EQ(name(EnvironmentVariable::NumThreads), "EIN_NUM_THREADS");
+  EXPECT_EQ(name(EnvironmentVariable::Compiler), "EIN_COMPILER");
+  EXPECT_EQ(name(EnvironmentVariable::Cache), "EIN_CACHE");
+  EXPECT_EQ(name(EnvironmentVariable::CacheDir), "EIN_CACHE_DIR");
+  EXPECT_EQ(name(EnvironmentVariable::CacheSize), "EIN_CACHE_SIZE");
+  EXPECT_EQ(name(EnvironmentVariable::XdgCacheHome), "XDG_CACHE_HOME");
+  EXPECT_EQ(name(EnvironmentVariable::Home), "HOME");
+  EXPECT_EQ(environmentTable().size(), 7u);
 }
 
 } // namespace

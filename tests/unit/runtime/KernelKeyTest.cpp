@@ -27,6 +27,23 @@ TEST(KernelKey, PartsAreKeptAtEveryLength) {
   }
 }
 
+TEST(KernelKey, HoldsEveryOption) {
+  auto bytesWith = [](auto change) {
+    CompileOptions options;
+    change(options);
+    KernelKey key;
+    key.add(options, 1);
+    return std::string(key.bytes());
+  };
+  const std::string plain = bytesWith([](CompileOptions &) {});
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.labels = LabelStyle::Names; }));
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.scatter = true; }));
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.order = {{0, 1}}; }));
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.path = PathStrategy::Fused; }));
+  EXPECT_NE(bytesWith([](CompileOptions &o) { o.order = {{0, 1}}; }),
+            bytesWith([](CompileOptions &o) { o.order = {{0}, {1}}; }));
+}
+
 TEST(KernelKey, PartsDoNotRunTogether) {
   KernelKey a, b;
   a.add("ab"), a.add("c");

@@ -27,6 +27,9 @@ CompileRequest sampleRequest() {
   request.options.memoryLimit = 1 << 20;
   request.options.resultStrides = {{1, 2}, {}};
   request.options.plans = {"v1 step=0 kind=nest", ""};
+  request.options.labels = LabelStyle::Names;
+  request.options.scatter = true;
+  request.options.order = {{0, 1}, {1, 0}};
   request.dumpStages = {"plan", "asm"};
   request.candidates = 24;
   request.cFunction = "f";
@@ -174,9 +177,10 @@ TEST(Wire, OneKindIsNotAnother) {
 TEST(CompileRequest, KeyText) {
   CompileRequest request = sampleRequest();
   request.text = "ik,kj,->ij";
-  EXPECT_EQ(request.keyText(), "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; x86-64-v3; path greedy 12.5 ms; "
-                               "threads 7; memory 1048576; result strides [1,2]; result strides []; plan v1 step=0 "
-                               "kind=nest; plan ; function f in libf.so");
+  EXPECT_EQ(request.keyText(),
+            "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; x86-64-v3; path greedy 12.5 ms; "
+            "threads 7; memory 1048576; result strides [1,2]; result strides []; plan v1 step=0 kind=nest; plan ; "
+            "names; scatter; step [0,1]; step [1,0]; function f in libf.so");
 }
 
 } // namespace

@@ -1,0 +1,73 @@
+// The vector-Jacobian product of an einsum string: an einsum of the other operands and the cotangent.
+#include "compiler/IndexNotation/Adjoint.h"
+
+#include "compiler/IndexNotation/BoundEinsum.h"
+
+#include <algorithm>
+#include <set>
+
+namespace ein {
+namespace {
+
+/// An einsum is linear in each operand, so its gradient is the product of the others and the cotangent, summed over
+/// what the operand does not have. Its dimensions are the operand's: a repeated index scatters to the diagonal, one
+/// that only the operand has stretches the gradient, and a dimension that was stretched is summed back to extent 1.
+BoundEinsum transpose(const BoundEinsum &einsum, size_t which) {
+  BoundEinsum adjoint{{}, einsum.indices, einsum.operands, "gradient", {}};
+  BoundEinsum::Operand cotangent{"cotangent", einsum.operands[0].dtype, {}, einsum.output, {}};
+  for (IndexId i : einsum.output) cotangent.shape.push_back(*einsum.indices[i].extent);
+  adjoint.operands.erase(adjoint.operands.begin() + which);
+  adjoint.operands.push_back(std::move(cotangent));
+  const std::vector<IndexId> &dims = einsum.operands[which].dims;
+  for (size_t d = 0; d < dims.size(); ++d) {
+    adjoint.output.push_back(dims[d]);
+    if (!einsum.stretches(which, d)) continue;
+    adjoint.output.back() = static_cast<IndexId>(adjoint.indices.size());
+    adjoint.indices.push_back({"one", 1});
+  }
+  return adjoint;
+}
+
+/// Whether an einsum string can say it: no diagonal to scatter to, and every output index in some operand.
+bool isEinsumString(const BoundEinsum &einsum) {
+  std::set<IndexId> owned;
+  for (size_t o = 0; o < einsum.operands.size(); ++o)
+    for (size_t d = 0; d < einsum.operands[o].dims.size(); ++d)
+      if (!einsum.stretches(o, d)) owned.insert(einsum.operands[o].dims[d]);
+  std::set<IndexId> seen;
+  return std::all_of(einsum.output.begin(), einsum.output.end(),
+                     [&](IndexId i) { return owned.count(i) && seen.insert(i).second; });
+}
+
+std::string einsumString(const BoundEinsum &einsum) {
+  auto termOf = [&](const std::vector<IndexId> &dims) {
+    Term term;
+    for (IndexId i : dims) term.subscripts.push_back({einsum.indices[i].name, {}});
+    return term;
+  };
+  Subscripts subscripts;
+  for (const BoundEinsum::Operand &operand : einsum.operands) subscripts.inputs.push_back(termOf(operand.dims));
+  subscripts.output = termOf(einsum.output);
+  return subscripts.str();
+}
+
+} // namespace
+
+Expected<std::string> adjointText(std::string_view text, std::span<const TensorType> operands, size_t which,
+                                  const CompileOptions &options) {
+  if (isProgramText(text))
+    return makeError(ErrorCode::Unsupported, "adjoints of Programs are not built yet",
+                     "adjoints of einsum strings are");
+  auto parsed = parseSubscripts(text, options.labels);
+  if (!parsed) return parsed.error();
+  auto bound = bindEinsumString(*parsed, operands, options);
+  if (!bound) return bound.error();
+  if (which >= operands.size())
+    return makeError(ErrorCode::OperandCount, "the expression has no operand " + std::to_string(which),
+                     "operands count from 0 to " + std::to_string(operands.size() - 1));
+  BoundEinsum adjoint = transpose(*bound, which);
+  nameForProgram(adjoint);
+  return isEinsumString(adjoint) ? einsumString(adjoint) : print(buildProgram(adjoint));
+}
+
+} // namespace ein

@@ -1,0 +1,26 @@
+// Gradients of einsums, as text.
+#pragma once
+
+#include "ein/CompileOptions.h"
+#include "ein/TensorType.h"
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ein {
+
+/// The vector-Jacobian product of an einsum string with respect to operand `which`, for operands of these types:
+/// an einsum string where one can say it, else a Program. Its operands are the other ones in their order, then the
+/// cotangent (of the result's shape, row-major or not); its result has the shape of operand `which`. Right with
+/// repeated, broadcast, stretched and summed indices and with `scatter`. `text` is read as `options` say; the
+/// adjoint is to be compiled with default `labels` and `scatter`.
+///
+///     adjoint("ik,kj->ij", types, 0)   →  "kj,ij->ik"
+///
+/// Shapes count: a dimension of extent 1 that the einsum stretches has a gradient of extent 1. Loads the compiler.
+/// Errors are those of the text, `operand-count` for an operand it does not have, `unsupported` for a Program.
+Expected<std::string> adjoint(std::string_view text, std::span<const TensorType> operands, size_t which,
+                              const CompileOptions &options = {});
+
+} // namespace ein

@@ -1,0 +1,162 @@
+// Notation through the public API: integer sublists, names, scatter, orders, adjoints and the memory limit.
+#include "ein/Adjoint.h"
+#include "ein/Engine.h"
+#include "ein/Sublists.h"
+#include "tests/conformance/Support.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace ein;
+using namespace ein::test;
+
+namespace {
+
+std::vector<double> valuesOf(const Buffer &buffer) {
+  const double *data = buffer.data<double>();
+  return {data, data + buffer.type().numElements()};
+}
+
+TEST(NotationApi, Sublists) {
+  double a[] = {1, 2, 3, 4}, b[] = {5, 6, 7, 8};
+  auto product = einsum({{TensorView(a, {2, 2}), {0, 99}}, {TensorView(b, {2, 2}), {99, 1}}}, Sublist{0, 1});
+  ASSERT_TRUE(product) << product.error().render();
+  EXPECT_EQ(valuesOf(*product), (std::vector<double>{19, 22, 43, 50}));
+  auto transposed = einsum({{TensorView(a, {2, 2}), {27, 0}}});
+  ASSERT_TRUE(transposed);
+  EXPECT_EQ(valuesOf(*transposed), (std::vector<double>{1, 3, 2, 4}));
+  auto wrong = einsum({{TensorView(a, {2, 2}), {0}}}, Sublist{0});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::Rank);
+}
+
+TEST(NotationApi, ScatterIsPartOfTheKey) {
+  double a[] = {1, std::numeric_limits<double>::infinity()};
+  CompileOptions scatter;
+  scatter.scatter = true;
+  auto refused = einsum("i->ii", {TensorView(a, {2})});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::DuplicateName);
+  auto diagonal = einsum("i->ii", {TensorView(a, {2})}, scatter);
+  ASSERT_TRUE(diagonal) << diagonal.error().render();
+  EXPECT_EQ(valuesOf(*diagonal), (std::vector<double>{1, 0, 0, a[1]}));
+  EXPECT_FALSE(einsum("i->ii", {TensorView(a, {2})}));
+}
+
+TEST(NotationApi, FunctionsOfPrograms) {
+  for (const char *expression : {"abs(X)", "floor(X * 3)", "sign(X)", "relu(X)", "sigmoid(X)", "rsqrt(abs(X))",
+                                 "clamp(X, -0.25, 0.5)", "sign(X - X)", "X * floor(i * 0.3)"})
+    for (const char *dtype : {"f32", "f64"}) {
+      Case c;
+      c.text = std::string("in X: ") + dtype + "[i]\nY[i] = " + expression + "\nout Y";
+      c.types = types(std::string(dtype) + "[37]");
+      EXPECT_TRUE(computesAsInterpreted(c)) << c.text;
+    }
+}
+
+TEST(NotationApi, Adjoints) {
+  struct Row {
+    const char *text, *operands;
+  };
+  const Row rows[] = {
+      {"ik,kj->ij", "f64[5,7] f64[7,3]"},
+      {"bij,bjk->bik", "f32[2,5,7] f32[2,7,3]"},
+      {"ii->i", "f64[9,9]"},
+      {"iij,j->i", "f32[4,4,5] f32[5]"},
+      {"ij->i", "f64[3,40]"},
+      {"ij,jk->ik", "f64[6,1] f64[9,4]"},
+      {"...i,ij->...j", "f32[2,1,3] f32[3,4]"},
+      {"ij,k->i", "f64[3,4] f64[5]"},
+      {"ij,jk,kl->il", "f32[3,4] f32[4,5] f32[5,6]"},
+  };
+  for (const Row &row : rows) {
+    const std::vector<TensorType> operands = types(row.operands);
+    for (size_t which = 0; which < operands.size(); ++which) {
+      auto text = adjoint(row.text, operands, which);
+      ASSERT_TRUE(text) << row.text << "\n" << text.error().render();
+      Case c;
+      c.text = *text;
+      c.types = operands;
+      c.types.erase(c.types.begin() + which);
+      auto forward = parseAndBind(row.text, operands);
+      c.types.push_back(forward->typeOf(forward->outputs[0]));
+      auto execution = Execution::prepare(c);
+      ASSERT_TRUE(execution) << execution.error().render();
+      auto ran = execution->run();
+      ASSERT_TRUE(ran) << ran.error().render();
+      EXPECT_EQ(execution->results[0].view.type.shape, operands[which].shape) << *text;
+      EXPECT_TRUE(agreesWithInterpreter(*execution)) << *text;
+    }
+  }
+  auto refused = adjoint("ij->ik", types("f64[2,3]"), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::UnknownName);
+}
+
+TEST(NotationApi, GivenOrders) {
+  for (const std::vector<std::vector<int64_t>> &order : std::vector<std::vector<std::vector<int64_t>>>{
+           {{0, 1}, {0, 1}, {0, 1}}, {{2, 3}, {1, 2}, {0, 1}}, {{0, 1, 2, 3}}, {{1, 2, 3}, {0, 1}}}) {
+    Case c;
+    c.text = "ab,bc,cd,da->ac";
+    c.types = types("f64[3,4] f64[4,5] f64[5,6] f64[6,3]");
+    c.options.order = order;
+    EXPECT_TRUE(computesAsInterpreted(c));
+  }
+}
+
+/// The workspace of a kernel, or what the error says is the smallest limit.
+int64_t workspaceOf(const char *text, const std::vector<TensorType> &operands, int64_t limit) {
+  CompileOptions options;
+  options.memoryLimit = limit;
+  auto kernel = Engine::global().compile(text, std::span<const TensorType>(operands), options);
+  if (kernel) return kernel->module().workspaceBytes;
+  EXPECT_EQ(kernel.error().code, ErrorCode::Limit) << kernel.error().render();
+  const std::string &help = kernel.error().help;
+  EXPECT_TRUE(help.starts_with("raise the limit to at least ")) << help;
+  return -std::stoll(help.substr(help.rfind(' ')));
+}
+
+TEST(NotationApi, MemoryLimitNamesTheSmallestThatWorks) {
+  const auto chain = types("f64[64,64] f64[64,64] f64[64,64]");
+  const char *text = "ij,jk,kl->il";
+  const int64_t needed = workspaceOf(text, chain, 0);
+  ASSERT_GE(needed, 64 * 64 * 8);
+  EXPECT_EQ(workspaceOf(text, chain, needed), needed);
+  // One nest would be 64 times the work: it is not taken.
+  const int64_t smallest = -workspaceOf(text, chain, 1);
+  EXPECT_EQ(smallest, needed);
+  EXPECT_EQ(workspaceOf(text, chain, smallest), smallest);
+  EXPECT_LT(workspaceOf(text, chain, smallest - 1), 0);
+}
+
+TEST(NotationApi, MemoryLimitTakesOneNestWhereThatIsCheap) {
+  // Pairwise it needs the outer product of two operands.
+  const auto operands = types("f64[300,16] f64[16,16,64] f64[300,16]");
+  Case c;
+  c.text = "ab,bec,ae->ac";
+  c.types = operands;
+  c.options.memoryLimit = 4096;
+  const int64_t unlimited = workspaceOf("ab,bec,ae->ac", operands, 0);
+  const int64_t limited = workspaceOf("ab,bec,ae->ac", operands, 4096);
+  EXPECT_GT(unlimited, 4096);
+  EXPECT_GE(limited, 0);
+  EXPECT_LE(limited, 4096);
+  EXPECT_TRUE(computesAsInterpreted(c));
+}
+
+TEST(NotationApi, LimitsBeforeAnyIr) {
+  const TensorType broadcast(DType::F32, {int64_t(1) << 21, int64_t(1) << 21}, {0, 0});
+  CompileOptions fused;
+  fused.path = PathStrategy::Fused;
+  auto kernel = Engine::global().compile(
+      "ij,jk,ki->", std::span<const TensorType>(std::vector{broadcast, broadcast, broadcast}), fused);
+  ASSERT_FALSE(kernel);
+  EXPECT_EQ(kernel.error().code, ErrorCode::Limit) << kernel.error().render();
+  CompileOptions negative;
+  negative.memoryLimit = -1;
+  auto refused = Engine::global().compile("i->i", std::span<const TensorType>(types("f32[2]")), negative);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::Limit);
+}
+
+} // namespace

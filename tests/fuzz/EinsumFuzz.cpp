@@ -1,0 +1,66 @@
+// Einsum strings: the first byte holds options, the rest is the text. Operands are made to fit the text where that
+// is possible, so that inputs get past the parser.
+#include "compiler/IndexNotation/Adjoint.h"
+#include "compiler/Subscripts/Subscripts.h"
+#include "tests/fuzz/Programs.h"
+
+using namespace ein;
+
+namespace {
+
+/// An operand for each term: extents by name, dimensions of ellipses 2, every `stretch`-th dimension 1.
+std::vector<TensorType> operandsOf(const Subscripts &subscripts, unsigned stretch) {
+  std::vector<TensorType> operands;
+  size_t dimension = 0;
+  for (const Term &term : subscripts.inputs) {
+    std::vector<int64_t> shape;
+    for (const Subscript &s : term.subscripts) {
+      const bool isOne = stretch > 0 && ++dimension % (stretch + 1) == 0;
+      shape.push_back(isOne ? 1 : s.isEllipsis() ? 2 : fuzz::extentOf(s.name));
+    }
+    operands.emplace_back(DType::F32, std::move(shape));
+  }
+  return operands;
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size == 0) return 0;
+  const unsigned bits = data[0];
+  const std::string_view text(reinterpret_cast<const char *>(data) + 1, size - 1);
+  CompileOptions options;
+  options.labels = bits & 1 ? LabelStyle::Names : LabelStyle::Letters;
+  options.scatter = bits & 2;
+  auto parsed = parseSubscripts(text, options.labels);
+  if (!parsed) {
+    fuzz::requireWellFormed(parsed.error());
+    return 0;
+  }
+  auto canonical = parseSubscripts(parsed->str());
+  fuzz::require(canonical && canonical->str() == parsed->str(), "the canonical text is a fixed point", parsed->str());
+
+  const std::vector<TensorType> operands = operandsOf(*parsed, bits >> 2 & 3);
+  auto program = programFromEinsum(text, operands, options);
+  if (!program) {
+    fuzz::requireWellFormed(program.error());
+    return 0;
+  }
+  fuzz::checkProgram(*program, operands);
+  if (isProgramText(text)) return 0;
+  const size_t which = (bits >> 4) % operands.size();
+  auto adjoint = adjointText(text, operands, which, options);
+  if (!adjoint) {
+    fuzz::requireWellFormed(adjoint.error());
+    return 0;
+  }
+  std::vector<TensorType> others = operands;
+  others.erase(others.begin() + static_cast<std::ptrdiff_t>(which));
+  others.push_back(program->typeOf(program->outputs[0]));
+  auto backward = parseAndBind(*adjoint, others);
+  if (!backward && backward.error().code == ErrorCode::Limit) return 0;
+  fuzz::require(bool(backward), "an adjoint binds", backward ? "" : *adjoint + "\n" + backward.error().render());
+  fuzz::require(backward->typeOf(backward->outputs[0]).shape == operands[which].shape,
+                "a gradient has the operand's shape", *adjoint);
+  return 0;
+}
