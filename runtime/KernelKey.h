@@ -36,6 +36,7 @@ public:
   /// `threads`: the resolved team size.
   void add(const CompileOptions &options, int threads) {
     add(options.target.cpu);
+    add(static_cast<uint64_t>(options.target.portable));
     add(static_cast<uint64_t>(options.path));
     add(std::bit_cast<uint64_t>(options.pathBudgetMs));
     add(static_cast<uint64_t>(threads));

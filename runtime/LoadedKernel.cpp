@@ -1,5 +1,6 @@
 // Checks of operands and results, and the call into loaded code.
 #include "runtime/LoadedKernel.h"
+#include "ein/Cpu.h"
 #include "runtime/Memory.h"
 
 namespace ein {
@@ -59,6 +60,12 @@ Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(CompiledModule 
   for (const auto *types : {&module.operands, &module.results})
     for (const TensorType &type : *types)
       if (auto fine = type.verify(); !fine) return fine.error();
+  if (const std::vector<std::string> missing = missingFeatures(module.features); !missing.empty()) {
+    std::string names;
+    for (const std::string &name : missing) names += (names.empty() ? "" : ", ") + name;
+    return makeError(ErrorCode::Unsupported, "this CPU lacks what the kernel was compiled for: " + names,
+                     "compile it for a lower level, such as x86-64-v2");
+  }
   auto image = CodeImage::load(module);
   if (!image) return image.error();
   return std::shared_ptr<const LoadedKernel>(new LoadedKernel(std::move(module), std::move(*image)));

@@ -8,6 +8,7 @@ namespace {
 
 void write(wire::Writer &w, const CompileOptions &options) {
   w.string(options.target.cpu);
+  w.number(static_cast<uint8_t>(options.target.portable));
   w.number(static_cast<uint8_t>(options.path));
   w.number(options.pathBudgetMs);
   w.number<int32_t>(options.threads);
@@ -22,6 +23,7 @@ void write(wire::Writer &w, const CompileOptions &options) {
 CompileOptions readOptions(wire::Reader &r) {
   CompileOptions options;
   options.target.cpu = r.string();
+  options.target.portable = r.flag();
   options.path = r.enumerator(PathStrategy::Fused);
   options.pathBudgetMs = r.number<double>();
   options.threads = r.number<int32_t>();
@@ -43,6 +45,8 @@ std::string CompileRequest::serialize() const {
   write(w, options);
   w.list(dumpStages, [&](const std::string &stage) { w.string(stage); });
   w.number(candidates);
+  w.string(cFunction);
+  w.string(soname);
   return w.seal(wire::Kind::Request);
 }
 
@@ -56,6 +60,8 @@ Expected<CompileRequest> CompileRequest::deserialize(std::string_view bytes) {
   request.options = readOptions(r);
   request.dumpStages = r.list<std::string>([&] { return r.string(); });
   request.candidates = r.number<int32_t>();
+  request.cFunction = r.string();
+  request.soname = r.string();
   if (!r.finished()) return wire::malformed("request");
   return request;
 }
@@ -74,6 +80,7 @@ std::string CompileRequest::keyText() const {
   if (options.labels == LabelStyle::Names) key += "; names";
   if (options.scatter) key += "; scatter";
   for (const std::vector<int64_t> &step : options.order) key += "; step " + shapeString(step);
+  if (!cFunction.empty()) key += "; function " + cFunction + " in " + soname;
   return key;
 }
 
@@ -93,6 +100,8 @@ std::string CompileResult::serialize() const {
     w.string(candidate.plan);
     w.number(candidate.predictedCycles);
   });
+  w.string(compiler);
+  w.string(cpu);
   return w.seal(wire::Kind::Result);
 }
 
@@ -117,6 +126,8 @@ Expected<CompileResult> CompileResult::deserialize(std::string_view bytes) {
     candidate.predictedCycles = r.number<double>();
     return candidate;
   });
+  result.compiler = r.string();
+  result.cpu = r.string();
   if (!r.finished()) return wire::malformed("result");
   return result;
 }

@@ -118,12 +118,16 @@ TEST(TensorType, OtherRefusals) {
 }
 
 TEST(Target, TextRoundTrips) {
-  for (const char *text : {"host", "host:x86-64-v2", "host:x86-64-v3", "host:x86-64-v4"}) {
+  for (const char *text :
+       {"host", "host:x86-64-v2", "host:x86-64-v3", "host:x86-64-v4", "x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
     auto target = Target::parse(text);
     ASSERT_TRUE(target);
     EXPECT_EQ(target->str(), text);
+    EXPECT_EQ(target->portable, text[0] == 'x');
   }
-  for (const char *text : {"", "host:", "host:x86-64-v9", "cuda:sm_90a", "x86-64-v4", "host "}) {
+  EXPECT_EQ(Target::parse("native")->str(), "host");
+  for (const char *text :
+       {"", "host:", "host:x86-64-v9", "cuda:sm_90a", "x86-64", "x86-64-v5", "host:native", "host "}) {
     auto target = Target::parse(text);
     ASSERT_FALSE(target) << text;
     EXPECT_NE(target.error().help.find("host:x86-64-v3"), std::string::npos);
