@@ -49,6 +49,16 @@ void fillOperands(const Case &c, std::vector<einc::HostTensor> &operands) {
   }
 }
 
+/// Calls `use` with the offset of each element.
+template <class Use> void forEachOffset(const TensorType &type, Use use) {
+  const std::vector<int64_t> dense = TensorType(type.dtype, type.shape).strides;
+  for (int64_t i = 0; i < type.numElements(); ++i) {
+    int64_t offset = 0, rest = i;
+    for (int64_t d = 0; d < type.rank(); rest %= dense[d++]) offset += rest / dense[d] * type.strides[d];
+    use(offset);
+  }
+}
+
 /// A kernel for a case; through `compile` where stages are asked for.
 Expected<Kernel> kernelOf(const Case &c, std::vector<std::pair<std::string, std::string>> &stages) {
   Engine &engine = Engine::global();
@@ -68,6 +78,9 @@ std::string reproducer(const Case &c) {
           std::to_string(c.options.threads) + " --seed " + std::to_string(c.seed) + " --check";
   if (c.options.labels == LabelStyle::Names) line += " --names";
   if (c.options.scatter) line += " --scatter";
+  if (c.options.semiring != Semiring::PlusTimes) line += std::string(" --semiring ") + name(c.options.semiring);
+  if (c.options.alpha != 1) line += " --alpha " + std::to_string(c.options.alpha);
+  if (c.options.beta != 0) line += " --beta " + std::to_string(c.options.beta);
   for (const std::vector<int64_t> &strides : c.options.resultStrides)
     line += "  # result strides " + shapeString(strides);
   for (const std::string &plan : c.options.plans) line += "  # plan " + plan;
@@ -100,12 +113,40 @@ Expected<void> Execution::run() {
     results.push_back(guardedTensor(type, source.seed % 2 ? Guard::Above : Guard::Below));
     poison(results.back());
   }
+  if (auto ok = fillPriors(); !ok) return ok;
   std::vector<const einc::HostTensor *> tensors;
   for (const einc::HostTensor &operand : operands) tensors.push_back(&operand);
   for (const einc::HostTensor &result : results) tensors.push_back(&result);
   watch(tensors, reproducer(source));
   if (auto ok = kernel->run(einc::viewsOf(operands), einc::viewsOf(results)); !ok) return ok;
   return checkSurroundings();
+}
+
+/// Draws elements only: what lies between them stays poisoned.
+Expected<void> Execution::fillPriors() {
+  priors.clear();
+  if (source.options.beta == 0) return {};
+  std::mt19937_64 generator(~source.seed);
+  for (const einc::HostTensor &result : results) {
+    auto prior = einc::HostTensor::allocate(result.view.type);
+    if (!prior) return prior.error();
+    forEachOffset(result.view.type, [&](int64_t offset) {
+      const int value = static_cast<int>(generator() % 5) - 2;
+      for (const TensorView &view : {result.view, prior->view})
+        if (view.type.dtype == DType::F32)
+          static_cast<float *>(view.data)[offset] = static_cast<float>(value);
+        else
+          static_cast<double *>(view.data)[offset] = value;
+    });
+    priors.push_back(std::move(*prior));
+  }
+  return {};
+}
+
+std::vector<TensorView> Execution::inputs() const {
+  std::vector<TensorView> views = einc::viewsOf(operands);
+  for (const TensorView &prior : einc::viewsOf(priors)) views.push_back(prior);
+  return views;
 }
 
 Expected<void> Execution::checkSurroundings() const {
@@ -135,7 +176,7 @@ double roundingBound(double roundings, DType dtype) {
 /// Integers have no bound to allow for.
 static ::testing::AssertionResult equalsInterpreter(const Execution &execution) {
   std::vector<ReferenceTensor> operands;
-  for (const einc::HostTensor &operand : execution.operands) operands.push_back(readReference(operand.view));
+  for (const TensorView &input : execution.inputs()) operands.push_back(readReference(input));
   const std::vector<ReferenceTensor> references = interpret(execution.program, operands);
   for (size_t r = 0; r < references.size(); ++r) {
     const ReferenceTensor result = readReference(execution.results[r].view);
@@ -149,8 +190,7 @@ static ::testing::AssertionResult equalsInterpreter(const Execution &execution) 
 
 ::testing::AssertionResult agreesWithInterpreter(const Execution &execution) {
   if (execution.source.data == Data::Integers) return equalsInterpreter(execution);
-  const einc::CheckReport report =
-      einc::check(execution.program, einc::viewsOf(execution.operands), einc::viewsOf(execution.results));
+  const einc::CheckReport report = einc::check(execution.program, execution.inputs(), einc::viewsOf(execution.results));
   if (report.fine) return ::testing::AssertionSuccess();
   return failure(execution.source, report.place + ", bound " + std::to_string(report.bound));
 }

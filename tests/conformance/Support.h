@@ -36,14 +36,18 @@ struct Execution {
   Case source;
   Program program;
   std::vector<einc::HostTensor> operands, results;
+  std::vector<einc::HostTensor> priors; ///< with beta, copies of what the results held before the run
   std::vector<std::pair<std::string, std::string>> stages;
 
   static Expected<Execution> prepare(const Case &c);
-  /// Compiles, fills the results with signalling NaNs and runs. An error Run says what was
+  /// What the program takes: operands, then priors.
+  std::vector<TensorView> inputs() const;
+  /// Compiles, fills the results with signalling NaNs (with beta: random values) and runs. An error Run says what was
   /// touched beside the tensors.
   Expected<void> run();
 
 private:
+  Expected<void> fillPriors();
   Expected<void> checkSurroundings() const;
 };
 

@@ -53,6 +53,16 @@ Expected<std::vector<HostTensor>> loadOperands(const Arguments &arguments, const
   return tensors;
 }
 
+Expected<std::vector<HostTensor>> fillPriors(const Request &request, std::span<HostTensor> results, uint64_t seed) {
+  if (request.options.beta == 0) return std::vector<HostTensor>();
+  std::vector<TensorType> types;
+  for (const HostTensor &result : results) types.push_back(result.view.type);
+  auto priors = allocateAll(types);
+  if (!priors) return priors.error();
+  for (std::span<HostTensor> tensors : {results, std::span(*priors)}) fillRandom(tensors, ~seed);
+  return priors;
+}
+
 std::vector<TensorView> viewsOf(std::span<const HostTensor> tensors) {
   std::vector<TensorView> views;
   for (const HostTensor &tensor : tensors) views.push_back(tensor.view);

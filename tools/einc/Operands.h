@@ -18,6 +18,9 @@ ein::Expected<std::vector<HostTensor>> loadOperands(const Arguments &arguments, 
 /// Uninitialised tensors of the given types.
 ein::Expected<std::vector<HostTensor>> allocateAll(std::span<const ein::TensorType> types);
 
+/// With beta, what the results hold at first: random, copied for the reference.
+ein::Expected<std::vector<HostTensor>> fillPriors(const Request &request, std::span<HostTensor> results, uint64_t seed);
+
 /// The views, for Kernel::run.
 std::vector<ein::TensorView> viewsOf(std::span<const HostTensor> tensors);
 

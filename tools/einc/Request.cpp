@@ -59,6 +59,13 @@ Expected<Request> resolve(const Arguments &arguments) {
   request.options.memoryLimit = arguments.memoryLimit;
   request.options.labels = arguments.names ? LabelStyle::Names : LabelStyle::Letters;
   request.options.scatter = arguments.scatter;
+  const auto semiring = parseSemiring(arguments.semiring);
+  if (!semiring)
+    return makeError(ErrorCode::UnknownName, "there is no semiring '" + arguments.semiring + "'",
+                     "semirings: plus-times, min-plus, max-plus, max-times, or-and, logaddexp-plus");
+  request.options.semiring = *semiring;
+  request.options.alpha = arguments.alpha;
+  request.options.beta = arguments.beta;
   return request;
 }
 

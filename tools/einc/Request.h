@@ -19,6 +19,8 @@ struct Arguments {
   int threads = 0;
   int64_t memoryLimit = 0;
   bool names = false, scatter = false;
+  std::string semiring = "plus-times";
+  double alpha = 1, beta = 0;
 };
 
 /// The same, read and checked.

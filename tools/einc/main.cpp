@@ -37,6 +37,15 @@ static void addArguments(CLI::App &command, Arguments &arguments) {
       ->type_name("BYTES");
   command.add_flag("--names", arguments.names, "labels are names separated by white space");
   command.add_flag("--scatter", arguments.scatter, "the output may repeat an index: write its diagonal");
+  command
+      .add_option(
+          "--semiring", arguments.semiring,
+          "what an einsum string adds and multiplies with: plus-times (default), min-plus, max-plus, max-times, "
+          "or-and, logaddexp-plus")
+      ->type_name("SEMIRING");
+  command.add_option("--alpha", arguments.alpha, "factor of the results, default 1")->type_name("X");
+  command.add_option("--beta", arguments.beta, "factor of what results held before, which is then random; default 0")
+      ->type_name("X");
 }
 
 static void addRun(CLI::App &app, RunArguments &arguments) {
