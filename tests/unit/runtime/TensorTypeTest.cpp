@@ -131,7 +131,7 @@ TEST(TensorType, MayOverlapItself) {
   EXPECT_TRUE(overlaps({2}, {0}));
   EXPECT_FALSE(overlaps({3, 2}, {2, 3})) << "0 2 4 3 5 7";
   EXPECT_TRUE(overlaps({4, 3}, {2, 3})) << "3 * 2 = 2 * 3";
-  EXPECT_TRUE(overlaps({1 << 12, 1 << 12}, {2, 8191})) << "too many to be looked at";
+  EXPECT_TRUE(overlaps({1 << 12, 1 << 12}, {2, 8189})) << "too many to be looked at";
 }
 
 TEST(Semiring, NamesRoundTrip) {
