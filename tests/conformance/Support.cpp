@@ -10,7 +10,6 @@
 
 #include <cmath>
 #include <limits>
-#include <random>
 
 namespace ein::test {
 namespace {
@@ -30,33 +29,6 @@ const char *strategyName(PathStrategy strategy) {
   case PathStrategy::Fused: return "fused";
   }
   return "auto";
-}
-
-/// Small integers in all storage.
-template <class T> void fillIntegers(void *memory, int64_t count, std::mt19937_64 &generator) {
-  for (int64_t i = 0; i < count; ++i) static_cast<T *>(memory)[i] = static_cast<T>(generator() % 5) - 2;
-}
-
-void fillOperands(const Case &c, std::vector<einc::HostTensor> &operands) {
-  if (c.data == Data::Fractions) return einc::fillRandom(operands, c.seed);
-  std::mt19937_64 generator(c.seed);
-  for (einc::HostTensor &operand : operands) {
-    const int64_t count = einc::storageElements(operand.view.type);
-    if (operand.view.type.dtype == DType::F32)
-      fillIntegers<float>(operand.memory.get(), count, generator);
-    else
-      fillIntegers<double>(operand.memory.get(), count, generator);
-  }
-}
-
-/// Calls `use` with the offset of each element.
-template <class Use> void forEachOffset(const TensorType &type, Use use) {
-  const std::vector<int64_t> dense = TensorType(type.dtype, type.shape).strides;
-  for (int64_t i = 0; i < type.numElements(); ++i) {
-    int64_t offset = 0, rest = i;
-    for (int64_t d = 0; d < type.rank(); rest %= dense[d++]) offset += rest / dense[d] * type.strides[d];
-    use(offset);
-  }
 }
 
 /// A kernel for a case; through `compile` where stages are asked for.
@@ -81,8 +53,11 @@ std::string reproducer(const Case &c) {
   if (c.options.semiring != Semiring::PlusTimes) line += std::string(" --semiring ") + name(c.options.semiring);
   if (c.options.alpha != 1) line += " --alpha " + std::to_string(c.options.alpha);
   if (c.options.beta != 0) line += " --beta " + std::to_string(c.options.beta);
-  for (const std::vector<int64_t> &strides : c.options.resultStrides)
-    line += "  # result strides " + shapeString(strides);
+  if (c.data == Data::Integers) line += " --integers";
+  for (const std::vector<int64_t> &strides : c.options.resultStrides) {
+    const std::string list = shapeString(strides);
+    line += " --result-strides=" + list.substr(1, list.size() - 2);
+  }
   for (const std::string &plan : c.options.plans) line += "  # plan " + plan;
   return line;
 }
@@ -100,7 +75,10 @@ Expected<Execution> Execution::prepare(const Case &c) {
   execution.program = std::move(*program);
   for (const TensorType &type : c.types)
     execution.operands.push_back(guardedTensor(type, c.seed % 2 ? Guard::Below : Guard::Above));
-  fillOperands(c, execution.operands);
+  if (c.data == Data::Integers)
+    einc::fillIntegers(execution.operands, c.seed);
+  else
+    einc::fillRandom(execution.operands, c.seed);
   return execution;
 }
 
@@ -113,34 +91,15 @@ Expected<void> Execution::run() {
     results.push_back(guardedTensor(type, source.seed % 2 ? Guard::Above : Guard::Below));
     poison(results.back());
   }
-  if (auto ok = fillPriors(); !ok) return ok;
+  auto filled = einc::fillPriors(source.options, results, source.seed);
+  if (!filled) return filled.error();
+  priors = std::move(*filled);
   std::vector<const einc::HostTensor *> tensors;
   for (const einc::HostTensor &operand : operands) tensors.push_back(&operand);
   for (const einc::HostTensor &result : results) tensors.push_back(&result);
   watch(tensors, reproducer(source));
   if (auto ok = kernel->run(einc::viewsOf(operands), einc::viewsOf(results)); !ok) return ok;
   return checkSurroundings();
-}
-
-/// Draws elements only: what lies between them stays poisoned.
-Expected<void> Execution::fillPriors() {
-  priors.clear();
-  if (source.options.beta == 0) return {};
-  std::mt19937_64 generator(~source.seed);
-  for (const einc::HostTensor &result : results) {
-    auto prior = einc::HostTensor::allocate(result.view.type);
-    if (!prior) return prior.error();
-    forEachOffset(result.view.type, [&](int64_t offset) {
-      const int value = static_cast<int>(generator() % 5) - 2;
-      for (const TensorView &view : {result.view, prior->view})
-        if (view.type.dtype == DType::F32)
-          static_cast<float *>(view.data)[offset] = static_cast<float>(value);
-        else
-          static_cast<double *>(view.data)[offset] = value;
-    });
-    priors.push_back(std::move(*prior));
-  }
-  return {};
 }
 
 std::vector<TensorView> Execution::inputs() const {

@@ -27,7 +27,7 @@ struct Case {
   std::vector<std::string> stages; ///< to be printed into Execution::stages
 };
 
-/// The `einc run ... --check` line that repeats a case (with Data::Fractions).
+/// The `einc run ... --check` line that repeats a case.
 std::string reproducer(const Case &c);
 
 /// A case in memory. Each tensor lies against a page that must not be touched, above it or for an odd seed below; so
@@ -47,7 +47,6 @@ struct Execution {
   Expected<void> run();
 
 private:
-  Expected<void> fillPriors();
   Expected<void> checkSurroundings() const;
 };
 

@@ -21,6 +21,8 @@ struct Arguments {
   bool names = false, scatter = false;
   std::string semiring = "plus-times";
   double alpha = 1, beta = 0;
+  std::vector<std::string> resultStrides; ///< "64,1", once per result
+  bool integers = false;                  ///< what random operands hold
 };
 
 /// The same, read and checked.

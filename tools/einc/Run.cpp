@@ -88,7 +88,7 @@ static Expected<Findings> examine(const RunArguments &arguments, const Request &
     findings.flops = *flops;
   }
   // With beta the results are read: those of the timing are of no use.
-  auto priors = fillPriors(request, results, arguments.seed);
+  auto priors = fillPriors(request.options, results, arguments.seed);
   if (!priors) return priors.error();
   if (auto ok = kernel.run(in, out); !ok) return ok.error();
   if (arguments.check) {

@@ -46,12 +46,16 @@ static void addArguments(CLI::App &command, Arguments &arguments) {
   command.add_option("--alpha", arguments.alpha, "factor of the results, default 1")->type_name("X");
   command.add_option("--beta", arguments.beta, "factor of what results held before, which is then random; default 0")
       ->type_name("X");
+  command.add_option("--result-strides", arguments.resultStrides, "layout of a result, as 64,1; once per result")
+      ->type_name("STRIDES")
+      ->allow_extra_args(false);
 }
 
 static void addRun(CLI::App &app, RunArguments &arguments) {
   CLI::App &command = *app.add_subcommand("run", "compile and run");
   addArguments(command, arguments);
   command.add_option("--seed", arguments.seed, "seed of random operands")->type_name("N");
+  command.add_flag("--integers", arguments.integers, "random operands hold -2 to 2 instead of fractions");
   command.add_option("-o,--output", arguments.outputs, "write a result as .npy; once per result")
       ->type_name("FILE")
       ->allow_extra_args(false);
