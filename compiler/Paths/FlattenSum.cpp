@@ -156,6 +156,10 @@ void Flattener::sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vecto
 }
 
 void Flattener::contract(TensorId target, Ring ring, std::vector<IndexId> summed, std::vector<ExprId> operands) {
+  // Over nothing there is no term: identities of parts must not meet, as -inf * 0 or -inf + inf.
+  auto isEmpty = [&](IndexId i) { return out.indices[i].extent == 0; };
+  if (ring.add != Monoid::Sum && std::any_of(summed.begin(), summed.end(), isEmpty))
+    return reduceTo(target, ring.add, summed, productOf(ring.multiply, operands));
   // A factor may turn a maximum into a minimum, unless it is a truth value.
   const bool isSigned = ring.add != Monoid::Sum && ring.multiply == Fn::Mul && options.semiring != Semiring::OrAnd;
   if (operands.size() > 1 && !isSigned) sumOneSided(ring.add, summed, operands);

@@ -55,6 +55,20 @@ TEST(Semiring, OverNothingIsItsIdentity) {
   EXPECT_EQ(combine(Semiring::LogAddExpPlus, {}, {}), -kInf);
 }
 
+TEST(Semiring, OverNothingOneOperandDoesNotMatter) {
+  for (Semiring semiring : {Semiring::MinPlus, Semiring::MaxTimes, Semiring::LogAddExpPlus}) {
+    Case c = caseOf(semiring, "ij,jk,k->i", "f64[2,0] f64[0,3] f64[3]");
+    c.options.order = {{0, 1}, {0, 1}};
+    auto execution = Execution::prepare(c);
+    ASSERT_TRUE(execution);
+    for (double x : {0.0, kInf, -kInf, kNaN}) {
+      std::fill_n(static_cast<double *>(execution->operands[2].view.data), 3, x);
+      ASSERT_TRUE(execution->run());
+      EXPECT_TRUE(agreesWithInterpreter(*execution)) << x;
+    }
+  }
+}
+
 TEST(Semiring, InfinityAndNaN) {
   EXPECT_EQ(combine(Semiring::MaxPlus, {-kInf, 1}, {2, 3}), 4);
   EXPECT_EQ(combine(Semiring::MinPlus, {kInf, kInf}, {2, 3}), kInf);
