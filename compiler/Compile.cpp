@@ -91,6 +91,9 @@ Expected<std::vector<TensorType>> resultTypes(const Program &program, const Comp
                          "result " + std::to_string(i) + " has stride 0 in dimension " + std::to_string(d) +
                              ": its elements would overlap",
                          "give every dimension of a result its own elements");
+    if (type.mayOverlapItself())
+      return makeError(ErrorCode::Layout, "elements of result " + std::to_string(i) + " overlap: " + type.str(),
+                       "give every element of a result memory of its own");
     types.push_back(type);
   }
   return types;

@@ -47,6 +47,9 @@ public:
     for (const std::string &plan : options.plans) add(plan);
     add(static_cast<uint64_t>(options.labels));
     add(uint64_t{options.scatter});
+    add(static_cast<uint64_t>(options.semiring));
+    add(std::bit_cast<uint64_t>(options.alpha));
+    add(std::bit_cast<uint64_t>(options.beta));
     add(options.order.size());
     for (const std::vector<int64_t> &step : options.order) add(step);
   }

@@ -213,7 +213,8 @@ Expected<Binder::Value> Binder::bindReduction(const SyntaxNode &node) {
   }
   bool softmax = node.word.text == "softmax";
   e.kind = softmax ? Expr::Kind::Softmax : Expr::Kind::Reduce;
-  e.monoid = node.word.text == "max" ? Monoid::Max : node.word.text == "min" ? Monoid::Min : Monoid::Sum;
+  for (Monoid monoid : {Monoid::Sum, Monoid::Max, Monoid::Min, Monoid::LogSumExp})
+    if (node.word.text == name(monoid)) e.monoid = monoid;
   value.e = static_cast<ExprId>(program.exprs.size());
   if (!softmax) {
     for (size_t n = 0; n < e.indices.size(); ++n) value.bound.push_back({e.indices[n], value.e, node.names[n].span});

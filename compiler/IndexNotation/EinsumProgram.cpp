@@ -8,9 +8,27 @@
 namespace ein {
 namespace {
 
+struct Operations {
+  Monoid add;
+  Fn multiply;
+};
+
+/// Truth values are the numbers 0 and 1.
+Operations operationsOf(Semiring semiring) {
+  switch (semiring) {
+  case Semiring::PlusTimes: return {Monoid::Sum, Fn::Mul};
+  case Semiring::MinPlus: return {Monoid::Min, Fn::Add};
+  case Semiring::MaxPlus: return {Monoid::Max, Fn::Add};
+  case Semiring::MaxTimes: return {Monoid::Max, Fn::Mul};
+  case Semiring::OrAnd: return {Monoid::Max, Fn::Mul};
+  case Semiring::LogAddExpPlus: return {Monoid::LogSumExp, Fn::Add};
+  }
+  return {Monoid::Sum, Fn::Mul};
+}
+
 class ProgramBuilder {
 public:
-  explicit ProgramBuilder(const BoundEinsum &einsum) : einsum(einsum) {
+  explicit ProgramBuilder(const BoundEinsum &einsum) : einsum(einsum), operations(operationsOf(einsum.semiring)) {
     program.text = einsum.text;
     program.indices = einsum.indices;
     for (const Index &i : einsum.indices) names.insert(i.name);
@@ -20,7 +38,11 @@ public:
     for (size_t o = 0; o < einsum.operands.size(); ++o) addOperand(o);
     ExprId value = product();
     std::vector<IndexId> summed = summedIndices();
-    if (!summed.empty()) value = program.reduce(Monoid::Sum, std::move(summed), value);
+    const bool isEmpty =
+        std::any_of(summed.begin(), summed.end(), [&](IndexId i) { return einsum.indices[i].extent == 0; });
+    if (!summed.empty()) value = program.reduce(operations.add, std::move(summed), value);
+    // "or" is the maximum of 0 and 1, but over nothing false.
+    if (isEmpty && einsum.semiring == Semiring::OrAnd) value = program.map(Fn::Max, {value, program.literal(0)});
     std::vector<IndexId> axes;
     value = scatter(value, axes);
     auto result = static_cast<TensorId>(program.tensors.size());
@@ -60,11 +82,18 @@ private:
         if (einsum.stretches(o, d)) at[d] = std::nullopt;
       ExprId factor = program.access(static_cast<TensorId>(o), std::move(at));
       program.exprs[factor].span = operand.span;
-      value = o == 0 ? factor : program.map(Fn::Mul, {value, factor});
+      if (einsum.semiring == Semiring::OrAnd) factor = truthOf(factor);
+      value = o == 0 ? factor : program.map(operations.multiply, {value, factor});
       for (size_t d = 0; d < operand.dims.size(); ++d)
         if (!einsum.stretches(o, d)) inProduct.insert(operand.dims[d]);
     }
     return value;
+  }
+
+  /// 1 where `x` is not 0, also where it is NaN.
+  ExprId truthOf(ExprId x) {
+    ExprId test = program.map(Fn::NotEqual, {x, program.literal(0)});
+    return program.map(Fn::Select, {test, program.literal(1), program.literal(0)});
   }
 
   /// What the output does not keep, in the order of the operands.
@@ -78,7 +107,8 @@ private:
   }
 
   /// The value at each point of the output. Where an index repeats, its other places get indices of their own and
-  /// all but the diagonal is 0. An index that no operand has is brought in by a condition that always holds.
+  /// all but the diagonal is the semiring's zero. An index that no operand has is brought in by a condition that always
+  /// holds.
   ExprId scatter(ExprId value, std::vector<IndexId> &axes) {
     std::optional<ExprId> condition;
     auto require = [&](Fn fn, IndexId i, ExprId right) {
@@ -96,10 +126,12 @@ private:
       require(Fn::Equal, copy, program.indexValue(i));
       axes.push_back(copy);
     }
-    return condition ? program.map(Fn::Select, {*condition, value, program.literal(0)}) : value;
+    const double zero = einsum.semiring == Semiring::OrAnd ? 0 : identityOf(operations.add);
+    return condition ? program.map(Fn::Select, {*condition, value, program.literal(zero)}) : value;
   }
 
   const BoundEinsum &einsum;
+  const Operations operations;
   Program program;
   std::set<std::string> names;
   std::set<IndexId> inProduct;
@@ -128,6 +160,7 @@ Expected<Program> programFromEinsum(std::string_view text, std::span<const Tenso
   auto bound = bindEinsumString(*parsed, operands, options);
   if (!bound) return bound.error();
   nameForProgram(*bound);
+  bound->semiring = options.semiring;
   return buildProgram(*bound);
 }
 

@@ -103,13 +103,28 @@ private:
   static double smaller(double x, double y) { return std::isnan(x) || x < y ? x : y; }
 
   double reduce(const Expr &e) {
-    double total = e.monoid == Monoid::Sum ? 0 : e.monoid == Monoid::Max ? -kInfinity : kInfinity;
+    if (e.monoid == Monoid::LogSumExp) return logSumExp(e);
+    double total = identityOf(e.monoid);
     forEachPoint(e.indices, [&] {
       if (e.guard && evaluate(*e.guard) == 0) return;
       double x = evaluate(e.args[0]);
       total = e.monoid == Monoid::Sum ? total + x : e.monoid == Monoid::Max ? larger(total, x) : smaller(total, x);
     });
     return total;
+  }
+
+  /// m + log(sum of exp(x - m)) with m the maximum, or 0 where that is infinite.
+  double logSumExp(const Expr &e) {
+    double highest = -kInfinity, sum = 0;
+    auto forEachTerm = [&](auto use) {
+      forEachPoint(e.indices, [&] {
+        if (!e.guard || evaluate(*e.guard) != 0) use(evaluate(e.args[0]));
+      });
+    };
+    forEachTerm([&](double x) { highest = larger(highest, x); });
+    const double shift = std::isinf(highest) ? 0 : highest;
+    forEachTerm([&](double x) { sum += std::exp(x - shift); });
+    return shift + std::log(sum);
   }
 
   /// exp(x - max) / sum of that, at the current point; 0 where the guard is false.

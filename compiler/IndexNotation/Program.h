@@ -34,12 +34,34 @@ struct Tensor {
 /// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN. The comparisons and And, Or, Not give bool;
 /// Select takes (bool, x, y).
 enum class Fn : uint8_t {
-  Add, Sub, Mul, Div, Neg, Exp, Log, Sqrt, Tanh, Abs, Floor, Sign, Max, Min,
-  Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, And, Or, Not, Select,
+  Add,
+  Sub,
+  Mul,
+  Div,
+  Neg,
+  Exp,
+  Log,
+  Sqrt,
+  Tanh,
+  Abs,
+  Floor,
+  Sign,
+  Max,
+  Min,
+  Less,
+  LessEqual,
+  Greater,
+  GreaterEqual,
+  Equal,
+  NotEqual,
+  And,
+  Or,
+  Not,
+  Select,
 };
 
-/// Commutative monoids to reduce with. Identities: 0, -inf, inf.
-enum class Monoid : uint8_t { Sum, Max, Min };
+/// Commutative monoids to reduce with. LogSumExp is log(sum of exp), computed so that it does not overflow.
+enum class Monoid : uint8_t { Sum, Max, Min, LogSumExp };
 
 /// A subscript of an access: an index, or the constant 0 (a dimension of extent 1 that broadcasts).
 using AccessSubscript = std::optional<IndexId>;
@@ -49,17 +71,17 @@ using AccessSubscript = std::optional<IndexId>;
 /// Every expression denotes a scalar at each point of its free indices. `Reduce` and `Softmax` bind
 /// `indices`; Softmax keeps them free: softmax[k](x) at k is exp(x_k - max) / sum over k of that.
 /// A guard (a bool expression) drops the points where it is false: they add nothing to a reduction,
-/// and a softmax is 0 there. Over no points at all, sum is 0, max -inf, min inf, softmax 0.
+/// and a softmax is 0 there. Over no points at all, sum is 0, max and lse -inf, min inf, softmax 0.
 /// What a Reduce binds occurs nowhere around it in the same assignment, neither free nor bound (siblings
 /// may bind one index); so expressions can be moved without renaming.
 struct Expr {
   enum class Kind : uint8_t {
-    Literal,     ///< `literal`
-    IndexValue,  ///< the value of `indices[0]`
-    Access,      ///< tensor[subscripts...]; one subscript may occur twice (diagonal)
-    Map,         ///< fn(args...)
-    Reduce,      ///< monoid over `indices` of args[0], where guard
-    Softmax,     ///< over `indices` of args[0], where guard
+    Literal,    ///< `literal`
+    IndexValue, ///< the value of `indices[0]`
+    Access,     ///< tensor[subscripts...]; one subscript may occur twice (diagonal)
+    Map,        ///< fn(args...)
+    Reduce,     ///< monoid over `indices` of args[0], where guard
+    Softmax,    ///< over `indices` of args[0], where guard
   };
   Kind kind = Kind::Literal;
   Fn fn = Fn::Add;
@@ -70,7 +92,7 @@ struct Expr {
   std::vector<IndexId> indices;
   std::vector<ExprId> args;
   std::optional<ExprId> guard;
-  Span span;  ///< place in the Program's text, for messages
+  Span span; ///< place in the Program's text, for messages
 };
 
 /// tensor[axes] = value.
@@ -82,15 +104,19 @@ struct Assignment {
 /// A list of assignments over index variables. Expressions are stored in `exprs`, children before
 /// parents. `inputs` are the operands in the order of the call, `outputs` the results.
 struct Program {
-  std::string text;  ///< what the user wrote, for messages; may be empty
+  std::string text; ///< what the user wrote, for messages; may be empty
   std::vector<Index> indices;
   std::vector<Tensor> tensors;
   std::vector<Expr> exprs;
-  std::vector<Assignment> assignments;  ///< each tensor is assigned once, before it is read
+  std::vector<Assignment> assignments; ///< each tensor is assigned once, before it is read
   std::vector<TensorId> inputs;
   std::vector<TensorId> outputs;
+  size_t priors = 0; ///< the last inputs are no operands but what the outputs held before the call: none, or one each
 
-  ExprId add(Expr e) { exprs.push_back(std::move(e)); return static_cast<ExprId>(exprs.size() - 1); }
+  ExprId add(Expr e) {
+    exprs.push_back(std::move(e));
+    return static_cast<ExprId>(exprs.size() - 1);
+  }
   ExprId literal(double value);
   ExprId indexValue(IndexId index);
   /// Access with the tensor's own axes.
@@ -107,8 +133,10 @@ struct Program {
   TensorType typeOf(TensorId t) const;
 };
 
-/// "sum", "max", "min".
+/// "sum", "max", "min", "lse".
 const char *name(Monoid m);
+/// What a reduction over nothing gives: 0, -inf, inf, -inf.
+double identityOf(Monoid m);
 /// The function's name or operator as written in a Program: "exp", "+", "<=".
 const char *spelling(Fn fn);
 /// Number of arguments.

@@ -21,8 +21,9 @@ Value emitCombine(NestBuilder &b, Combine combine, Value a, Value c) {
   switch (combine) {
   case Combine::None: return c;
   case Combine::Add: return arith::AddFOp::create(b, a, c);
-  case Combine::Max: return arith::MaximumFOp::create(b, a, c);
-  case Combine::Min: return arith::MinimumFOp::create(b, a, c);
+  // To tell -0 from 0 would double the instructions, and NaN needs two of its own.
+  case Combine::Max: return arith::MaximumFOp::create(b, a, c, arith::FastMathFlags::nsz);
+  case Combine::Min: return arith::MinimumFOp::create(b, a, c, arith::FastMathFlags::nsz);
   }
   return c;
 }
@@ -40,6 +41,19 @@ std::optional<Reduction> analyseReduction(linalg::LinalgOp op) {
                                                    : Combine::None;
   if (combine == Combine::None) return std::nullopt;
   return Reduction{combine, last->getOperand(0) == out ? last->getOperand(1) : last->getOperand(0)};
+}
+
+bool hasTileableBody(linalg::LinalgOp op) {
+  constexpr size_t most = 3; // the registers are the tile's
+  auto isCheap = [](Operation &o) {
+    return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::MaximumFOp, arith::MinimumFOp, arith::NegFOp,
+               math::AbsFOp>(o);
+  };
+  if (!isa<linalg::ContractOp, linalg::GenericOp>(op) || op->getNumOperands() != 3) return false;
+  auto reduction = analyseReduction(op);
+  if (!reduction || reduction->combine == Combine::None) return false;
+  auto operations = op.getBlock()->without_terminator();
+  return size_t(llvm::range_size(operations)) <= 1 + most && llvm::all_of(operations, isCheap);
 }
 
 BodyEmitter::BodyEmitter(NestBuilder &b, linalg::LinalgOp op, int64_t lanes, ArrayRef<Value> inputs,

@@ -25,6 +25,10 @@ struct Reduction {
 /// any way but as one operand of a final add, maximum or minimum.
 std::optional<Reduction> analyseReduction(mlir::linalg::LinalgOp op);
 
+/// Whether the tiled kernel can evaluate the body: two tensors, a reduction, and a few operations of one instruction
+/// each on the elements between.
+bool hasTileableBody(mlir::linalg::LinalgOp op);
+
 /// Evaluates a body's term on vectors of `lanes` elements.
 class BodyEmitter {
 public:
@@ -46,7 +50,7 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> done;
 };
 
-/// combine(a, c) on vectors or scalars. NaN in either gives NaN.
+/// combine(a, c) on vectors or scalars. NaN in either gives NaN; of 0 and -0 either may be the larger.
 mlir::Value emitCombine(NestBuilder &b, Combine combine, mlir::Value a, mlir::Value c);
 /// The identity of a combination.
 double identityOf(Combine combine);

@@ -1,6 +1,8 @@
 // Shapes of linalg operations, and plans as attributes.
 #include "compiler/Lowering/PlanAttr.h"
 
+#include "compiler/Lowering/BodyEmitter.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -67,7 +69,7 @@ static bool overwrites(linalg::LinalgOp op) {
 }
 
 KernelPlan planKernel(linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu) {
-  if (isa<linalg::ContractOp>(op))
+  if (hasTileableBody(op))
     if (auto plan = planContraction(shape, cpu)) return *plan;
   return planAsNest(op, shape, cpu);
 }

@@ -104,7 +104,7 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
   if (auto *contraction = std::get_if<ContractionPlan>(&*plan)) {
     bytes = scratchBytes(*contraction);
     threads = std::max(threads, contraction->threads);
-    emitContraction(b, *contraction, operands, scratch, overwrite, name);
+    emitContraction(b, *contraction, op, operands, scratch, overwrite, name);
   } else {
     const auto &nest = std::get<NestPlan>(*plan);
     bytes = scratchBytes(nest);

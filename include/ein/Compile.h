@@ -23,8 +23,8 @@ struct CompileRequest {
   int32_t candidates = 0;              ///< how many other plans of each contraction to name in the result
   /// Makes `code` a library that stands alone: besides the entry, which is then called NAME_kernel, it exports the
   /// plain C functions NAME and NAME_ws (docs/aot.md) and names the libraries it needs. Empty: none.
-  std::string cFunction;
-  std::string soname; ///< of that library
+  std::string cFunction = {};
+  std::string soname = {}; ///< of that library
 
   /// The cache key as text, one line for an einsum string; `dumpStages` and `candidates` are no part of it.
   std::string keyText() const;

@@ -1,6 +1,7 @@
 // What a caller may choose about a compilation.
 #pragma once
 
+#include "ein/Semiring.h"
 #include "ein/Target.h"
 
 #include <cstdint>
@@ -50,6 +51,10 @@ struct CompileOptions {
   LabelStyle labels = LabelStyle::Letters;
   /// Let the output of an einsum string repeat an index: values go to the diagonal, zeros elsewhere ("i->ii").
   bool scatter = false;
+  /// What an einsum string adds and multiplies with. A Program says it itself, and refuses another than the default.
+  Semiring semiring = Semiring::PlusTimes;
+  /// Results become alpha * value + beta * what they held before. With beta = 0 that is not read, NaN or not.
+  double alpha = 1, beta = 0;
 
   friend bool operator==(const CompileOptions &, const CompileOptions &) = default;
 };

@@ -17,6 +17,9 @@ void write(wire::Writer &w, const CompileOptions &options) {
   w.list(options.plans, [&](const std::string &plan) { w.string(plan); });
   w.number(static_cast<uint8_t>(options.labels));
   w.number(static_cast<uint8_t>(options.scatter));
+  w.number(static_cast<uint8_t>(options.semiring));
+  w.number(options.alpha);
+  w.number(options.beta);
   w.list(options.order, [&](const std::vector<int64_t> &step) { w.numbers(step); });
 }
 
@@ -32,6 +35,9 @@ CompileOptions readOptions(wire::Reader &r) {
   options.plans = r.list<std::string>([&] { return r.string(); });
   options.labels = r.enumerator(LabelStyle::Names);
   options.scatter = r.number<uint8_t>() != 0;
+  options.semiring = r.enumerator(Semiring::LogAddExpPlus);
+  options.alpha = r.number<double>();
+  options.beta = r.number<double>();
   options.order = r.list<std::vector<int64_t>>([&] { return r.numbers(); });
   return options;
 }
@@ -79,6 +85,11 @@ std::string CompileRequest::keyText() const {
   for (const std::string &plan : options.plans) key += "; plan " + plan;
   if (options.labels == LabelStyle::Names) key += "; names";
   if (options.scatter) key += "; scatter";
+  if (options.semiring != Semiring::PlusTimes) key += std::string("; semiring ") + name(options.semiring);
+  if (options.alpha != 1 || options.beta != 0) {
+    std::snprintf(numbers, sizeof numbers, "; alpha %.17g, beta %.17g", options.alpha, options.beta);
+    key += numbers;
+  }
   for (const std::vector<int64_t> &step : options.order) key += "; step " + shapeString(step);
   if (!cFunction.empty()) key += "; function " + cFunction + " in " + soname;
   return key;

@@ -18,7 +18,7 @@ static_assert(std::endian::native == std::endian::little, "fields are copied as 
 enum class Kind : uint32_t { Request = 1, Result = 2, Module = 3, Error = 4, TunedPlans = 5, CacheEntry = 6, Bundle = 7 };
 
 /// Raised whenever the meaning of any field changes.
-inline constexpr uint32_t kFormatVersion = 4;
+inline constexpr uint32_t kFormatVersion = 5;
 
 /// Appends fields.
 class Writer {

@@ -28,6 +28,18 @@ void fillRandom(std::span<HostTensor> tensors, uint64_t seed) {
   }
 }
 
+static int smallInteger(std::mt19937_64 &generator) { return static_cast<int>(generator() % 5) - 2; }
+
+void fillIntegers(std::span<HostTensor> tensors, uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  for (HostTensor &tensor : tensors)
+    for (int64_t i = 0, count = storageElements(tensor.view.type); i < count; ++i)
+      if (tensor.view.type.dtype == DType::F32)
+        static_cast<float *>(tensor.memory.get())[i] = static_cast<float>(smallInteger(generator));
+      else
+        static_cast<double *>(tensor.memory.get())[i] = smallInteger(generator);
+}
+
 Expected<std::vector<HostTensor>> allocateAll(std::span<const TensorType> types) {
   std::vector<HostTensor> tensors;
   for (const TensorType &type : types) {
@@ -41,7 +53,8 @@ Expected<std::vector<HostTensor>> allocateAll(std::span<const TensorType> types)
 Expected<std::vector<HostTensor>> loadOperands(const Arguments &arguments, const Request &request, uint64_t seed) {
   if (arguments.files.empty()) {
     auto tensors = allocateAll(request.operands);
-    if (tensors) fillRandom(*tensors, seed);
+    if (tensors && arguments.integers) fillIntegers(*tensors, seed);
+    if (tensors && !arguments.integers) fillRandom(*tensors, seed);
     return tensors;
   }
   std::vector<HostTensor> tensors;
@@ -51,6 +64,37 @@ Expected<std::vector<HostTensor>> loadOperands(const Arguments &arguments, const
     tensors.push_back(std::move(*tensor));
   }
   return tensors;
+}
+
+/// Calls `use` with the offset of each element, row-major.
+template <class Use> static void forEachOffset(const TensorType &type, Use use) {
+  const std::vector<int64_t> dense = TensorType(type.dtype, type.shape).strides;
+  for (int64_t i = 0; i < type.numElements(); ++i) {
+    int64_t offset = 0, rest = i;
+    for (int64_t d = 0; d < type.rank(); rest %= dense[d++]) offset += rest / dense[d] * type.strides[d];
+    use(offset);
+  }
+}
+
+Expected<std::vector<HostTensor>> fillPriors(const CompileOptions &options, std::span<HostTensor> results,
+                                             uint64_t seed) {
+  std::vector<HostTensor> priors;
+  if (options.beta == 0) return priors;
+  std::mt19937_64 generator(~seed);
+  for (const HostTensor &result : results) {
+    auto prior = HostTensor::allocate(result.view.type);
+    if (!prior) return prior.error();
+    forEachOffset(result.view.type, [&](int64_t offset) {
+      const int value = smallInteger(generator);
+      for (const TensorView &view : {result.view, prior->view})
+        if (view.type.dtype == DType::F32)
+          static_cast<float *>(view.data)[offset] = static_cast<float>(value);
+        else
+          static_cast<double *>(view.data)[offset] = value;
+    });
+    priors.push_back(std::move(*prior));
+  }
+  return priors;
 }
 
 std::vector<TensorView> viewsOf(std::span<const HostTensor> tensors) {

@@ -39,6 +39,18 @@ static void addArguments(CLI::App &command, Arguments &arguments, bool needsText
       ->type_name("BYTES");
   command.add_flag("--names", arguments.names, "labels are names separated by white space");
   command.add_flag("--scatter", arguments.scatter, "the output may repeat an index: write its diagonal");
+  command
+      .add_option(
+          "--semiring", arguments.semiring,
+          "what an einsum string adds and multiplies with: plus-times (default), min-plus, max-plus, max-times, "
+          "or-and, logaddexp-plus")
+      ->type_name("SEMIRING");
+  command.add_option("--alpha", arguments.alpha, "factor of the results, default 1")->type_name("X");
+  command.add_option("--beta", arguments.beta, "factor of what results held before, which is then random; default 0")
+      ->type_name("X");
+  command.add_option("--result-strides", arguments.resultStrides, "layout of a result, as 64,1; once per result")
+      ->type_name("STRIDES")
+      ->allow_extra_args(false);
 }
 
 static void addRun(CLI::App &app, RunArguments &arguments) {
@@ -48,6 +60,7 @@ static void addRun(CLI::App &app, RunArguments &arguments) {
       ->type_name("FILE");
   command.add_option("--kernel", arguments.kernel, "which kernel of the bundle")->type_name("NAME");
   command.add_option("--seed", arguments.seed, "seed of random operands")->type_name("N");
+  command.add_flag("--integers", arguments.integers, "random operands hold -2 to 2 instead of fractions");
   command.add_option("-o,--output", arguments.outputs, "write a result as .npy; once per result")
       ->type_name("FILE")
       ->allow_extra_args(false);

@@ -140,7 +140,8 @@ TEST(ContractionPath, OuterProductFirstWhereItIsCheapest) {
 std::string firstLayout(std::string_view text, const std::map<char, int64_t> &extents) {
   const ContractionProblem p = problemOf(text, extents);
   std::string names;
-  for (uint32_t i : optimalPath(p, kNoLimit).steps[0].result) names += p.names[i];
+  const ContractionPath path = optimalPath(p, kNoLimit);
+  for (uint32_t i : path.steps[0].result) names += p.names[i];
   return names;
 }
 
