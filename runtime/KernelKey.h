@@ -45,7 +45,8 @@ public:
     add(options.plans.size());
     for (const std::string &plan : options.plans) add(plan);
     add(static_cast<uint64_t>(options.labels));
-    add(uint64_t{options.scatter});
+    const uint64_t resultDType = options.resultDType ? 1 + static_cast<uint64_t>(*options.resultDType) : 0;
+    add(resultDType << 1 | uint64_t{options.scatter});
     add(options.order.size());
     for (const std::vector<int64_t> &step : options.order) add(step);
   }

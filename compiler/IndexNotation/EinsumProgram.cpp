@@ -10,7 +10,9 @@ namespace {
 
 class ProgramBuilder {
 public:
-  explicit ProgramBuilder(const BoundEinsum &einsum) : einsum(einsum) {
+  explicit ProgramBuilder(const BoundEinsum &einsum)
+      : einsum(einsum), isBool(std::all_of(einsum.operands.begin(), einsum.operands.end(),
+                                           [](const auto &operand) { return operand.dtype == DType::Bool; })) {
     program.text = einsum.text;
     program.indices = einsum.indices;
     for (const Index &i : einsum.indices) names.insert(i.name);
@@ -20,11 +22,11 @@ public:
     for (size_t o = 0; o < einsum.operands.size(); ++o) addOperand(o);
     ExprId value = product();
     std::vector<IndexId> summed = summedIndices();
-    if (!summed.empty()) value = program.reduce(Monoid::Sum, std::move(summed), value);
+    if (!summed.empty()) value = program.reduce(isBool ? Monoid::Max : Monoid::Sum, std::move(summed), value);
     std::vector<IndexId> axes;
     value = scatter(value, axes);
     auto result = static_cast<TensorId>(program.tensors.size());
-    program.tensors.push_back({einsum.resultName, einsum.operands[0].dtype, std::move(axes)});
+    program.tensors.push_back({einsum.resultName, einsum.dtype, std::move(axes)});
     program.assignments.push_back({result, value});
     program.outputs = {result};
     return std::move(program);
@@ -60,11 +62,17 @@ private:
         if (einsum.stretches(o, d)) at[d] = std::nullopt;
       ExprId factor = program.access(static_cast<TensorId>(o), std::move(at));
       program.exprs[factor].span = operand.span;
-      value = o == 0 ? factor : program.map(Fn::Mul, {value, factor});
+      if (operand.dtype == DType::Bool && !isBool) factor = asNumber(factor);
+      value = o == 0 ? factor : program.map(isBool ? Fn::And : Fn::Mul, {value, factor});
       for (size_t d = 0; d < operand.dims.size(); ++d)
         if (!einsum.stretches(o, d)) inProduct.insert(operand.dims[d]);
     }
     return value;
+  }
+
+  ExprId asNumber(ExprId condition) {
+    const ExprId one = program.literal(1), zero = program.literal(0);
+    return program.map(Fn::Select, {condition, one, zero});
   }
 
   /// What the output does not keep, in the order of the operands.
@@ -96,10 +104,13 @@ private:
       require(Fn::Equal, copy, program.indexValue(i));
       axes.push_back(copy);
     }
-    return condition ? program.map(Fn::Select, {*condition, value, program.literal(0)}) : value;
+    if (!condition) return value;
+    if (isBool) return program.map(Fn::And, {*condition, value});
+    return program.map(Fn::Select, {*condition, value, program.literal(0)});
   }
 
   const BoundEinsum &einsum;
+  bool isBool; ///< the product is "and", the sum "or"
   Program program;
   std::set<std::string> names;
   std::set<IndexId> inProduct;

@@ -153,6 +153,29 @@ std::vector<IndexId> Program::freeIndices(ExprId root) const {
   return std::move(sets[root]);
 }
 
+std::optional<DType> Program::dtypeOf(const Expr &e, std::span<const std::optional<DType>> before) const {
+  switch (e.kind) {
+  case Expr::Kind::Literal:
+  case Expr::Kind::IndexValue: return std::nullopt;
+  case Expr::Kind::Access: return tensors[e.tensor].dtype;
+  case Expr::Kind::Map: break;
+  case Expr::Kind::Reduce:
+  case Expr::Kind::Softmax: return before[e.args[0]];
+  }
+  if (isPredicate(e.fn)) return DType::Bool;
+  std::optional<DType> common;
+  for (size_t a = e.fn == Fn::Select ? 1 : 0; a < e.args.size(); ++a)
+    if (auto type = before[e.args[a]]) common = common ? promote(*common, *type) : *type;
+  return common;
+}
+
+std::vector<std::optional<DType>> Program::dtypes() const {
+  std::vector<std::optional<DType>> types;
+  types.reserve(exprs.size());
+  for (const Expr &e : exprs) types.push_back(dtypeOf(e, types));
+  return types;
+}
+
 TensorType Program::typeOf(TensorId t) const {
   std::vector<int64_t> shape;
   for (IndexId axis : tensors[t].axes) shape.push_back(indices[axis].extent.value());

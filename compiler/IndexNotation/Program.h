@@ -34,8 +34,30 @@ struct Tensor {
 /// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN. The comparisons and And, Or, Not give bool;
 /// Select takes (bool, x, y).
 enum class Fn : uint8_t {
-  Add, Sub, Mul, Div, Neg, Exp, Log, Sqrt, Tanh, Abs, Floor, Sign, Max, Min,
-  Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, And, Or, Not, Select,
+  Add,
+  Sub,
+  Mul,
+  Div,
+  Neg,
+  Exp,
+  Log,
+  Sqrt,
+  Tanh,
+  Abs,
+  Floor,
+  Sign,
+  Max,
+  Min,
+  Less,
+  LessEqual,
+  Greater,
+  GreaterEqual,
+  Equal,
+  NotEqual,
+  And,
+  Or,
+  Not,
+  Select,
 };
 
 /// Commutative monoids to reduce with. Identities: 0, -inf, inf.
@@ -54,12 +76,12 @@ using AccessSubscript = std::optional<IndexId>;
 /// may bind one index); so expressions can be moved without renaming.
 struct Expr {
   enum class Kind : uint8_t {
-    Literal,     ///< `literal`
-    IndexValue,  ///< the value of `indices[0]`
-    Access,      ///< tensor[subscripts...]; one subscript may occur twice (diagonal)
-    Map,         ///< fn(args...)
-    Reduce,      ///< monoid over `indices` of args[0], where guard
-    Softmax,     ///< over `indices` of args[0], where guard
+    Literal,    ///< `literal`
+    IndexValue, ///< the value of `indices[0]`
+    Access,     ///< tensor[subscripts...]; one subscript may occur twice (diagonal)
+    Map,        ///< fn(args...)
+    Reduce,     ///< monoid over `indices` of args[0], where guard
+    Softmax,    ///< over `indices` of args[0], where guard
   };
   Kind kind = Kind::Literal;
   Fn fn = Fn::Add;
@@ -67,10 +89,11 @@ struct Expr {
   double literal = 0;
   TensorId tensor = 0;
   std::vector<AccessSubscript> subscripts;
+  int64_t at = 0; ///< Access: position along a dimension of extent 2 whose subscript is no index (a part)
   std::vector<IndexId> indices;
   std::vector<ExprId> args;
   std::optional<ExprId> guard;
-  Span span;  ///< place in the Program's text, for messages
+  Span span; ///< place in the Program's text, for messages
 };
 
 /// tensor[axes] = value.
@@ -82,15 +105,18 @@ struct Assignment {
 /// A list of assignments over index variables. Expressions are stored in `exprs`, children before
 /// parents. `inputs` are the operands in the order of the call, `outputs` the results.
 struct Program {
-  std::string text;  ///< what the user wrote, for messages; may be empty
+  std::string text; ///< what the user wrote, for messages; may be empty
   std::vector<Index> indices;
   std::vector<Tensor> tensors;
   std::vector<Expr> exprs;
-  std::vector<Assignment> assignments;  ///< each tensor is assigned once, before it is read
+  std::vector<Assignment> assignments; ///< each tensor is assigned once, before it is read
   std::vector<TensorId> inputs;
   std::vector<TensorId> outputs;
 
-  ExprId add(Expr e) { exprs.push_back(std::move(e)); return static_cast<ExprId>(exprs.size() - 1); }
+  ExprId add(Expr e) {
+    exprs.push_back(std::move(e));
+    return static_cast<ExprId>(exprs.size() - 1);
+  }
   ExprId literal(double value);
   ExprId indexValue(IndexId index);
   /// Access with the tensor's own axes.
@@ -103,6 +129,11 @@ struct Program {
   std::vector<IndexId> freeIndices(ExprId e) const;
   /// `freeIndices` of every expression, in one sweep.
   std::vector<std::vector<IndexId>> allFreeIndices() const;
+  /// The dtype of every expression, what its arguments promote to; nothing for those of literals and index values
+  /// only, which take the dtype around them. Conditions are bool.
+  std::vector<std::optional<DType>> dtypes() const;
+  /// The next one, given those of the expressions before it.
+  std::optional<DType> dtypeOf(const Expr &e, std::span<const std::optional<DType>> before) const;
   /// Row-major type of a tensor. Requires known extents of its axes.
   TensorType typeOf(TensorId t) const;
 };

@@ -5,6 +5,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 #include <limits>
 
@@ -12,19 +14,50 @@ using namespace mlir;
 
 namespace ein {
 
-double identityOf(Combine combine) {
-  const double inf = std::numeric_limits<double>::infinity();
-  return combine == Combine::Max ? -inf : combine == Combine::Min ? inf : 0;
+Value emitIdentity(NestBuilder &b, Combine combine, int64_t lanes) {
+  if (isa<FloatType>(b.element)) {
+    const double inf = std::numeric_limits<double>::infinity();
+    return b.constant(combine == Combine::Max ? -inf : combine == Combine::Min ? inf : 0, lanes);
+  }
+  const unsigned bits = b.element.getIntOrFloatBitWidth();
+  APInt value(bits, 0);
+  if (combine == Combine::Max) value = APInt::getSignedMinValue(bits);
+  if (combine == Combine::Min) value = APInt::getSignedMaxValue(bits);
+  if (combine == Combine::UnsignedMin || combine == Combine::And) value = APInt::getAllOnes(bits);
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(b.vectorType(lanes), value));
 }
 
 Value emitCombine(NestBuilder &b, Combine combine, Value a, Value c) {
+  const bool real = isa<FloatType>(getElementTypeOrSelf(a));
   switch (combine) {
   case Combine::None: return c;
-  case Combine::Add: return arith::AddFOp::create(b, a, c);
-  case Combine::Max: return arith::MaximumFOp::create(b, a, c);
-  case Combine::Min: return arith::MinimumFOp::create(b, a, c);
+  case Combine::Add:
+    if (!real) return arith::AddIOp::create(b, a, c);
+    return arith::AddFOp::create(b, a, c);
+  case Combine::Max:
+    if (!real) return arith::MaxSIOp::create(b, a, c);
+    return arith::MaximumFOp::create(b, a, c);
+  case Combine::Min:
+    if (!real) return arith::MinSIOp::create(b, a, c);
+    return arith::MinimumFOp::create(b, a, c);
+  case Combine::UnsignedMax: return arith::MaxUIOp::create(b, a, c);
+  case Combine::UnsignedMin: return arith::MinUIOp::create(b, a, c);
+  case Combine::Or: return arith::OrIOp::create(b, a, c);
+  case Combine::And: return arith::AndIOp::create(b, a, c);
   }
   return c;
+}
+
+static Combine combineOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, Combine>(op)
+      .Case<arith::AddFOp, arith::AddIOp>([](auto) { return Combine::Add; })
+      .Case<arith::MaximumFOp, arith::MaxSIOp>([](auto) { return Combine::Max; })
+      .Case<arith::MinimumFOp, arith::MinSIOp>([](auto) { return Combine::Min; })
+      .Case<arith::MaxUIOp>([](auto) { return Combine::UnsignedMax; })
+      .Case<arith::MinUIOp>([](auto) { return Combine::UnsignedMin; })
+      .Case<arith::OrIOp>([](auto) { return Combine::Or; })
+      .Case<arith::AndIOp>([](auto) { return Combine::And; })
+      .Default(Combine::None);
 }
 
 std::optional<Reduction> analyseReduction(linalg::LinalgOp op) {
@@ -34,10 +67,7 @@ std::optional<Reduction> analyseReduction(linalg::LinalgOp op) {
   if (!out.hasOneUse()) return std::nullopt;
   Operation *last = yielded.getDefiningOp();
   if (!last || *out.getUsers().begin() != last) return std::nullopt;
-  Combine combine = isa<arith::AddFOp>(last)       ? Combine::Add
-                    : isa<arith::MaximumFOp>(last) ? Combine::Max
-                    : isa<arith::MinimumFOp>(last) ? Combine::Min
-                                                   : Combine::None;
+  const Combine combine = combineOf(last);
   if (combine == Combine::None) return std::nullopt;
   return Reduction{combine, last->getOperand(0) == out ? last->getOperand(1) : last->getOperand(0)};
 }
@@ -45,7 +75,9 @@ std::optional<Reduction> analyseReduction(linalg::LinalgOp op) {
 BodyEmitter::BodyEmitter(NestBuilder &b, linalg::LinalgOp op, int64_t lanes, ArrayRef<Value> inputs,
                          llvm::function_ref<Value(int64_t)> index)
     : b(b), op(op), lanes(lanes), index(index) {
-  for (auto [argument, vector] : llvm::zip(op.getBlock()->getArguments(), inputs)) done[argument] = vector;
+  for (auto [argument, vector] : llvm::zip(op.getBlock()->getArguments(), inputs)) {
+    done[argument] = b.convert(vector, argument.getType(), true); // bytes are conditions
+  }
 }
 
 Value BodyEmitter::emit(Value value) {
@@ -68,6 +100,8 @@ Value BodyEmitter::emitOp(Operation *o) {
   if (isa<math::SqrtOp>(o)) return emitSqrt(b, done.lookup(o->getOperand(0)));
   if (isa<math::AbsFOp>(o)) return LLVM::FAbsOp::create(b, done.lookup(o->getOperand(0)));
   if (isa<math::FloorOp>(o)) return LLVM::FFloorOp::create(b, done.lookup(o->getOperand(0)));
+  if (isa<arith::ExtFOp, arith::TruncFOp>(o))
+    return b.convert(done.lookup(o->getOperand(0)), o->getResult(0).getType(), false);
   auto type = VectorType::get({lanes}, o->getResult(0).getType());
   if (auto k = dyn_cast<arith::ConstantOp>(o))
     return arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<Attribute>(k.getValue())));
@@ -79,9 +113,9 @@ Value BodyEmitter::emitOp(Operation *o) {
 }
 
 Value BodyEmitter::accumulate(const Reduction &reduction, Value acc) {
-  auto product = reduction.term.getDefiningOp<arith::MulFOp>();
-  if (reduction.combine == Combine::Add && product) {
-    Value x = emit(product.getLhs()), y = emit(product.getRhs());
+  Operation *product = reduction.term.getDefiningOp();
+  if (reduction.combine == Combine::Add && isa_and_nonnull<arith::MulFOp, arith::MulIOp>(product)) {
+    Value x = emit(product->getOperand(0)), y = emit(product->getOperand(1));
     return b.multiplyAdd(x, y, acc);
   }
   return emitCombine(b, reduction.combine, acc, emit(reduction.term));

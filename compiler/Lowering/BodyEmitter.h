@@ -11,8 +11,12 @@ namespace ein {
 enum class Combine : uint8_t {
   None, ///< pointwise: the yielded value replaces the output
   Add,
-  Max,
+  Max, ///< of signed integers or floats
   Min,
+  UnsignedMax,
+  UnsignedMin,
+  Or,
+  And,
 };
 
 /// A body split at its reduction: the output becomes combine(output, term).
@@ -48,7 +52,7 @@ private:
 
 /// combine(a, c) on vectors or scalars. NaN in either gives NaN.
 mlir::Value emitCombine(NestBuilder &b, Combine combine, mlir::Value a, mlir::Value c);
-/// The identity of a combination.
-double identityOf(Combine combine);
+/// The identity of a combination on vectors of `lanes` elements of the builder's type.
+mlir::Value emitIdentity(NestBuilder &b, Combine combine, int64_t lanes);
 
 } // namespace ein

@@ -1,7 +1,6 @@
 // The register tile: multiply two slivers, add the tile to the output.
+#include "compiler/Lowering/BodyEmitter.h"
 #include "compiler/Lowering/EmitContraction.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 
@@ -53,11 +52,11 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
     Value fromRows = b.add(rows.base, b.mul(k, rows.perDepth)), fromCols = b.add(cols.base, b.mul(k, cols.perDepth));
     SmallVector<Value> vector;
     for (int64_t c = 0; c < vectors; ++c) {
-      vector.push_back(b.loadVector(p.lanes, cols.memory, b.add(fromCols, c * p.lanes)));
+      vector.push_back(b.widened(b.loadVector(p.lanes, cols.memory, b.add(fromCols, c * p.lanes))));
       if (cols.ahead) b.prefetch(cols.memory, b.add(fromCols, c * p.lanes + cols.ahead));
     }
     for (int64_t r = 0; r < tile.rows; ++r) {
-      Value scalar = b.splat(b.load(rows.memory, b.add(fromRows, r * rows.perElement)), p.lanes);
+      Value scalar = b.splat(b.widened(b.load(rows.memory, b.add(fromRows, r * rows.perElement))), p.lanes);
       for (int64_t c = 0; c < vectors; ++c)
         sums[r * vectors + c] = b.multiplyAdd(scalar, vector[c], sums[r * vectors + c]);
     }
@@ -104,7 +103,7 @@ void ContractionEmitter::writeVectors(Tile tile, Value to, ArrayRef<Value> sums,
       for (int64_t done = 0; done < valid;) {
         const int64_t lanes = llvm::bit_floor<uint64_t>(valid - done);
         Value part = b.slice(sums[r * vectors + c], done, lanes), offset = b.add(from, done);
-        if (add) part = arith::AddFOp::create(b, b.loadVector(lanes, memC, offset), part);
+        if (add) part = emitCombine(b, Combine::Add, b.loadVector(lanes, memC, offset), part);
         b.storeVector(part, memC, offset, past);
         done += lanes;
       }
@@ -120,7 +119,7 @@ void ContractionEmitter::writeElements(Tile tile, Value to, ArrayRef<Value> sums
     Value row = b.add(to, b.mul(r, rowsC.perElement)), from = b.mul(r, width);
     b.loop(0, tile.cols, 1, [&](Value c) {
       Value offset = b.add(row, b.mul(c, colsC.perElement)), value = b.load(memory, b.add(from, c));
-      if (add) value = arith::AddFOp::create(b, b.load(memC, offset), value);
+      if (add) value = emitCombine(b, Combine::Add, b.load(memC, offset), value);
       b.store(value, memC, offset);
     });
   });

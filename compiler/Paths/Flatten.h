@@ -15,7 +15,7 @@ namespace ein {
 /// In flat form the value of each assignment is a pointwise expression or one unnested Reduce of one:
 /// `Reduce` occurs only at the root and `Softmax` nowhere. A Sum over the product of two accesses that
 /// share no one-sided summed index is a contraction and becomes linalg.contract. A Sum over more factors is a nest
-/// that was found to be faster than pairs.
+/// that was found to be faster than pairs. Complex tensors have become real ones (RealParts.h).
 struct FlatProgram {
   Program program;
   struct OrderedContraction {

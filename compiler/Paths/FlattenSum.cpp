@@ -80,7 +80,7 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
   bool plain = product.scale == 1 && product.divisors.empty();
   std::vector<IndexId> kept = all;
   std::erase_if(kept, [&](IndexId i) { return contains(summed, i); });
-  TensorId sum = plain ? target : newTensor(inOrder(std::move(kept)));
+  TensorId sum = plain ? target : newTensor(inOrder(std::move(kept)), out.tensors[target].dtype);
   if (allInOne) {
     assign(sum, out.reduce(Monoid::Sum, summed, productOf(product.factors)));
   } else {
@@ -102,7 +102,7 @@ ExprId Flattener::productOf(const std::vector<ExprId> &factors) {
 }
 
 /// Sums away, operand by operand, what only that operand has: each index left joins operands or is kept.
-void Flattener::sumOneSided(std::vector<IndexId> &summed, std::vector<ExprId> &operands) {
+void Flattener::sumOneSided(std::vector<IndexId> &summed, std::vector<ExprId> &operands, DType dtype) {
   std::vector<size_t> users(out.indices.size());
   for (ExprId operand : operands)
     for (IndexId i : indicesOf(operand)) ++users[i];
@@ -115,13 +115,15 @@ void Flattener::sumOneSided(std::vector<IndexId> &summed, std::vector<ExprId> &o
     if (gone.empty()) continue;
     std::erase_if(axes, oneSided);
     ExprId value = out.reduce(Monoid::Sum, gone, operand);
-    operand = assign(newTensor(std::move(axes)), value);
+    // What is real stays so.
+    const DType own = isComplex(sumType(value)) ? dtype : partType(dtype);
+    operand = assign(newTensor(std::move(axes), own), value);
   }
   std::erase_if(summed, oneSided);
 }
 
 void Flattener::contract(TensorId target, std::vector<IndexId> summed, std::vector<ExprId> operands) {
-  if (operands.size() > 1) sumOneSided(summed, operands);
+  if (operands.size() > 1) sumOneSided(summed, operands, out.tensors[target].dtype);
   ContractionProblem problem = problemOf(target, operands);
   double budgetMs = std::max(0.0, options.pathBudgetMs - searchedMs);
   ContractionPath path =
@@ -152,7 +154,7 @@ void Flattener::contract(TensorId target, std::vector<IndexId> summed, std::vect
     std::erase_if(gone, [&](IndexId i) { return contains(step.result, i); });
     if (!gone.empty()) value = out.reduce(Monoid::Sum, gone, value);
     bool last = &step == &path.steps.back();
-    nodes.push_back(assign(last ? target : newTensor(step.result), value));
+    nodes.push_back(assign(last ? target : newTensor(step.result, out.tensors[target].dtype), value));
   }
   std::string expression = problem.str();
   flat.contractions.push_back({std::move(problem), std::move(path), std::move(expression), fusion});

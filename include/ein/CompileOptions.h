@@ -1,6 +1,7 @@
 // What a caller may choose about a compilation.
 #pragma once
 
+#include "ein/DType.h"
 #include "ein/Target.h"
 
 #include <cstdint>
@@ -50,6 +51,10 @@ struct CompileOptions {
   LabelStyle labels = LabelStyle::Letters;
   /// Let the output of an einsum string repeat an index: values go to the diagonal, zeros elsewhere ("i->ii").
   bool scatter = false;
+
+  /// The dtype in which the result of an einsum string is stored; nothing: what the operands promote to. i8 with i32
+  /// here is summed and stored in i32. A Program says it itself.
+  std::optional<DType> resultDType;
 
   friend bool operator==(const CompileOptions &, const CompileOptions &) = default;
 };

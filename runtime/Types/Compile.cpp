@@ -16,6 +16,7 @@ void write(wire::Writer &w, const CompileOptions &options) {
   w.list(options.plans, [&](const std::string &plan) { w.string(plan); });
   w.number(static_cast<uint8_t>(options.labels));
   w.number(static_cast<uint8_t>(options.scatter));
+  w.number(static_cast<uint8_t>(options.resultDType ? 1 + static_cast<uint8_t>(*options.resultDType) : 0));
   w.list(options.order, [&](const std::vector<int64_t> &step) { w.numbers(step); });
 }
 
@@ -30,6 +31,9 @@ CompileOptions readOptions(wire::Reader &r) {
   options.plans = r.list<std::string>([&] { return r.string(); });
   options.labels = r.enumerator(LabelStyle::Names);
   options.scatter = r.number<uint8_t>() != 0;
+  const auto dtype = r.number<uint8_t>();
+  if (dtype > kDTypes.size()) r.fail();
+  if (dtype > 0 && dtype <= kDTypes.size()) options.resultDType = static_cast<DType>(dtype - 1);
   options.order = r.list<std::vector<int64_t>>([&] { return r.numbers(); });
   return options;
 }
@@ -73,6 +77,7 @@ std::string CompileRequest::keyText() const {
   for (const std::string &plan : options.plans) key += "; plan " + plan;
   if (options.labels == LabelStyle::Names) key += "; names";
   if (options.scatter) key += "; scatter";
+  if (options.resultDType) key += "; result " + std::string(name(*options.resultDType));
   for (const std::vector<int64_t> &step : options.order) key += "; step " + shapeString(step);
   return key;
 }

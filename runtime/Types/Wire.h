@@ -18,7 +18,7 @@ static_assert(std::endian::native == std::endian::little, "fields are copied as 
 enum class Kind : uint32_t { Request = 1, Result = 2, Module = 3, Error = 4, TunedPlans = 5, CacheEntry = 6 };
 
 /// Raised whenever the meaning of any field changes.
-inline constexpr uint32_t kFormatVersion = 2;
+inline constexpr uint32_t kFormatVersion = 3;
 
 /// Appends fields.
 class Writer {

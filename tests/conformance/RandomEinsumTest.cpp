@@ -22,9 +22,10 @@ public:
     c.text = join(terms);
     if (!random.oneIn(4)) c.text += (random.oneIn(2) ? "->" : " -> ") + output();
     c.options = randomOptions(random);
-    const DType dtype = random.oneIn(2) ? DType::F32 : DType::F64;
+    const DType dtype = randomDType(random);
+    const bool mixed = random.oneIn(6);
     for (const std::vector<int64_t> &shape : shapes)
-      c.types.emplace_back(dtype, shape, randomStrides(random, shape, true));
+      c.types.emplace_back(mixed ? randomDType(random) : dtype, shape, randomStrides(random, shape, true));
     c.data = random.oneIn(3) ? Data::Integers : Data::Fractions;
     if (random.oneIn(5)) permuteResult();
     return c;

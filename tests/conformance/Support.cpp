@@ -1,6 +1,7 @@
 // What the conformance tests share: a case, its run on guarded memory, and the verdict of the reference interpreter.
 #include "tests/conformance/Support.h"
 
+#include "compiler/IndexNotation/Element.h"
 #include "compiler/IndexNotation/Interpreter.h"
 #include "ein/Compile.h"
 #include "ein/Engine.h"
@@ -32,20 +33,15 @@ const char *strategyName(PathStrategy strategy) {
   return "auto";
 }
 
-/// Small integers in all storage.
-template <class T> void fillIntegers(void *memory, int64_t count, std::mt19937_64 &generator) {
-  for (int64_t i = 0; i < count; ++i) static_cast<T *>(memory)[i] = static_cast<T>(generator() % 5) - 2;
-}
-
 void fillOperands(const Case &c, std::vector<einc::HostTensor> &operands) {
   if (c.data == Data::Fractions) return einc::fillRandom(operands, c.seed);
   std::mt19937_64 generator(c.seed);
   for (einc::HostTensor &operand : operands) {
-    const int64_t count = einc::storageElements(operand.view.type);
-    if (operand.view.type.dtype == DType::F32)
-      fillIntegers<float>(operand.memory.get(), count, generator);
-    else
-      fillIntegers<double>(operand.memory.get(), count, generator);
+    const DType dtype = operand.view.type.dtype, part = partType(dtype);
+    const int64_t count = einc::storageElements(operand.view.type) * (isComplex(dtype) ? 2 : 1);
+    const int values = dtype == DType::Bool ? 2 : 5, least = isUnsigned(dtype) ? 0 : -2;
+    for (int64_t i = 0; i < count; ++i)
+      setElement(part, operand.memory.get(), i, static_cast<double>(generator() % values) + least);
   }
 }
 
@@ -68,6 +64,7 @@ std::string reproducer(const Case &c) {
           std::to_string(c.options.threads) + " --seed " + std::to_string(c.seed) + " --check";
   if (c.options.labels == LabelStyle::Names) line += " --names";
   if (c.options.scatter) line += " --scatter";
+  if (c.options.resultDType) line += " --out-dtype " + std::string(name(*c.options.resultDType));
   for (const std::vector<int64_t> &strides : c.options.resultStrides)
     line += "  # result strides " + shapeString(strides);
   for (const std::string &plan : c.options.plans) line += "  # plan " + plan;
@@ -129,7 +126,14 @@ double roundingBound(double roundings, DType dtype) {
     const double x = roundings * unitRoundoff;
     return x < 1 ? x / (1 - x) : std::numeric_limits<double>::infinity();
   };
-  return gamma(dtype == DType::F32 ? 0x1p-24 : 0x1p-53) + gamma(0x1p-53);
+  const DType computed = accumulateType(dtype);
+  return gamma(unitRoundoff(computed)) + gamma(0x1p-53) + (computed == dtype ? 0 : 2 * unitRoundoff(dtype));
+}
+
+/// A result that a narrow float cannot hold is rounded once.
+static bool sameInteger(DType dtype, const ReferenceTensor &result, const ReferenceTensor &reference, size_t i) {
+  if (!reference.integers.empty()) return result.integers[i] == reference.integers[i];
+  return stored(dtype, reference.values[i]) == result.values[i];
 }
 
 /// Integers have no bound to allow for.
@@ -139,8 +143,9 @@ static ::testing::AssertionResult equalsInterpreter(const Execution &execution) 
   const std::vector<ReferenceTensor> references = interpret(execution.program, operands);
   for (size_t r = 0; r < references.size(); ++r) {
     const ReferenceTensor result = readReference(execution.results[r].view);
+    const DType part = partType(execution.results[r].view.type.dtype);
     for (size_t i = 0; i < result.values.size(); ++i)
-      if (result.values[i] != references[r].values[i])
+      if (!sameInteger(part, result, references[r], i))
         return failure(execution.source, "element " + std::to_string(i) + " is " + std::to_string(result.values[i]) +
                                              ", the reference " + std::to_string(references[r].values[i]));
   }

@@ -59,6 +59,12 @@ Expected<Request> resolve(const Arguments &arguments) {
   request.options.memoryLimit = arguments.memoryLimit;
   request.options.labels = arguments.names ? LabelStyle::Names : LabelStyle::Letters;
   request.options.scatter = arguments.scatter;
+  if (!arguments.outDType.empty()) {
+    request.options.resultDType = parseDType(arguments.outDType);
+    if (!request.options.resultDType)
+      return makeError(ErrorCode::Syntax, "'" + arguments.outDType + "' is not a dtype",
+                       "dtypes are " + std::string(kDTypeNames));
+  }
   return request;
 }
 

@@ -19,6 +19,7 @@ struct Arguments {
   int threads = 0;
   int64_t memoryLimit = 0;
   bool names = false, scatter = false;
+  std::string outDType; ///< empty: what the operands promote to
 };
 
 /// The same, read and checked.
