@@ -27,6 +27,7 @@ CompileRequest sampleRequest() {
   request.options.plans = {"v1 step=0 kind=nest", ""};
   request.options.labels = LabelStyle::Names;
   request.options.scatter = true;
+  request.options.resultDType = DType::BF16;
   request.options.order = {{0, 1}, {1, 0}};
   request.dumpStages = {"plan", "asm"};
   request.candidates = 24;
@@ -171,7 +172,7 @@ TEST(CompileRequest, KeyText) {
   EXPECT_EQ(request.keyText(),
             "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; host:x86-64-v3; path greedy 12.5 ms; "
             "threads 7; memory 1048576; result strides [1,2]; result strides []; plan v1 step=0 kind=nest; plan ; "
-            "names; scatter; step [0,1]; step [1,0]");
+            "names; scatter; result bf16; step [0,1]; step [1,0]");
 }
 
 } // namespace
