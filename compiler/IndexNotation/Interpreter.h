@@ -15,7 +15,7 @@ namespace ein {
 struct ReferenceTensor {
   std::vector<int64_t> shape;
   std::vector<double> values;
-  std::vector<int64_t> integers;
+  std::vector<int64_t> integers = {};
 };
 
 /// Reads a view of any dtype and strides into a ReferenceTensor.
