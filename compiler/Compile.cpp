@@ -1,6 +1,7 @@
 // Every stage of a compilation, in order.
 #include "compiler/Compile.h"
 
+#include "compiler/Codegen/CFunction.h"
 #include "compiler/Codegen/HostTarget.h"
 #include "compiler/Codegen/Object.h"
 #include "compiler/IndexNotation/Program.h"
@@ -19,6 +20,7 @@
 #include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 
 #include <algorithm>
@@ -90,6 +92,9 @@ Expected<std::vector<TensorType>> resultTypes(const Program &program, const Comp
                          "result " + std::to_string(i) + " has stride 0 in dimension " + std::to_string(d) +
                              ": its elements would overlap",
                          "give every dimension of a result its own elements");
+    if (type.mayOverlapItself())
+      return makeError(ErrorCode::Layout, "elements of result " + std::to_string(i) + " overlap: " + type.str(),
+                       "give every element of a result memory of its own");
     types.push_back(type);
   }
   return types;
@@ -168,7 +173,14 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   std::unique_ptr<llvm::TargetMachine> machine = host->createMachine();
   if (!machine) return makeError(ErrorCode::Compile, "LLVM has no target for this machine");
   result.module.entry = "ein_kernel";
+  result.module.operands = request.operands;
+  result.module.results = std::move(*results);
+  result.module.features = std::move(host->needs);
+  result.compiler = "LLVM " LLVM_VERSION_STRING;
+  result.cpu = host->cpu;
   prepareModule(*llvmModule, *machine, result.module.entry);
+  if (!request.cFunction.empty())
+    if (auto added = addCFunction(*llvmModule, request.cFunction, result.module); !added) return added.error();
   recorder.end("llvm", [&] {
     std::string text;
     llvm::raw_string_ostream stream(text);
@@ -186,13 +198,12 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   Expected<std::string> object = emitCode(*llvmModule, *machine, llvm::CodeGenFileType::ObjectFile);
   if (!object) return object.error();
   recorder.end("object", [] { return std::string(); });
-  Expected<std::string> image = linkSharedObject(*object);
+  Expected<std::string> image =
+      request.cFunction.empty() ? linkSharedObject(*object) : linkLibrary(*object, request.soname, *machine);
   if (!image) return image.error();
   recorder.end("link", [] { return std::string(); });
 
   result.module.code = std::move(*image);
-  result.module.operands = request.operands;
-  result.module.results = std::move(*results);
   return result;
 }
 

@@ -1,5 +1,6 @@
 // The C interface of libein-compiler: the symbols it exports.
 #include "compiler/Compile.h"
+#include "compiler/FatalErrors.h"
 #include "compiler/IndexNotation/Adjoint.h"
 
 #include <cstdlib>
@@ -24,7 +25,7 @@ extern "C" __attribute__((visibility("default"))) int ein_compile(const char *re
                                                                   char **response, uint64_t *responseSize) {
   auto parsed = ein::CompileRequest::deserialize({request, requestSize});
   if (!parsed) return respond(1, ein::serializeError(parsed.error()), response, responseSize);
-  auto result = ein::compileModule(*parsed);
+  auto result = ein::catchFatalErrors([&] { return ein::compileModule(*parsed); });
   if (!result) return respond(1, ein::serializeError(result.error()), response, responseSize);
   return respond(0, result->serialize(), response, responseSize);
 }

@@ -19,7 +19,8 @@ Expected<AdjointFunction *> loadAdjoint() {
   if (!compile) return compile.error();
   Dl_info info;
   void *library = dladdr(reinterpret_cast<void *>(*compile), &info) ? dlopen(info.dli_fname, RTLD_NOW) : nullptr;
-  void *symbol = library ? dlsym(library, "ein_adjoint") : nullptr;
+  // A program that is linked with the compiler is no library that can be opened.
+  void *symbol = dlsym(library ? library : RTLD_DEFAULT, "ein_adjoint");
   if (!symbol) return makeError(ErrorCode::Compile, "the compiler library has no ein_adjoint");
   return reinterpret_cast<AdjointFunction *>(symbol);
 }

@@ -25,13 +25,19 @@ std::vector<std::string> candidates() {
   return {folder + "/" + file, folder + "/../lib/" + file, file};
 }
 
+/// The compiler of a program that was linked with it, such as the static einc. Null in others.
+CompileFunction *linkedCompiler() {
+  if (environment(EnvironmentVariable::Compiler)) return nullptr;
+  return reinterpret_cast<CompileFunction *>(dlsym(RTLD_DEFAULT, "ein_compile"));
+}
+
 } // namespace
 
 Expected<CompileFunction *> loadCompiler() {
   static std::mutex mutex;
   static CompileFunction *function = nullptr;
   const std::lock_guard lock(mutex);
-  if (function) return function;
+  if (function || (function = linkedCompiler())) return function;
   Error error = makeError(ErrorCode::Compile, "cannot load the compiler",
                           "put libein-compiler.so beside libein.so, or its path into EIN_COMPILER");
   for (const std::string &path : candidates()) {

@@ -23,6 +23,9 @@ Expected<Buffer> einsum(std::string_view text, std::span<const TensorView> opera
   if (!options.resultStrides.empty())
     return makeError(ErrorCode::Layout, "einsum makes a row-major result, but result strides are given",
                      "compile a kernel and run it on memory of your own");
+  if (options.beta != 0)
+    return makeError(ErrorCode::Unsupported, "einsum makes a new result, so there is nothing for beta to scale",
+                     "compile a kernel and run it on memory of your own");
   auto kernel = Engine::global().compile(text, operands, options);
   if (!kernel) return kernel.error();
   if (kernel->results().size() != 1)

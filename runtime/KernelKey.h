@@ -36,6 +36,7 @@ public:
   /// `threads`: the resolved team size.
   void add(const CompileOptions &options, int threads) {
     add(options.target.cpu);
+    add(static_cast<uint64_t>(options.target.portable));
     add(static_cast<uint64_t>(options.path));
     add(std::bit_cast<uint64_t>(options.pathBudgetMs));
     add(static_cast<uint64_t>(threads));
@@ -45,8 +46,11 @@ public:
     add(options.plans.size());
     for (const std::string &plan : options.plans) add(plan);
     add(static_cast<uint64_t>(options.labels));
-    const uint64_t resultDType = options.resultDType ? 1 + static_cast<uint64_t>(*options.resultDType) : 0;
-    add(resultDType << 1 | uint64_t{options.scatter});
+    add(uint64_t{options.scatter});
+    add(options.resultDType ? 1 + static_cast<uint64_t>(*options.resultDType) : 0);
+    add(static_cast<uint64_t>(options.semiring));
+    add(std::bit_cast<uint64_t>(options.alpha));
+    add(std::bit_cast<uint64_t>(options.beta));
     add(options.order.size());
     for (const std::vector<int64_t> &step : options.order) add(step);
   }

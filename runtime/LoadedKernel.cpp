@@ -1,6 +1,11 @@
 // Checks of operands and results, and the call into loaded code.
 #include "runtime/LoadedKernel.h"
+#include "ein/Cpu.h"
 #include "runtime/Memory.h"
+
+#include <cstring>
+#include <memory>
+#include <numeric>
 
 namespace ein {
 namespace {
@@ -40,6 +45,35 @@ Expected<void> checkViews(const char *role, std::span<const TensorView> views, c
   return {};
 }
 
+/// Copies each element of `from` to the same place relative to `to`.
+void copyElements(const TensorView &from, void *to) {
+  const TensorType &type = from.type;
+  const auto size = static_cast<size_t>(byteSize(type.dtype));
+  std::vector<int64_t> at(type.shape.size(), 0);
+  for (int64_t left = type.numElements(), offset = 0; left > 0; --left) {
+    const auto place = offset * static_cast<int64_t>(size);
+    std::memcpy(static_cast<char *>(to) + place, static_cast<const char *>(from.data) + place, size);
+    for (size_t d = at.size(); d-- > 0;) {
+      offset += type.strides[d];
+      if (++at[d] < type.shape[d]) break;
+      offset -= at[d] * type.strides[d];
+      at[d] = 0;
+    }
+  }
+}
+
+/// Memory in place of a result's, of the same layout, and at first with the same values: the kernel may read them.
+struct Elsewhere {
+  Elsewhere(const TensorView &result, int64_t low, int64_t high)
+      : memory(allocateAligned(static_cast<size_t>(high - low)), freeAligned), result(result),
+        view(static_cast<char *>(memory.get()) - low, result.type) {
+    if (memory) copyElements(result, view.data);
+  }
+
+  std::unique_ptr<void, void (*)(void *)> memory;
+  TensorView result, view;
+};
+
 } // namespace
 
 LoadedKernel::LoadedKernel(CompiledModule module, CodeImage image)
@@ -60,6 +94,12 @@ Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(CompiledModule 
   for (const auto *types : {&module.operands, &module.results})
     for (const TensorType &type : *types)
       if (auto fine = type.verify(); !fine) return fine.error();
+  if (const std::vector<std::string> missing = missingFeatures(module.features); !missing.empty()) {
+    std::string names;
+    for (const std::string &name : missing) names += (names.empty() ? "" : ", ") + name;
+    return makeError(ErrorCode::Unsupported, "this CPU lacks what the kernel was compiled for: " + names,
+                     "compile it for a lower level, such as x86-64-v2");
+  }
   auto image = CodeImage::load(module);
   if (!image) return image.error();
   return std::shared_ptr<const LoadedKernel>(new LoadedKernel(std::move(module), std::move(*image)));
@@ -73,23 +113,27 @@ size_t LoadedKernel::codeBytes() const {
 Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::span<const TensorView> results) const {
   if (auto fine = checkViews("operand", operands, compiled.operands); !fine) return fine;
   if (auto fine = checkViews("result", results, compiled.results); !fine) return fine;
-  const Want *const wantedResults = wanted.data() + resultsAt;
-  const auto overlap = [](const TensorView &a, const Want &inA, const TensorView &b, const Want &inB) {
-    if (inA.low == inA.high || inB.low == inB.high) return false;
-    const auto baseA = reinterpret_cast<intptr_t>(a.data), baseB = reinterpret_cast<intptr_t>(b.data);
-    return baseA + inA.low < baseB + inB.high && baseB + inB.low < baseA + inA.high;
-  };
-  for (size_t r = 0; r < results.size(); ++r) {
-    const auto refuse = [&](const char *role, size_t i) {
-      return makeError(ErrorCode::Layout, who("result", r) + " overlaps " + who(role, i) + " in memory",
-                       "give each result memory of its own");
-    };
-    for (size_t i = 0; i < operands.size(); ++i)
-      if (overlap(results[r], wantedResults[r], operands[i], wanted[i])) return refuse("operand", i);
+  for (size_t r = 0; r < results.size(); ++r)
     for (size_t i = 0; i < r; ++i)
-      if (overlap(results[r], wantedResults[r], results[i], wantedResults[i])) return refuse("result", i);
-  }
+      if (overlap(results[r], resultsAt + r, results[i], resultsAt + i))
+        return makeError(ErrorCode::Layout, who("result", r) + " overlaps " + who("result", i) + " in memory",
+                         "give each result memory of its own");
   return {};
+}
+
+/// By their ranges, and by the steps in which they walk them: the columns of one matrix lie between each other.
+bool LoadedKernel::overlap(const TensorView &a, size_t inA, const TensorView &b, size_t inB) const {
+  const Want &wantA = wanted[inA], &wantB = wanted[inB];
+  if (wantA.low == wantA.high || wantB.low == wantB.high) return false;
+  const auto baseA = reinterpret_cast<intptr_t>(a.data), baseB = reinterpret_cast<intptr_t>(b.data);
+  if (baseA + wantA.low >= baseB + wantB.high || baseB + wantB.low >= baseA + wantA.high) return false;
+  int64_t step = 0;
+  for (const TensorType *type : {&a.type, &b.type})
+    for (size_t d = 0; d < type->shape.size(); ++d)
+      if (type->shape[d] > 1) step = std::gcd(step, type->strides[d] * byteSize(type->dtype));
+  if (step == 0) return true;
+  const int64_t apart = ((baseB - baseA) % step + step) % step; // of elements of a, then of b, modulo the step
+  return apart < byteSize(a.type.dtype) || step - apart < byteSize(b.type.dtype);
 }
 
 bool LoadedKernel::call(void *const *operands, void *const *results) const {
@@ -111,9 +155,21 @@ Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
                                          std::span<const TensorView> results) const {
   if (auto fine = check(operands, results); !fine) return fine;
   std::vector<void *> pointers;
+  std::vector<Elsewhere> elsewhere;
   for (const TensorView &view : operands) pointers.push_back(view.data);
-  for (const TensorView &view : results) pointers.push_back(view.data);
+  for (size_t r = 0; r < results.size(); ++r) {
+    pointers.push_back(results[r].data);
+    bool overlaps = false;
+    for (size_t o = 0; o < operands.size(); ++o) overlaps |= overlap(results[r], resultsAt + r, operands[o], o);
+    if (!overlaps) continue;
+    const Want &want = wanted[resultsAt + r];
+    elsewhere.emplace_back(results[r], want.low, want.high);
+    if (!elsewhere.back().memory)
+      return makeError(ErrorCode::Limit, "no memory for a copy of " + who("result", r) + ", which overlaps an operand");
+    pointers.back() = elsewhere.back().view.data;
+  }
   if (!call(pointers.data(), pointers.data() + operands.size())) return noWorkspace();
+  for (const Elsewhere &copy : elsewhere) copyElements(copy.view, copy.result.data);
   return {};
 }
 

@@ -21,7 +21,7 @@ public:
   size_t codeBytes() const;
 
   /// Refuses operands and results that the code must not see: a wrong count, dtype, extent or stride, no
-  /// data, misaligned data, a result that overlaps anything else.
+  /// data, misaligned data, results that overlap.
   Expected<void> check(std::span<const TensorView> operands, std::span<const TensorView> results) const;
   /// Runs without a check; false if there is no memory for the workspace.
   bool call(void *const *operands, void *const *results) const;
@@ -44,7 +44,9 @@ private:
   /// Whether the views are what `check` accepts, without a message and without the odd cases that it accepts
   /// too: empty tensors and other strides of extent 1. Fills in the pointers. At most kFew views.
   bool evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results, void **pointers) const;
-  /// For views that do not evidently fit.
+  /// Whether a result and another of the views, numbered as in `wanted`, may share memory.
+  bool overlap(const TensorView &a, size_t inA, const TensorView &b, size_t inB) const;
+  /// For views that do not evidently fit. Results that overlap operands are computed elsewhere.
   Expected<void> checkAndRun(std::span<const TensorView> operands, std::span<const TensorView> results) const;
   Error noWorkspace() const;
 

@@ -1,6 +1,8 @@
 // Detection of the CPU.
 #include "compiler/Codegen/HostTarget.h"
+#include "ein/Cpu.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
@@ -16,6 +18,7 @@ std::unique_ptr<llvm::TargetMachine> HostTarget::createMachine() const {
   std::call_once(once, [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
+    llvm::InitializeNativeTargetAsmParser(); // the C functions ask CPUID
   });
   llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
   std::string error;
@@ -32,33 +35,42 @@ static int64_t cacheBytes(int name, int64_t usual) {
   return bytes > 0 ? bytes : usual;
 }
 
-Expected<HostTarget> hostTarget(const Target &target) {
+/// All that this machine reports.
+static void takeHost(HostTarget &host) {
+  host.cpu = llvm::sys::getHostCPUName().str();
   const llvm::StringMap<bool> has = llvm::sys::getHostCPUFeatures();
-  const bool avx512 =
-      has.lookup("avx512f") && has.lookup("avx512vl") && has.lookup("avx512dq") && has.lookup("avx512bw");
-  const bool avx2 = has.lookup("avx2") && has.lookup("fma");
+  for (const auto &feature : has)
+    host.features +=
+        (host.features.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") + feature.first().str();
+  for (const CpuFeature &feature : cpuFeatureTable())
+    if (has.lookup(feature.name)) host.needs.emplace_back(feature.name);
+}
+
+Expected<HostTarget> hostTarget(const Target &target) {
   HostTarget host;
-  bool wide = avx512, fused = avx2;
   if (target.cpu.empty()) {
-    host.cpu = llvm::sys::getHostCPUName().str();
-    for (const auto &feature : has)
-      host.features +=
-          (host.features.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") + feature.first().str();
+    takeHost(host);
   } else {
-    if ((target.cpu == "x86-64-v4" && !avx512) || (target.cpu == "x86-64-v3" && !avx2))
-      return makeError(ErrorCode::Unsupported, "this CPU does not have " + target.cpu,
-                       "use --target host for what it has");
     host.cpu = target.cpu;
-    wide = target.cpu == "x86-64-v4";
-    fused = target.cpu != "x86-64-v2";
+    host.needs = levelFeatures(target.cpu);
+    if (!target.portable && !missingFeatures(host.needs).empty())
+      return makeError(ErrorCode::Unsupported, "this CPU does not have " + target.cpu,
+                       "--target host is for what it has, --target " + target.cpu + " for another machine");
   }
+  const auto needs = [&](const char *name) { return llvm::is_contained(host.needs, name); };
+  const bool wide = needs("avx512f") && needs("avx512vl") && needs("avx512dq") && needs("avx512bw");
+  const bool fused = needs("avx2") && needs("fma");
   host.model.vectorBytes = wide ? 64 : fused ? 32 : 16;
   host.model.vectorRegisters = wide ? 32 : 16;
   host.model.fma = wide || fused;
+  host.model.l1Bytes = 32 << 10;
+  host.model.l2Bytes = 1 << 20;
+  host.model.l3Bytes = 16 << 20;
+  if (target.portable) return host;
   host.model.splitsWideVectors = wide && llvm::sys::getHostCPUName() == "znver4";
-  host.model.l1Bytes = cacheBytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
-  host.model.l2Bytes = cacheBytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
-  host.model.l3Bytes = cacheBytes(_SC_LEVEL3_CACHE_SIZE, 16 << 20);
+  host.model.l1Bytes = cacheBytes(_SC_LEVEL1_DCACHE_SIZE, host.model.l1Bytes);
+  host.model.l2Bytes = cacheBytes(_SC_LEVEL2_CACHE_SIZE, host.model.l2Bytes);
+  host.model.l3Bytes = cacheBytes(_SC_LEVEL3_CACHE_SIZE, host.model.l3Bytes);
   return host;
 }
 

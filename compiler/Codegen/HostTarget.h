@@ -14,13 +14,14 @@ namespace ein {
 /// A CPU by name and feature string, as LLVM knows them.
 struct HostTarget {
   std::string cpu, features;
-  CpuModel model; ///< vectors from the features, caches from the machine; `threads` is the caller's
+  std::vector<std::string> needs; ///< extensions that code for it may use, of those in ein/Cpu.h
+  CpuModel model;                 ///< vectors from the features, caches from the machine; `threads` is the caller's
 
   std::unique_ptr<llvm::TargetMachine> createMachine() const;
 };
 
 /// `host`: everything this machine reports. `host:x86-64-vN`: that level, refused where the machine does
-/// not have it.
+/// not have it. `x86-64-vN`: that level with usual caches, the same on every machine.
 Expected<HostTarget> hostTarget(const Target &target);
 
 } // namespace ein

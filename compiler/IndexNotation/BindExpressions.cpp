@@ -202,8 +202,8 @@ Expected<Binder::Value> Binder::bindReduction(const SyntaxNode &node) {
   if (value.type == DType::Bool && !ofBool)
     return at(value.span, ErrorCode::Typing, quote(node.word.text) + " needs a number",
               "turn it into one: where(c, 1, 0)", "bool");
-  if (value.type &&
-      ((isComplex(*value.type) && node.word.text != "sum") || (isInteger(*value.type) && node.word.text == "softmax")))
+  if (value.type && ((isComplex(*value.type) && node.word.text != "sum") ||
+                     (isInteger(*value.type) && (node.word.text == "softmax" || node.word.text == "lse"))))
     return at(value.span, ErrorCode::DTypeMismatch,
               quote(node.word.text) + " is not defined for " + std::string(name(*value.type)), "",
               std::string(name(*value.type)));
@@ -235,7 +235,8 @@ Expected<Binder::Value> Binder::bindReduction(const SyntaxNode &node) {
   }
   bool softmax = node.word.text == "softmax";
   e.kind = softmax ? Expr::Kind::Softmax : Expr::Kind::Reduce;
-  e.monoid = node.word.text == "max" ? Monoid::Max : node.word.text == "min" ? Monoid::Min : Monoid::Sum;
+  for (Monoid monoid : {Monoid::Sum, Monoid::Max, Monoid::Min, Monoid::LogSumExp})
+    if (node.word.text == name(monoid)) e.monoid = monoid;
   value.e = static_cast<ExprId>(program.exprs.size());
   if (!softmax) {
     for (size_t n = 0; n < e.indices.size(); ++n) value.bound.push_back({e.indices[n], value.e, node.names[n].span});

@@ -10,7 +10,8 @@
 
 namespace ein {
 
-/// A sum of products before it is a Program. numpy's rules of ellipsis and broadcasting have been applied.
+/// A sum of products, in some semiring, before it is a Program. numpy's rules of ellipsis and broadcasting have been
+/// applied.
 struct BoundEinsum {
   struct Operand {
     std::string name;
@@ -25,6 +26,7 @@ struct BoundEinsum {
   std::string resultName;
   DType dtype = DType::F32;    ///< of the result
   std::vector<IndexId> output; ///< one that repeats scatters to the diagonal; no operand need have it
+  Semiring semiring = Semiring::PlusTimes;
 
   /// Whether dimension `d` of operand `o` has extent 1 under an index of another extent.
   bool stretches(size_t o, size_t d) const { return operands[o].shape[d] != *indices[operands[o].dims[d]].extent; }

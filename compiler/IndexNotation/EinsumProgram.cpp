@@ -8,11 +8,30 @@
 namespace ein {
 namespace {
 
+struct Operations {
+  Monoid add;
+  Fn multiply;
+};
+
+/// Truth values are the numbers 0 and 1.
+Operations operationsOf(Semiring semiring) {
+  switch (semiring) {
+  case Semiring::PlusTimes: return {Monoid::Sum, Fn::Mul};
+  case Semiring::MinPlus: return {Monoid::Min, Fn::Add};
+  case Semiring::MaxPlus: return {Monoid::Max, Fn::Add};
+  case Semiring::MaxTimes: return {Monoid::Max, Fn::Mul};
+  case Semiring::OrAnd: return {Monoid::Max, Fn::Mul};
+  case Semiring::LogAddExpPlus: return {Monoid::LogSumExp, Fn::Add};
+  }
+  return {Monoid::Sum, Fn::Mul};
+}
+
 class ProgramBuilder {
 public:
   explicit ProgramBuilder(const BoundEinsum &einsum)
       : einsum(einsum), isBool(std::all_of(einsum.operands.begin(), einsum.operands.end(),
-                                           [](const auto &operand) { return operand.dtype == DType::Bool; })) {
+                                           [](const auto &operand) { return operand.dtype == DType::Bool; })),
+        operations(isBool ? Operations{Monoid::Max, Fn::And} : operationsOf(einsum.semiring)) {
     program.text = einsum.text;
     program.indices = einsum.indices;
     for (const Index &i : einsum.indices) names.insert(i.name);
@@ -22,7 +41,12 @@ public:
     for (size_t o = 0; o < einsum.operands.size(); ++o) addOperand(o);
     ExprId value = product();
     std::vector<IndexId> summed = summedIndices();
-    if (!summed.empty()) value = program.reduce(isBool ? Monoid::Max : Monoid::Sum, std::move(summed), value);
+    const bool isEmpty =
+        std::any_of(summed.begin(), summed.end(), [&](IndexId i) { return einsum.indices[i].extent == 0; });
+    if (!summed.empty()) value = program.reduce(operations.add, std::move(summed), value);
+    // "or" is the maximum of 0 and 1, but over nothing false.
+    if (isEmpty && !isBool && einsum.semiring == Semiring::OrAnd)
+      value = program.map(Fn::Max, {value, program.literal(0)});
     std::vector<IndexId> axes;
     value = scatter(value, axes);
     auto result = static_cast<TensorId>(program.tensors.size());
@@ -62,17 +86,21 @@ private:
         if (einsum.stretches(o, d)) at[d] = std::nullopt;
       ExprId factor = program.access(static_cast<TensorId>(o), std::move(at));
       program.exprs[factor].span = operand.span;
-      if (operand.dtype == DType::Bool && !isBool) factor = asNumber(factor);
-      value = o == 0 ? factor : program.map(isBool ? Fn::And : Fn::Mul, {value, factor});
+      // Bool times a number is a number.
+      if (!isBool && (einsum.semiring == Semiring::OrAnd || operand.dtype == DType::Bool))
+        factor = truthOf(factor, operand.dtype);
+      value = o == 0 ? factor : program.map(operations.multiply, {value, factor});
       for (size_t d = 0; d < operand.dims.size(); ++d)
         if (!einsum.stretches(o, d)) inProduct.insert(operand.dims[d]);
     }
     return value;
   }
 
-  ExprId asNumber(ExprId condition) {
+  /// 1 where `x` is not 0, also where it is NaN.
+  ExprId truthOf(ExprId x, DType dtype) {
+    const ExprId test = dtype == DType::Bool ? x : program.map(Fn::NotEqual, {x, program.literal(0)});
     const ExprId one = program.literal(1), zero = program.literal(0);
-    return program.map(Fn::Select, {condition, one, zero});
+    return program.map(Fn::Select, {test, one, zero});
   }
 
   /// What the output does not keep, in the order of the operands.
@@ -86,7 +114,8 @@ private:
   }
 
   /// The value at each point of the output. Where an index repeats, its other places get indices of their own and
-  /// all but the diagonal is 0. An index that no operand has is brought in by a condition that always holds.
+  /// all but the diagonal is the semiring's zero. An index that no operand has is brought in by a condition that always
+  /// holds.
   ExprId scatter(ExprId value, std::vector<IndexId> &axes) {
     std::optional<ExprId> condition;
     auto require = [&](Fn fn, IndexId i, ExprId right) {
@@ -106,11 +135,13 @@ private:
     }
     if (!condition) return value;
     if (isBool) return program.map(Fn::And, {*condition, value});
-    return program.map(Fn::Select, {*condition, value, program.literal(0)});
+    const double zero = einsum.semiring == Semiring::OrAnd ? 0 : identityOf(operations.add);
+    return program.map(Fn::Select, {*condition, value, program.literal(zero)});
   }
 
   const BoundEinsum &einsum;
-  bool isBool; ///< the product is "and", the sum "or"
+  const bool isBool; ///< the product is "and", the sum "or"
+  const Operations operations;
   Program program;
   std::set<std::string> names;
   std::set<IndexId> inProduct;
@@ -139,6 +170,7 @@ Expected<Program> programFromEinsum(std::string_view text, std::span<const Tenso
   auto bound = bindEinsumString(*parsed, operands, options);
   if (!bound) return bound.error();
   nameForProgram(*bound);
+  bound->semiring = options.semiring;
   return buildProgram(*bound);
 }
 

@@ -196,7 +196,6 @@ private:
     }
   }
 
-  // A NaN on either side is the result, as in numpy.maximum and arith.maximumf.
   /// Without the recovery of infinities that C++ asks of complex products: the textbook formula.
   static Number product(Number x, Number y) {
     if constexpr (complex)
@@ -205,21 +204,36 @@ private:
       return x * y;
   }
 
+  // A NaN on either side is the result, as in numpy.maximum and arith.maximumf.
   static bool isNan(Number x) { return x != x; }
   static Number larger(Number x, Number y) { return isNan(x) || real(x) > real(y) ? x : y; }
   static Number smaller(Number x, Number y) { return isNan(x) || real(x) < real(y) ? x : y; }
 
   Number reduce(const Expr &e, std::optional<DType> type) {
+    if constexpr (!exact)
+      if (e.monoid == Monoid::LogSumExp) return logSumExp(e);
     const bool sums = e.monoid == Monoid::Sum, ofBool = type == DType::Bool;
-    Number total = sums      ? Number(0)
-                   : !ofBool ? number(e.monoid == Monoid::Max ? -kInfinity : kInfinity)
-                             : Number(e.monoid == Monoid::Min);
+    Number total = ofBool && !sums ? Number(e.monoid == Monoid::Min) : number(identityOf(e.monoid));
     forEachPoint(e.indices, [&] {
       if (e.guard && evaluate(*e.guard) == Number(0)) return;
       Number x = evaluate(e.args[0]);
       total = sums ? bring(total + x, computed) : e.monoid == Monoid::Max ? larger(total, x) : smaller(total, x);
     });
     return total;
+  }
+
+  /// m + log(sum of exp(x - m)) with m the maximum, or 0 where that is infinite.
+  double logSumExp(const Expr &e) {
+    double highest = -kInfinity, sum = 0;
+    auto forEachTerm = [&](auto use) {
+      forEachPoint(e.indices, [&] {
+        if (!e.guard || evaluate(*e.guard) != Number(0)) use(real(evaluate(e.args[0])));
+      });
+    };
+    forEachTerm([&](double x) { highest = real(larger(Number(highest), Number(x))); });
+    const double shift = std::isinf(highest) ? 0 : highest;
+    forEachTerm([&](double x) { sum += std::exp(x - shift); });
+    return shift + std::log(sum);
   }
 
   /// exp(x - max) / sum of that, at the current point; 0 where the guard is false.

@@ -1,7 +1,10 @@
 // Builders and queries of a Program.
 #include "compiler/IndexNotation/Program.h"
+#include "compiler/IndexNotation/Scaling.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace ein {
 namespace {
@@ -83,8 +86,14 @@ const char *name(Monoid m) {
   case Monoid::Sum: return "sum";
   case Monoid::Max: return "max";
   case Monoid::Min: return "min";
+  case Monoid::LogSumExp: return "lse";
   }
   return "?";
+}
+
+double identityOf(Monoid m) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  return m == Monoid::Sum ? 0 : m == Monoid::Min ? infinity : -infinity;
 }
 
 ExprId Program::literal(double value) {
@@ -184,13 +193,67 @@ TensorType Program::typeOf(TensorId t) const {
 
 bool isProgramText(std::string_view text) { return text.find_first_of("=:") != std::string_view::npos; }
 
-Expected<Program> parseAndBind(std::string_view text, std::span<const TensorType> operands,
-                               const CompileOptions &options) {
-  if (!isProgramText(text)) return programFromEinsum(text, operands, options);
-  if (!options.order.empty())
+/// Refuses options that mean nothing for the text.
+static Expected<void> checkOptions(std::string_view text, const CompileOptions &options) {
+  if (isProgramText(text) && !options.order.empty())
     return makeError(ErrorCode::Unsupported, "an explicit contraction order is for einsum strings, not for Programs",
                      "name the intermediates in the Program");
-  return programFromText(text, operands);
+  const bool scales = options.alpha != 1 || options.beta != 0;
+  if (!std::isfinite(options.alpha) || !std::isfinite(options.beta))
+    return makeError(ErrorCode::Unsupported, "alpha or beta is infinite or NaN", "give finite numbers");
+  if (options.semiring == Semiring::PlusTimes) return {};
+  if (scales)
+    return makeError(ErrorCode::Unsupported,
+                     std::string("alpha and beta scale sums, but the semiring is ") + name(options.semiring),
+                     "leave alpha at 1 and beta at 0");
+  if (isProgramText(text))
+    return makeError(ErrorCode::Unsupported, "a semiring is an option of einsum strings, and this is a Program",
+                     "a Program names its reductions: max[k](A[i,k] + B[k,j])");
+  return {};
+}
+
+/// Refuses options that mean nothing for the dtypes.
+static Expected<void> checkDTypes(const Program &program, const CompileOptions &options) {
+  auto isWhole = [](double x) { return x == std::trunc(x) && std::fabs(x) < 0x1p31; };
+  const bool scales = options.alpha != 1 || options.beta != 0;
+  for (TensorId output : program.outputs) {
+    const DType dtype = program.tensors[output].dtype;
+    if (scales && (dtype == DType::Bool || isComplex(dtype)))
+      return makeError(ErrorCode::Unsupported, "alpha and beta scale real numbers, not complex ones or bool",
+                       "leave alpha at 1 and beta at 0");
+    if (scales && isInteger(dtype) && !(isWhole(options.alpha) && isWhole(options.beta)))
+      return makeError(ErrorCode::Unsupported, "alpha and beta of integers are whole and below 2^31",
+                       "convert the operands, or round alpha and beta");
+  }
+  if (options.semiring == Semiring::PlusTimes) return {};
+  auto anyTensor = [&](auto test) {
+    return std::any_of(program.tensors.begin(), program.tensors.end(), [&](const Tensor &t) { return test(t.dtype); });
+  };
+  const bool anyBool = anyTensor([](DType t) { return t == DType::Bool; });
+  const bool allBool = !anyTensor([](DType t) { return t != DType::Bool; });
+  const std::string semiring = name(options.semiring);
+  if (anyTensor(isComplex))
+    return makeError(ErrorCode::Unsupported, "the semiring " + semiring + " orders numbers, and complex ones have none",
+                     "take the real parts");
+  if (options.semiring == Semiring::OrAnd ? anyBool && !allBool : anyBool)
+    return makeError(ErrorCode::Unsupported, "the semiring " + semiring + " does not take bool here",
+                     options.semiring == Semiring::OrAnd ? "make all operands and the result bool, or none"
+                                                         : "or-and is the semiring of bool");
+  if (options.semiring == Semiring::LogAddExpPlus && anyTensor(isInteger))
+    return makeError(ErrorCode::Unsupported, "the semiring " + semiring + " is for floats, not for integers",
+                     "convert the operands");
+  return {};
+}
+
+Expected<Program> parseAndBind(std::string_view text, std::span<const TensorType> operands,
+                               const CompileOptions &options) {
+  if (auto fine = checkOptions(text, options); !fine) return fine.error();
+  Expected<Program> program =
+      isProgramText(text) ? programFromText(text, operands) : programFromEinsum(text, operands, options);
+  if (!program) return program;
+  if (auto fine = checkDTypes(*program, options); !fine) return fine.error();
+  if (options.alpha != 1 || options.beta != 0) scaleOutputs(*program, options.alpha, options.beta);
+  return program;
 }
 
 } // namespace ein

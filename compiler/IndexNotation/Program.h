@@ -60,8 +60,8 @@ enum class Fn : uint8_t {
   Select,
 };
 
-/// Commutative monoids to reduce with. Identities: 0, -inf, inf.
-enum class Monoid : uint8_t { Sum, Max, Min };
+/// Commutative monoids to reduce with. LogSumExp is log(sum of exp), computed so that it does not overflow.
+enum class Monoid : uint8_t { Sum, Max, Min, LogSumExp };
 
 /// A subscript of an access: an index, or the constant 0 (a dimension of extent 1 that broadcasts).
 using AccessSubscript = std::optional<IndexId>;
@@ -71,7 +71,7 @@ using AccessSubscript = std::optional<IndexId>;
 /// Every expression denotes a scalar at each point of its free indices. `Reduce` and `Softmax` bind
 /// `indices`; Softmax keeps them free: softmax[k](x) at k is exp(x_k - max) / sum over k of that.
 /// A guard (a bool expression) drops the points where it is false: they add nothing to a reduction,
-/// and a softmax is 0 there. Over no points at all, sum is 0, max -inf, min inf, softmax 0.
+/// and a softmax is 0 there. Over no points at all, sum is 0, max and lse -inf, min inf, softmax 0.
 /// What a Reduce binds occurs nowhere around it in the same assignment, neither free nor bound (siblings
 /// may bind one index); so expressions can be moved without renaming.
 struct Expr {
@@ -112,6 +112,7 @@ struct Program {
   std::vector<Assignment> assignments; ///< each tensor is assigned once, before it is read
   std::vector<TensorId> inputs;
   std::vector<TensorId> outputs;
+  size_t priors = 0; ///< the last inputs are no operands but what the outputs held before the call: none, or one each
 
   ExprId add(Expr e) {
     exprs.push_back(std::move(e));
@@ -138,8 +139,10 @@ struct Program {
   TensorType typeOf(TensorId t) const;
 };
 
-/// "sum", "max", "min".
+/// "sum", "max", "min", "lse".
 const char *name(Monoid m);
+/// What a reduction over nothing gives: 0, -inf, inf, -inf.
+double identityOf(Monoid m);
 /// The function's name or operator as written in a Program: "exp", "+", "<=".
 const char *spelling(Fn fn);
 /// Number of arguments.

@@ -21,12 +21,12 @@ struct DerivedFunction {
 };
 inline constexpr DerivedFunction kDerivedFunctions[] = {{"relu", 1}, {"sigmoid", 1}, {"rsqrt", 1}, {"clamp", 3}};
 inline constexpr std::string_view kPlannedFunctions[] = {"exp2", "erf", "gelu", "silu", "sin", "cos", "cast", "rand"};
-inline constexpr std::string_view kReductions[] = {"sum", "max", "min", "softmax"};
-inline constexpr std::string_view kPlannedReductions[] = {"prod", "any",    "all",    "mean", "var",
-                                                          "lse",  "argmax", "argmin", "top",  "argtop"};
+inline constexpr std::string_view kReductions[] = {"sum", "max", "min", "lse", "softmax"};
+inline constexpr std::string_view kPlannedReductions[] = {"prod",   "any",    "all", "mean",  "var",
+                                                          "argmax", "argmin", "top", "argtop"};
 inline constexpr const char *kBuiltFunctions =
     "exp, log, sqrt, tanh, abs, floor, sign, max, min, where, relu, sigmoid, rsqrt and clamp are built";
-inline constexpr const char *kBuiltReductions = "sum, max, min and softmax are built";
+inline constexpr const char *kBuiltReductions = "sum, max, min, lse and softmax are built";
 
 template <class List> bool contains(const List &list, std::string_view word) {
   return std::find(std::begin(list), std::end(list), word) != std::end(list);

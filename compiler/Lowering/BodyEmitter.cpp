@@ -34,12 +34,13 @@ Value emitCombine(NestBuilder &b, Combine combine, Value a, Value c) {
   case Combine::Add:
     if (!real) return arith::AddIOp::create(b, a, c);
     return arith::AddFOp::create(b, a, c);
+  // To tell -0 from 0 would double the instructions, and NaN needs two of its own.
   case Combine::Max:
     if (!real) return arith::MaxSIOp::create(b, a, c);
-    return arith::MaximumFOp::create(b, a, c);
+    return arith::MaximumFOp::create(b, a, c, arith::FastMathFlags::nsz);
   case Combine::Min:
     if (!real) return arith::MinSIOp::create(b, a, c);
-    return arith::MinimumFOp::create(b, a, c);
+    return arith::MinimumFOp::create(b, a, c, arith::FastMathFlags::nsz);
   case Combine::UnsignedMax: return arith::MaxUIOp::create(b, a, c);
   case Combine::UnsignedMin: return arith::MinUIOp::create(b, a, c);
   case Combine::Or: return arith::OrIOp::create(b, a, c);
@@ -72,11 +73,44 @@ std::optional<Reduction> analyseReduction(linalg::LinalgOp op) {
   return Reduction{combine, last->getOperand(0) == out ? last->getOperand(1) : last->getOperand(0)};
 }
 
+bool hasTileableBody(linalg::LinalgOp op) {
+  constexpr int64_t most = 3; // the registers are the tile's
+  auto isCheap = [](Operation &o) {
+    return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::MaximumFOp, arith::MinimumFOp, arith::NegFOp,
+               math::AbsFOp, arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::MaxSIOp, arith::MinSIOp,
+               arith::MaxUIOp, arith::MinUIOp>(o);
+  };
+  if (!isa<linalg::ContractOp, linalg::GenericOp>(op) || op->getNumOperands() != 3) return false;
+  auto reduction = analyseReduction(op);
+  if (!reduction || reduction->combine == Combine::None) return false;
+  const Type element = op.getBlock()->getArguments().back().getType();
+  if (element.isInteger(1)) return false; // conditions lie in bytes
+  // Packing and loads convert, all operands in one way.
+  auto isLoad = [&](Operation &o) {
+    return isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp, arith::SIToFPOp, arith::UIToFPOp>(o) &&
+           isa<BlockArgument>(o.getOperand(0)) && !o.getOperand(0).getType().isInteger(1) &&
+           o.getResult(0).getType() == element;
+  };
+  auto operations = op.getBlock()->without_terminator();
+  auto isSigned = [](Operation &o) { return isa<arith::ExtSIOp, arith::SIToFPOp>(o); };
+  if (extendsUnsigned(op) && llvm::any_of(operations, isSigned)) return false;
+  return llvm::count_if(operations, isCheap) <= 1 + most &&
+         llvm::all_of(operations, [&](Operation &o) { return isCheap(o) || isLoad(o); });
+}
+
+bool extendsUnsigned(linalg::LinalgOp op) {
+  return llvm::any_of(op.getBlock()->without_terminator(),
+                      [](Operation &o) { return isa<arith::ExtUIOp, arith::UIToFPOp>(o); });
+}
+
 BodyEmitter::BodyEmitter(NestBuilder &b, linalg::LinalgOp op, int64_t lanes, ArrayRef<Value> inputs,
                          llvm::function_ref<Value(int64_t)> index)
     : b(b), op(op), lanes(lanes), index(index) {
   for (auto [argument, vector] : llvm::zip(op.getBlock()->getArguments(), inputs)) {
-    done[argument] = b.convert(vector, argument.getType(), true); // bytes are conditions
+    const Type type = argument.getType();
+    done[argument] = type.isInteger(1) ? b.convert(vector, type, true) : vector; // bytes are conditions
+    if (type.isInteger(1) || getElementTypeOrSelf(vector) == type) continue;
+    for (Operation *conversion : argument.getUsers()) done[conversion->getResult(0)] = vector;
   }
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kDepthBytes = 2048;
 /// Operands up to these sizes are read in place: rows stay in L2, columns in L1.
 constexpr int64_t kInPlaceRowBytes = 256 << 10, kInPlaceColBytes = 32 << 10;
-/// So are larger ones that are used this often or less.
+/// So are larger ones that are used this often or less: rows that are adjacent along the depth, columns.
 constexpr int64_t kFewUses = 2;
 
 /// Cycles that a jump to another place of a large output costs.
@@ -65,16 +65,17 @@ void choosePackings(ContractionPlan &p) {
   p.packCols = packingOf(p, p.cols, 1);
   const bool smallRows = m * k * p.elementBytes <= kInPlaceRowBytes,
              smallCols = n * k * p.elementBytes <= kInPlaceColBytes;
-  if (p.depthStride(0) && (smallRows || p.allColPanels() <= kFewUses)) p.packRows = Packing::None;
+  if (smallRows ? p.depthStride(0).has_value() : p.depthStride(0) == 1 && p.allColPanels() <= kFewUses)
+    p.packRows = Packing::None;
   if (p.cols.stride(1) == 1 && p.depthStride(1) && p.cols.run() % p.lanes == 0 &&
       (smallCols || p.allRowPanels() <= kFewUses))
     p.packCols = Packing::None;
 }
 
-/// Cuts the depth into boxes of about `kDepthBytes`, innermost loops first. Where the operands are adjacent along
+/// Cuts the depth into boxes of about `deepest` elements, innermost loops first. Where the operands are adjacent along
 /// different loops, whole squares must fit into the pieces of both.
-void chooseDepth(ContractionPlan &p) {
-  int64_t left = kDepthBytes / p.elementBytes;
+void chooseDepth(ContractionPlan &p, int64_t deepest) {
+  int64_t left = deepest;
   const int s = p.adjacentDepth(0), v = p.adjacentDepth(1);
   p.depthPieces.assign(p.depth.dims.size(), 1);
   for (int i = int(p.depth.dims.size()) - 1; i >= 0; --i) {
@@ -202,11 +203,11 @@ void keep(const ContractionPlan &plan, size_t most, std::vector<ContractionPlan>
 
 /// Adds the best plans for these groups over vector widths and register tiles to `best`. Accumulators, one vector per
 /// column and one broadcast must fit the register file, less what LLVM's scheduler takes for loads of the next step.
-void weighTiles(ContractionPlan p, int64_t widest, const CpuModel &cpu, size_t most,
+void weighTiles(ContractionPlan p, int64_t widest, int64_t deepest, const CpuModel &cpu, size_t most,
                 std::vector<ContractionPlan> &best) {
   const int64_t narrowest = std::min<int64_t>(widest, p.elementBytes == 4 ? 4 : 2);
   p.lanes = widest;
-  chooseDepth(p);
+  chooseDepth(p, deepest);
   const int64_t registers = cpu.vectorRegisters - cpu.vectorRegisters / 16;
   for (p.lanes = widest; p.lanes >= narrowest; p.lanes /= 2)
     for (p.nv = 1; p.nv <= 4; ++p.nv)
@@ -217,6 +218,19 @@ void weighTiles(ContractionPlan p, int64_t widest, const CpuModel &cpu, size_t m
         p.predictedCycles = predict(p, cpu);
         keep(p, most, best);
       }
+}
+
+/// Columns that are transposed across runs come in blocks of at least a square of runs. Where those would not stay in
+/// L2, shortens the runs; returns how deep a block may then be.
+int64_t fitSquares(const NestShape &shape, ContractionPlan &p, const CpuModel &cpu) {
+  const int64_t deepest = kDepthBytes / p.elementBytes, widest = cpu.lanes(p.elementBytes);
+  if (!p.crosses() || p.cols.stride(1) == 1 || p.adjacentDepth(1) >= 0) return deepest;
+  const int64_t room = cpu.l2Bytes / 2 / p.elementBytes / widest;
+  if (p.cols.run() * std::min(deepest, p.depth.size()) <= 2 * room) return deepest;
+  for (int64_t run = 4 * widest; run >= widest && p.colRun == 0; run -= widest)
+    if (p.cols.run() % run == 0) p.colRun = run;
+  classify(shape, p);
+  return std::clamp(room / p.cols.run(), deepest / 8, deepest);
 }
 
 /// The loop with the best key among those of one side; -1 where there is none.
@@ -242,13 +256,19 @@ std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel
     if (d.valued) return {};
     if (d.reduced && (d.strides[0] == 0 || d.strides[1] == 0)) return {};
     if (!d.reduced && d.strides[0] == 0 && d.strides[1] == 0) return {};
-    // The lanes belong to the operand that walks the output's unit stride.
-    if (!d.reduced && d.strides[2] == 1 && d.strides[1] == 0) p.swapped = true;
     if (!d.reduced && d.strides[0] == 1 && d.strides[1] == 1) lanesInBatch |= d.extent >= (d.strides[2] == 1 ? 4 : 8);
   }
   // Both operands have a batch index adjacent: a plain nest with lanes along it needs no packing, where packing one
   // batch at a time would use a part of each line.
   if (lanesInBatch) return {};
+  // The lanes belong to the operand that walks the output in the smallest steps.
+  auto leastStep = [&](unsigned mine, unsigned other) {
+    int64_t least = INT64_MAX;
+    for (const LoopDim &d : shape.dims)
+      if (!d.reduced && d.strides[mine] != 0 && d.strides[other] == 0) least = std::min(least, std::abs(d.strides[2]));
+    return least;
+  };
+  p.swapped = leastStep(0, 1) < leastStep(1, 0);
 
   // Runs of columns follow what is adjacent in the output, runs of rows that or what is adjacent in S; where those are
   // shorter than a vector, the longest loop.
@@ -268,12 +288,13 @@ std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel
   for (int row : rowLoops)
     for (int col : colLoops) {
       if (row == p.rowLoop && col == p.colLoop) continue;
-      p.rowLoop = row, p.colLoop = col;
+      p.rowLoop = row, p.colLoop = col, p.colRun = 0;
       classify(shape, p);
       if (p.depth.dims.empty() || !worthTiling(p, widest)) return {};
       int64_t lanes = widest;
       while (lanes > 1 && lanes / 2 >= p.cols.run()) lanes /= 2;
-      weighTiles(p, lanes, cpu, most, best);
+      const int64_t deepest = fitSquares(shape, p, cpu);
+      weighTiles(p, lanes, deepest, cpu, most, best);
     }
   const double bytes = double(shape.points(false)) * double(p.elementBytes);
   for (ContractionPlan &plan : best) {

@@ -190,6 +190,14 @@ bool classify(const NestShape &shape, ContractionPlan &plan) {
       (inV ? plan.cols : plan.rows).dims.push_back(g);
   }
   if (!rowRun || !colRun) return false;
+  if (plan.colRun != 0) {
+    if (plan.colRun < 1 || colRun->extent % plan.colRun != 0) return false;
+    LoopDim around = *colRun;
+    around.extent /= plan.colRun;
+    for (int64_t &stride : around.strides) stride *= plan.colRun;
+    colRun->extent = plan.colRun;
+    if (around.extent > 1) plan.cols.dims.push_back(around);
+  }
   // Loops may come in any order: in the one of the larger of the tensors that they walk. The loop along which V is
   // adjacent comes next to the runs, so that squares can be transposed.
   auto sort = [](std::vector<LoopDim> &dims, auto key) {

@@ -47,6 +47,7 @@ struct ContractionPlan {
   IndexGroup batch, rows, cols, depth;  ///< strides of each loop: [operand S, operand V, output]
   bool swapped = false;                 ///< the operation's second input plays S
   int rowLoop = -1, colLoop = -1;       ///< loops of the shape that are the runs of rows and columns
+  int64_t colRun = 0;                   ///< runs of columns are cut into runs of this length; 0: they are not
   int64_t lanes = 1, mr = 1, nv = 1;    ///< register tile, in elements and vectors
   std::vector<int64_t> depthPieces;     ///< steps of each loop of the depth that a block holds
   int64_t kUnroll = 1;                  ///< unrolling of the innermost loop
@@ -98,8 +99,8 @@ struct ContractionPlan {
   std::string str() const;
 };
 
-/// Puts the loops of a simplified contraction into the groups of `plan`, by its `swapped`, `rowLoop` and `colLoop`.
-/// False if those are no loops of the rows and of the columns.
+/// Puts the loops of a simplified contraction into the groups of `plan`, by its `swapped`, `rowLoop`, `colLoop` and
+/// `colRun`. False if those are no loops of the rows and of the columns, or do not divide them.
 bool classify(const NestShape &shape, ContractionPlan &plan);
 
 /// Plans a two-operand contraction; nothing where a plain nest (NestPlan) is the better kernel: no index

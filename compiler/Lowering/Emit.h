@@ -22,10 +22,11 @@ struct NestOperand {
 int64_t scratchBytes(const ContractionPlan &plan);
 int64_t scratchBytes(const NestPlan &plan);
 
-/// Emits a packed contraction. `operands` are the operation's inputs and output; with `overwrite` the
-/// output is written and never read, otherwise it is added to. Functions are named after `name`.
-void emitContraction(NestBuilder &b, const ContractionPlan &plan, llvm::ArrayRef<NestOperand> operands,
-                     mlir::Value scratch, bool overwrite, llvm::StringRef name);
+/// Emits a packed contraction over the body of `op`, which `hasTileableBody` accepts. `operands` are its inputs and
+/// output; with `overwrite` the output is written and never read, otherwise it is combined with. Functions are named
+/// after `name`.
+void emitContraction(NestBuilder &b, const ContractionPlan &plan, mlir::linalg::LinalgOp op,
+                     llvm::ArrayRef<NestOperand> operands, mlir::Value scratch, bool overwrite, llvm::StringRef name);
 
 /// Emits a vectorised nest over the body of `op`, a linalg operation with one output whose body
 /// `analyseReduction` accepts. With `overwrite` a reduction starts from its identity.

@@ -38,10 +38,10 @@ ContractionScratch::ContractionScratch(const ContractionPlan &p) {
 
 int64_t scratchBytes(const ContractionPlan &plan) { return ContractionScratch(plan).total; }
 
-ContractionEmitter::ContractionEmitter(NestBuilder &b, const ContractionPlan &plan, ArrayRef<NestOperand> operands,
-                                       bool overwrite, StringRef name)
-    : b(b), p(plan), s(operands[plan.swapped ? 1 : 0]), v(operands[plan.swapped ? 0 : 1]), out(operands[2]),
-      overwrite(overwrite), name(name), layout(plan) {}
+ContractionEmitter::ContractionEmitter(NestBuilder &b, const ContractionPlan &plan, linalg::LinalgOp op,
+                                       ArrayRef<NestOperand> operands, bool overwrite, StringRef name)
+    : b(b), p(plan), op(op), reduction(*analyseReduction(op)), s(operands[plan.swapped ? 1 : 0]),
+      v(operands[plan.swapped ? 0 : 1]), out(operands[2]), overwrite(overwrite), name(name), layout(plan) {}
 
 /// Views of the operands and the scratch memory inside the current function.
 void ContractionEmitter::bind(ValueRange pointers) {
@@ -267,16 +267,15 @@ void ContractionEmitter::overOutput(size_t group, size_t dim, Value place, Value
   });
 }
 
-/// Adds up the threads' results, always in the same order.
+/// Combines the threads' results, always in the same order.
 void ContractionEmitter::combineParts(ValueRange pointers) {
   auto fn = b.function(name + "_combine", 4, 1, [&](ValueRange args, ValueRange) {
     Value parts = b.flat(b.advance(args[3], b.c(layout.parts)), b.element, layout.partElements * p.threads);
     Value result = b.flat(args[2], b.element, out.extent);
     overOutput(0, 0, b.c(0), b.c(out.offset), [&](Value place, Value offset) {
       Value sum = b.load(parts, place);
-      for (int64_t t = 1; t < p.threads; ++t)
-        sum = emitCombine(b, Combine::Add, sum, b.load(parts, b.add(place, t * layout.partElements)));
-      if (!overwrite) sum = emitCombine(b, Combine::Add, b.load(result, offset), sum);
+      for (int64_t t = 1; t < p.threads; ++t) sum = combine(sum, b.load(parts, b.add(place, t * layout.partElements)));
+      if (!overwrite) sum = combine(b.load(result, offset), sum);
       b.store(sum, result, offset);
     });
   });
@@ -291,9 +290,9 @@ void ContractionEmitter::emit(Value scratchPointer) {
   if (p.split == Split::Depth) combineParts(pointers);
 }
 
-void emitContraction(NestBuilder &b, const ContractionPlan &plan, ArrayRef<NestOperand> operands, Value scratch,
-                     bool overwrite, StringRef name) {
-  ContractionEmitter(b, plan, operands, overwrite, name).emit(scratch);
+void emitContraction(NestBuilder &b, const ContractionPlan &plan, linalg::LinalgOp op, ArrayRef<NestOperand> operands,
+                     Value scratch, bool overwrite, StringRef name) {
+  ContractionEmitter(b, plan, op, operands, overwrite, name).emit(scratch);
 }
 
 } // namespace ein

@@ -2,6 +2,7 @@
 // (panels) and EmitMicroKernel.cpp (register tile).
 #pragma once
 
+#include "compiler/Lowering/BodyEmitter.h"
 #include "compiler/Lowering/Emit.h"
 
 namespace ein {
@@ -22,8 +23,8 @@ struct ContractionScratch {
 /// Emits one contraction. Methods emit into the function the builder is in.
 class ContractionEmitter {
 public:
-  ContractionEmitter(NestBuilder &b, const ContractionPlan &plan, llvm::ArrayRef<NestOperand> operands, bool overwrite,
-                     llvm::StringRef name);
+  ContractionEmitter(NestBuilder &b, const ContractionPlan &plan, mlir::linalg::LinalgOp op,
+                     llvm::ArrayRef<NestOperand> operands, bool overwrite, llvm::StringRef name);
   void emit(mlir::Value scratchPointer);
 
 private:
@@ -98,14 +99,18 @@ private:
   using TileBody = llvm::function_ref<void(Value panel, int64_t width)>;
   void compute(const Point &at, Range rows, Range cols, Value rowPack, Value colPack, Value tile);
   void panels(Range range, const IndexGroup &side, int64_t width, TileBody body);
+  Value accumulate(Value fromRows, Value fromCols, Value sum);
+  Value combine(Value a, Value c) { return emitCombine(b, reduction.combine, a, c); }
   llvm::SmallVector<Value> multiply(Tile tile, const Sliver &rows, const Sliver &cols, Value depth);
   void writeTile(const Point &at, Tile tile, Value to, llvm::ArrayRef<Value> sums, Value spill);
-  void writeVectors(Tile tile, Value to, llvm::ArrayRef<Value> sums, bool add, bool past = false);
-  void writeElements(Tile tile, Value to, llvm::ArrayRef<Value> sums, Value spill, bool add);
+  void writeVectors(Tile tile, Value to, llvm::ArrayRef<Value> sums, bool combines, bool past = false);
+  void writeElements(Tile tile, Value to, llvm::ArrayRef<Value> sums, Value spill, bool combines);
   int64_t vectorsOf(int64_t cols) const { return (cols + p.lanes - 1) / p.lanes; }
 
   NestBuilder &b;
   const ContractionPlan &p;
+  mlir::linalg::LinalgOp op;
+  Reduction reduction; ///< of the body of `op`
   NestOperand s, v, out;
   bool overwrite;
   std::string name;

@@ -35,6 +35,11 @@ void NestEmitter::parallelTrip(Value start, const Offsets &from) {
   SmallVector<Value> results = reduction.combine == Combine::None
                                    ? term(from, {})
                                    : reducedLoops(0, from, SmallVector<Value>(sums, initial(p.lanes)), term);
+  if (p.transposed) {
+    for (auto [i, vector] : llvm::enumerate(b.transpose(results)))
+      b.storeVector(vector, memory[out], moved(from, p.lane, int64_t(i))[out]);
+    return;
+  }
   auto put = [&](bool streaming) {
     auto *result = results.begin();
     for (const Offsets &block : blockOf(from))
@@ -50,8 +55,25 @@ void NestEmitter::lanesParallel(const Offsets &at) {
   auto trip = [&](Value start, const Offsets &from) { parallelTrip(start, from); };
   if (p.sweep) return parallelLoops(parallelOrder(), at, [&](const Offsets &row) { sweep(row); });
   if (p.block0 < 0) return parallelLoops(parallelOrder(), at, [&](const Offsets &row) { laneTrips(row, trip); });
+  if (p.transposed) return lanesTransposed(at);
   laneTrips(at, [&](Value start, const Offsets &from) {
     parallelLoops(parallelOrder(), from, [&](const Offsets &inner) { parallelTrip(start, inner); });
+  });
+}
+
+/// Squares of the lanes and of a loop that is adjacent in the output. What a square takes of the operands that move
+/// along that loop stays in cache while the loops turn that do not move them.
+void NestEmitter::lanesTransposed(const Offsets &at) {
+  SmallVector<int> moving, resting;
+  for (int d : parallelOrder()) {
+    bool moves = d == p.block0;
+    for (unsigned o = 0; o < out; ++o) moves |= dims[p.block0].strides[o] && dims[d].strides[o];
+    (moves ? moving : resting).push_back(d);
+  }
+  parallelLoops(moving, at, [&](const Offsets &outer) {
+    laneTrips(outer, [&](Value start, const Offsets &from) {
+      parallelLoops(resting, from, [&](const Offsets &inner) { parallelTrip(start, inner); });
+    });
   });
 }
 

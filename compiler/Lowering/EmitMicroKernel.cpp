@@ -1,5 +1,4 @@
-// The register tile: multiply two slivers, add the tile to the output.
-#include "compiler/Lowering/BodyEmitter.h"
+// The register tile: multiply two slivers, combine the tile with the output.
 #include "compiler/Lowering/EmitContraction.h"
 
 using namespace mlir;
@@ -44,10 +43,18 @@ void ContractionEmitter::compute(const Point &at, Range rows, Range cols, Value 
   });
 }
 
-/// sums[r * vectors + c] = sum over k of rows(k, r) * cols(k, c...): accumulators never leave registers.
+/// The body on an element of S on all lanes and a vector of V, combined with `sum`.
+Value ContractionEmitter::accumulate(Value fromRows, Value fromCols, Value sum) {
+  auto noIndex = [](int64_t) { return Value(); };
+  Value inputs[] = {p.swapped ? fromCols : fromRows, p.swapped ? fromRows : fromCols};
+  return BodyEmitter(b, op, p.lanes, inputs, noIndex).accumulate(reduction, sum);
+}
+
+/// sums[r * vectors + c] = sum over k of rows(k, r) * cols(k, c...), in the semiring of the body: accumulators never
+/// leave registers.
 SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, const Sliver &cols, Value depth) {
   const int64_t vectors = vectorsOf(tile.cols);
-  SmallVector<Value> zero(tile.rows * vectors, b.constant(0, p.lanes));
+  SmallVector<Value> zero(tile.rows * vectors, emitIdentity(b, reduction.combine, p.lanes));
   auto step = [&](Value k, SmallVector<Value> sums) {
     Value fromRows = b.add(rows.base, b.mul(k, rows.perDepth)), fromCols = b.add(cols.base, b.mul(k, cols.perDepth));
     SmallVector<Value> vector;
@@ -58,7 +65,7 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
     for (int64_t r = 0; r < tile.rows; ++r) {
       Value scalar = b.splat(b.widened(b.load(rows.memory, b.add(fromRows, r * rows.perElement))), p.lanes);
       for (int64_t c = 0; c < vectors; ++c)
-        sums[r * vectors + c] = b.multiplyAdd(scalar, vector[c], sums[r * vectors + c]);
+        sums[r * vectors + c] = accumulate(scalar, vector[c], sums[r * vectors + c]);
     }
     return sums;
   };
@@ -77,11 +84,11 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
 }
 
 void ContractionEmitter::writeTile(const Point &at, Tile tile, Value to, ArrayRef<Value> sums, Value spill) {
-  auto write = [&](bool add) {
+  auto write = [&](bool combines) {
     if (colsC.perElement == 1)
-      writeVectors(tile, to, sums, add);
+      writeVectors(tile, to, sums, combines);
     else
-      writeElements(tile, to, sums, spill, add);
+      writeElements(tile, to, sums, spill, combines);
   };
   if (!overwrite && p.split != Split::Depth) return write(true);
   if (p.streaming && colsC.perElement == 1 && tile.cols % p.lanes == 0) {
@@ -89,12 +96,12 @@ void ContractionEmitter::writeTile(const Point &at, Tile tile, Value to, ArrayRe
     return b.ifThen(aligned, [&] { stream(true); }, [&] { stream(false); });
   }
   if (p.depthBlocks() == 1) return write(false);
-  // The first block of the depth writes, the others add.
+  // The first block of the depth writes, the others combine.
   b.ifThen(b.equal(at.kb, firstBlock), [&] { write(false); }, [&] { write(true); });
 }
 
 /// Rows of the tile are adjacent in the output. The last vector of an edge is stored in halving pieces.
-void ContractionEmitter::writeVectors(Tile tile, Value to, ArrayRef<Value> sums, bool add, bool past) {
+void ContractionEmitter::writeVectors(Tile tile, Value to, ArrayRef<Value> sums, bool combines, bool past) {
   const int64_t vectors = vectorsOf(tile.cols);
   for (int64_t r = 0; r < tile.rows; ++r)
     for (int64_t c = 0; c < vectors; ++c) {
@@ -103,7 +110,7 @@ void ContractionEmitter::writeVectors(Tile tile, Value to, ArrayRef<Value> sums,
       for (int64_t done = 0; done < valid;) {
         const int64_t lanes = llvm::bit_floor<uint64_t>(valid - done);
         Value part = b.slice(sums[r * vectors + c], done, lanes), offset = b.add(from, done);
-        if (add) part = emitCombine(b, Combine::Add, b.loadVector(lanes, memC, offset), part);
+        if (combines) part = combine(b.loadVector(lanes, memC, offset), part);
         b.storeVector(part, memC, offset, past);
         done += lanes;
       }
@@ -111,7 +118,7 @@ void ContractionEmitter::writeVectors(Tile tile, Value to, ArrayRef<Value> sums,
 }
 
 /// The tile's columns are scattered over the output: element by element from memory.
-void ContractionEmitter::writeElements(Tile tile, Value to, ArrayRef<Value> sums, Value spill, bool add) {
+void ContractionEmitter::writeElements(Tile tile, Value to, ArrayRef<Value> sums, Value spill, bool combines) {
   Value memory = b.flat(spill, b.element, p.mr * p.nr());
   const int64_t width = vectorsOf(tile.cols) * p.lanes;
   for (auto [i, sum] : llvm::enumerate(sums)) b.storeVector(sum, memory, b.c(i * p.lanes));
@@ -119,7 +126,7 @@ void ContractionEmitter::writeElements(Tile tile, Value to, ArrayRef<Value> sums
     Value row = b.add(to, b.mul(r, rowsC.perElement)), from = b.mul(r, width);
     b.loop(0, tile.cols, 1, [&](Value c) {
       Value offset = b.add(row, b.mul(c, colsC.perElement)), value = b.load(memory, b.add(from, c));
-      if (add) value = emitCombine(b, Combine::Add, b.load(memC, offset), value);
+      if (combines) value = combine(b.load(memC, offset), value);
       b.store(value, memC, offset);
     });
   });

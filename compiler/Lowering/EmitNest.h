@@ -53,6 +53,7 @@ private:
   void laneTrips(const Offsets &at, Trip trip);
   void parallelTrip(Value start, const Offsets &from);
   void lanesParallel(const Offsets &at);
+  void lanesTransposed(const Offsets &at);
   void sweep(const Offsets &row);
   void hoisted(const Offsets &at);
   void sweepLoops(int d, const Offsets &at, Inner inner);

@@ -152,7 +152,10 @@ OwningOpRef<ModuleOp> LinalgLowering::run() {
   auto fn = func::FuncOp::create(b, "kernel", b.getFunctionType({}, {}));
   Block *block = fn.addEntryBlock();
   b.setInsertionPointToStart(block);
-  for (auto [i, t] : llvm::enumerate(p.inputs)) memory[t] = argument(block, fn, operands[i], "ein.operand", i);
+  const size_t given = p.inputs.size() - p.priors;
+  for (auto [i, t] : llvm::enumerate(p.inputs))
+    memory[t] = i < given ? argument(block, fn, operands[i], "ein.operand", i)
+                          : argument(block, fn, results[i - given], "ein.result", i - given);
   for (auto [i, t] : llvm::enumerate(p.outputs)) memory[t] = argument(block, fn, results[i], "ein.result", i);
   if (flat.workspaceBytes) {
     auto bytes = MemRefType::get({flat.workspaceBytes}, b.getI8Type());
@@ -275,10 +278,8 @@ void LinalgLowering::lower(const Assignment &assignment) {
 
   if (llvm::is_contained(p.typeOf(assignment.result).shape, 0)) return; // nothing to write
   View out = resultView(assignment.result);
-  const double inf = std::numeric_limits<double>::infinity();
   if (reduces) {
-    const double identity = root.monoid == Monoid::Sum ? 0 : root.monoid == Monoid::Max ? -inf : inf;
-    linalg::FillOp::create(b, ValueRange{number(identity, stored)}, ValueRange{out.memref});
+    linalg::FillOp::create(b, ValueRange{number(identityOf(root.monoid), stored)}, ValueRange{out.memref});
     if (llvm::any_of(reduced, [&](IndexId i) { return *p.indices[i].extent == 0; })) return;
   }
 

@@ -32,6 +32,12 @@ int64_t NestPlan::stride(unsigned o, int d) const {
   return stride;
 }
 
+bool NestPlan::transposedFits() const {
+  if (!transposed) return true;
+  return kind == Lanes::Parallel && lane >= 0 && block0 >= 0 && block1 < 0 && factor0 == lanes && unroll == 1 &&
+         sweep == 0 && shape.dims[block0].strides[shape.output()] == 1 && shape.dims[block0].extent >= lanes;
+}
+
 std::string NestPlan::str() const {
   static const char *const kinds[] = {"parallel", "reduced", "square"};
   std::ostringstream s;
@@ -40,7 +46,7 @@ std::string NestPlan::str() const {
   if (across >= 0) s << " across loop " << across << " in runs of " << run;
   if (near >= 0) s << ", loop " << near << " second to innermost";
   s << ", " << unroll << " vectors of " << lanes;
-  if (block0 >= 0) s << ", " << factor0 << " values of loop " << block0;
+  if (block0 >= 0) s << ", " << factor0 << " values of loop " << block0 << (transposed ? ", transposed" : "");
   if (block1 >= 0) s << ", " << factor1 << " values of loop " << block1;
   if (hoist >= 0) s << ", loop " << hoist << " outermost";
   if (sweep) s << ", sweeps of " << sweep;
@@ -84,6 +90,10 @@ double laneCost(const NestPlan &plan, const LoopDim &d, int64_t lanes, const Cpu
   double cost = 0;
   for (unsigned o = 0; o < shape.output(); ++o)
     cost += d.strides[o] != 0 && d.strides[o] != 1 && mayStage(plan, o, cpu) ? 1.1 : accessCost(d.strides[o], lanes);
+  // Lanes across the lines of an operand that does not fit L2 use a part of each line at a time.
+  for (unsigned o = 0; o < shape.output(); ++o)
+    if (shape.points(true) > 1 && d.strides[o] != 1 && plan.stagedElements(o) * shape.elementBytes > cpu.l2Bytes)
+      for (const LoopDim &other : shape.dims) cost += !other.reduced && other.strides[o] == 1 ? 2 : 0;
   if (!d.reduced)
     cost += accessCost(d.strides[shape.output()], lanes) / double(shape.points(true));
   else
@@ -209,6 +219,22 @@ void chooseBlocks(NestPlan &plan, const CpuModel &cpu) {
   }
 }
 
+/// Sums whose lanes are not adjacent in the output, where another loop is: a block of that loop is as long as a vector,
+/// so that vectors can be stored.
+bool chooseTransposed(NestPlan &plan) {
+  const NestShape &shape = plan.shape;
+  const unsigned out = shape.output();
+  if (plan.kind != Lanes::Parallel || shape.points(true) == 1 || plan.lanes < 4) return false;
+  if (shape.dims[plan.lane].strides[out] == 1) return false;
+  for (int i = 0; i < int(shape.dims.size()); ++i) {
+    const LoopDim &d = shape.dims[i];
+    if (d.reduced || d.valued || i == plan.lane || d.strides[out] != 1 || d.extent < plan.lanes) continue;
+    plan.block0 = i, plan.factor0 = plan.lanes, plan.unroll = 1, plan.transposed = true;
+    return true;
+  }
+  return false;
+}
+
 /// Bytes of one operand that moved along every loop.
 double bytesOf(const NestShape &shape) {
   return double(shape.points(false)) * double(shape.points(true)) * double(shape.elementBytes);
@@ -300,7 +326,7 @@ NestPlan planNest(const NestShape &shape, const CpuModel &cpu, bool overwrite) {
   if (!overwrite || !findSquare(plan, cpu)) {
     chooseLane(plan, cpu, overwrite);
     chooseUnroll(plan, overwrite);
-    if (overwrite) chooseBlocks(plan, cpu);
+    if (overwrite && !chooseTransposed(plan)) chooseBlocks(plan, cpu);
     if (overwrite) chooseSweep(plan, cpu), chooseHoist(plan, cpu);
   }
   plan.streaming = overwrite && shape.points(true) == 1 && mayStream(plan, cpu);

@@ -28,6 +28,8 @@ struct NestPlan {
   int64_t unroll = 1;               ///< vectors per trip
   int block0 = -1, block1 = -1;     ///< parallel loops done several values at a time, block0 innermost: what is
   int64_t factor0 = 1, factor1 = 1; ///< loaded of an operand that does not move along them is used that often
+  bool transposed = false;          ///< Parallel: block0 is adjacent in the output and `lanes` values long: the sums of
+                                    ///< a block are transposed in registers before they are stored
   int64_t run = 0;                  ///< Square: trips along `across` before the lanes move on
   int near = -1;                    ///< parallel loop moved to just around the innermost one
   int64_t sweep = 0;      ///< Parallel: steps of the innermost reduced loop done per pass over a stretch of the
@@ -51,6 +53,8 @@ struct NestPlan {
   int64_t factor(int d) const { return d < 0 ? 1 : d == block0 ? factor0 : d == block1 ? factor1 : 1; }
   /// Trips of loop `d` as the nest runs it.
   int64_t trips(int d) const;
+  /// Whether what is transposed is a square of which one side is adjacent in the output.
+  bool transposedFits() const;
   /// Whether the team splits a reduced loop, so that partial results are combined afterwards.
   bool splitsReduction() const { return split >= 0 && shape.dims[split].reduced; }
   std::string str() const;

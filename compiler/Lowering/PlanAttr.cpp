@@ -1,6 +1,8 @@
 // Shapes of linalg operations, and plans as attributes.
 #include "compiler/Lowering/PlanAttr.h"
 
+#include "compiler/Lowering/BodyEmitter.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -79,7 +81,7 @@ static bool overwrites(linalg::LinalgOp op) {
 }
 
 KernelPlan planKernel(linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu) {
-  if (isa<linalg::ContractOp>(op))
+  if (hasTileableBody(op))
     if (auto plan = planContraction(shape, cpu)) return *plan;
   return planAsNest(op, shape, cpu);
 }
@@ -99,18 +101,19 @@ SmallVector<linalg::LinalgOp> stepsOf(func::FuncOp kernel) {
 /// The fields of a plan by name: written to and read from attributes by the same list.
 template <class Visitor> static bool visit(ContractionPlan &p, Visitor &&field) {
   return field("swapped", p.swapped) && field("row_loop", p.rowLoop) && field("col_loop", p.colLoop) &&
-         field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) && field("depth_pieces", p.depthPieces) &&
-         field("unroll", p.kUnroll) && field("row_panels", p.rowPanels) && field("col_panels", p.colPanels) &&
-         field("col_pieces", p.colPieces) && field("pack_rows", p.packRows) && field("pack_cols", p.packCols) &&
-         field("cols_outer", p.colsOuter) && field("streaming", p.streaming) && field("split", p.split) &&
-         field("threads", p.threads);
+         field("col_run", p.colRun) && field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) &&
+         field("depth_pieces", p.depthPieces) && field("unroll", p.kUnroll) && field("row_panels", p.rowPanels) &&
+         field("col_panels", p.colPanels) && field("col_pieces", p.colPieces) && field("pack_rows", p.packRows) &&
+         field("pack_cols", p.packCols) && field("cols_outer", p.colsOuter) && field("streaming", p.streaming) &&
+         field("split", p.split) && field("threads", p.threads);
 }
 template <class Visitor> static bool visit(NestPlan &p, Visitor &&field) {
   return field("lanes_along", p.kind) && field("lane", p.lane) && field("across", p.across) &&
          field("lanes", p.lanes) && field("unroll", p.unroll) && field("run", p.run) && field("near", p.near) &&
          field("sweep", p.sweep) && field("hoist", p.hoist) && field("staged", p.staged) && field("block0", p.block0) &&
          field("factor0", p.factor0) && field("block1", p.block1) && field("factor1", p.factor1) &&
-         field("streaming", p.streaming) && field("split", p.split) && field("threads", p.threads);
+         field("transposed", p.transposed) && field("streaming", p.streaming) && field("split", p.split) &&
+         field("threads", p.threads);
 }
 
 DictionaryAttr planToAttr(MLIRContext *context, const KernelPlan &plan) {
@@ -161,7 +164,7 @@ FailureOr<KernelPlan> planFromAttr(linalg::LinalgOp op, const NestShape &shape, 
     const auto &p = std::get<NestPlan>(*read);
     const int loops = shape.dims.size();
     if (p.lane >= loops || p.across >= loops || p.split >= loops || p.near >= loops || p.hoist >= loops ||
-        p.block0 >= loops || p.block1 >= loops || p.unroll < 1 || p.factor0 < 1 || p.factor1 < 1)
+        p.block0 >= loops || p.block1 >= loops || p.unroll < 1 || p.factor0 < 1 || p.factor1 < 1 || !p.transposedFits())
       return failure();
     return read;
   }

@@ -8,7 +8,7 @@ namespace ein {
 
 /// What a plan decides, for comparison.
 static auto decisions(const ContractionPlan &p) {
-  return std::tie(p.swapped, p.rowLoop, p.colLoop, p.lanes, p.mr, p.nv, p.depthPieces, p.kUnroll, p.rowPanels,
+  return std::tie(p.swapped, p.rowLoop, p.colLoop, p.colRun, p.lanes, p.mr, p.nv, p.depthPieces, p.kUnroll, p.rowPanels,
                   p.colPanels, p.colPieces, p.packRows, p.packCols, p.colsOuter, p.streaming, p.split, p.threads);
 }
 

@@ -1,6 +1,7 @@
 // Texts of plans, read with every decision checked.
 #include "compiler/Lowering/TunedPlan.h"
 
+#include "compiler/Lowering/BodyEmitter.h"
 #include "compiler/Lowering/PlanCandidates.h"
 
 using namespace mlir;
@@ -62,7 +63,7 @@ static std::variant<KernelPlan, std::string> obey(linalg::LinalgOp op, const Nes
   auto kind = dyn_cast_or_null<StringAttr>(entries.get("kind"));
   if (!kind) return "it names no kind of plan";
   if (kind.getValue() == "nest") return planAsNest(op, shape, cpu);
-  if (!isa<linalg::ContractOp>(op) || !planContraction(shape, cpu)) return "the step is not tiled";
+  if (!hasTileableBody(op) || !planContraction(shape, cpu)) return "the step is not tiled";
   FailureOr<KernelPlan> plan = planFromAttr(op, shape, entries.getDictionary(op.getContext()));
   if (failed(plan)) return "it is incomplete or does not fit the shape";
   auto &contraction = std::get<ContractionPlan>(*plan);
@@ -101,7 +102,7 @@ std::vector<PlanCandidate> planCandidates(func::FuncOp kernel, const CpuModel &c
   std::vector<PlanCandidate> all;
   for (auto [step, op] : llvm::enumerate(stepsOf(kernel))) {
     FailureOr<NestShape> shape = shapeOf(op);
-    if (failed(shape) || !isa<linalg::ContractOp>(op)) continue;
+    if (failed(shape) || !hasTileableBody(op)) continue;
     const KernelPlan current = planStep(op, step, *shape, cpu);
     auto *base = std::get_if<ContractionPlan>(&current);
     if (!base) continue;

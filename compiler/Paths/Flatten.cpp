@@ -10,8 +10,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double identityOf(Monoid m) { return m == Monoid::Sum ? 0 : m == Monoid::Max ? -kInfinity : kInfinity; }
-
 } // namespace
 
 Flattener::Flattener(const Program &source, const CompileOptions &options)
@@ -92,7 +90,27 @@ void Flattener::flattenReduce(const Expr &e, TensorId target) {
   if (e.monoid == Monoid::Sum)
     flattenSum(target, e.indices, body);
   else
-    assign(target, out.reduce(e.monoid, e.indices, body));
+    flattenTropical(target, e.monoid, e.indices, body);
+}
+
+/// Adds target = monoid[indices](body), in flat form.
+void Flattener::reduceTo(TensorId target, Monoid monoid, std::vector<IndexId> indices, ExprId body) {
+  if (monoid == Monoid::LogSumExp)
+    logSumExpTo(target, indices, body);
+  else
+    assign(target, out.reduce(monoid, std::move(indices), body));
+}
+
+/// m + log(sum(exp(x - m))) with m = max(x), or 0 where that is infinite lest inf - inf arise. A NaN stays one.
+void Flattener::logSumExpTo(TensorId target, const std::vector<IndexId> &indices, ExprId x) {
+  auto likeTarget = [&] { return newTensor(out.tensors[target].axes, out.tensors[target].dtype); };
+  const TensorId highest = likeTarget(), shift = likeTarget(), sum = likeTarget();
+  ExprId m = assign(highest, out.reduce(Monoid::Max, indices, x));
+  ExprId infinite = out.map(Fn::Equal, {out.map(Fn::Abs, {m}), out.literal(kInfinity)});
+  ExprId s = assign(shift, out.map(Fn::Select, {infinite, out.literal(0), m}));
+  ExprId exponential = out.map(Fn::Exp, {out.map(Fn::Sub, {x, s})});
+  ExprId l = assign(sum, out.reduce(Monoid::Sum, indices, exponential));
+  assign(target, out.map(Fn::Add, {s, out.map(Fn::Log, {l})}));
 }
 
 /// m = max(x), l = sum(exp(x - m)), result exp(x - m) / l. Rows without a point above -inf are 0: there

@@ -1,9 +1,11 @@
-// Flattening of sums of products: constants out, factors into tensors, n-ary contractions into pairwise ones.
+// Flattening of sums of products and their like in other semirings: constants out, factors into tensors, n-ary
+// contractions into pairwise ones.
 #include "compiler/Paths/Flattener.h"
 #include "compiler/Paths/Fusion.h"
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace ein {
 
@@ -67,11 +69,7 @@ Flattener::Product Flattener::splitProduct(ExprId body, const std::vector<IndexI
 void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, ExprId body) {
   Product product = splitProduct(body, summed);
   std::vector<IndexId> all;
-  // Where a factor that is no access has all the indices, to store it would save nothing.
-  bool allInOne = options.path == PathStrategy::Fused;
   for (ExprId factor : product.factors) addMissing(all, indicesOf(factor));
-  for (ExprId factor : product.factors)
-    allInOne |= out.exprs[factor].kind != Expr::Kind::Access && indicesOf(factor).size() == all.size();
   if (!std::isfinite(product.scale) || product.scale == 0) {
     assign(target, out.reduce(Monoid::Sum, summed, body));
     return;
@@ -81,12 +79,12 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
   std::vector<IndexId> kept = all;
   std::erase_if(kept, [&](IndexId i) { return contains(summed, i); });
   TensorId sum = plain ? target : newTensor(inOrder(std::move(kept)), out.tensors[target].dtype);
-  if (allInOne) {
-    assign(sum, out.reduce(Monoid::Sum, summed, productOf(product.factors)));
+  if (keepsInOneNest(product.factors)) {
+    assign(sum, out.reduce(Monoid::Sum, summed, productOf(Fn::Mul, product.factors)));
   } else {
     for (ExprId &factor : product.factors)
       if (out.exprs[factor].kind != Expr::Kind::Access) factor = materialise(factor);
-    contract(sum, summed, product.factors);
+    contract(sum, {Monoid::Sum, Fn::Mul}, summed, product.factors);
   }
   if (plain) return;
   ExprId value = out.access(sum);
@@ -95,14 +93,50 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
   assign(target, value);
 }
 
-ExprId Flattener::productOf(const std::vector<ExprId> &factors) {
+/// Where a factor that is no access has all the indices, to store it would save nothing.
+bool Flattener::keepsInOneNest(const std::vector<ExprId> &factors) const {
+  if (options.path == PathStrategy::Fused) return true;
+  std::vector<IndexId> all;
+  for (ExprId factor : factors) addMissing(all, indicesOf(factor));
+  return std::any_of(factors.begin(), factors.end(), [&](ExprId factor) {
+    return out.exprs[factor].kind != Expr::Kind::Access && indicesOf(factor).size() == all.size();
+  });
+}
+
+/// Maxima, minima and lse. They distribute over sums, so sums of tensors are taken in pairs; so are products under
+/// maxima and minima, see contractSigned.
+void Flattener::flattenTropical(TensorId target, Monoid monoid, const std::vector<IndexId> &reduced, ExprId body) {
+  const Expr &root = out.exprs[body];
+  const bool isProduct = root.kind == Expr::Kind::Map && root.fn == Fn::Mul && monoid != Monoid::LogSumExp;
+  const Ring ring{monoid, isProduct ? Fn::Mul : Fn::Add};
+  std::vector<ExprId> factors, stack{body};
+  while (!stack.empty()) {
+    const ExprId id = stack.back();
+    const Expr &e = out.exprs[id];
+    stack.pop_back();
+    if (e.kind == Expr::Kind::Map && e.fn == ring.multiply)
+      stack.insert(stack.end(), e.args.rbegin(), e.args.rend());
+    else
+      factors.push_back(id);
+  }
+  auto isConstant = [&](ExprId factor) {
+    return indicesOf(factor).empty() && out.exprs[factor].kind != Expr::Kind::Access;
+  };
+  if (factors.size() == 1 || keepsInOneNest(factors) || std::any_of(factors.begin(), factors.end(), isConstant))
+    return reduceTo(target, monoid, reduced, body);
+  for (ExprId &factor : factors)
+    if (out.exprs[factor].kind != Expr::Kind::Access) factor = materialise(factor);
+  contract(target, ring, reduced, factors);
+}
+
+ExprId Flattener::productOf(Fn multiply, const std::vector<ExprId> &factors) {
   ExprId value = factors[0];
-  for (size_t f = 1; f < factors.size(); ++f) value = out.map(Fn::Mul, {value, factors[f]});
+  for (size_t f = 1; f < factors.size(); ++f) value = out.map(multiply, {value, factors[f]});
   return value;
 }
 
 /// Sums away, operand by operand, what only that operand has: each index left joins operands or is kept.
-void Flattener::sumOneSided(std::vector<IndexId> &summed, std::vector<ExprId> &operands, DType dtype) {
+void Flattener::sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vector<ExprId> &operands, DType dtype) {
   std::vector<size_t> users(out.indices.size());
   for (ExprId operand : operands)
     for (IndexId i : indicesOf(operand)) ++users[i];
@@ -114,16 +148,23 @@ void Flattener::sumOneSided(std::vector<IndexId> &summed, std::vector<ExprId> &o
     std::copy_if(axes.begin(), axes.end(), std::back_inserter(gone), oneSided);
     if (gone.empty()) continue;
     std::erase_if(axes, oneSided);
-    ExprId value = out.reduce(Monoid::Sum, gone, operand);
     // What is real stays so.
-    const DType own = isComplex(sumType(value)) ? dtype : partType(dtype);
-    operand = assign(newTensor(std::move(axes), own), value);
+    const DType own = isComplex(sumType(operand)) ? dtype : partType(dtype);
+    TensorId rest = newTensor(std::move(axes), own);
+    reduceTo(rest, add, gone, operand);
+    operand = out.access(rest);
   }
   std::erase_if(summed, oneSided);
 }
 
-void Flattener::contract(TensorId target, std::vector<IndexId> summed, std::vector<ExprId> operands) {
-  if (operands.size() > 1) sumOneSided(summed, operands, out.tensors[target].dtype);
+void Flattener::contract(TensorId target, Ring ring, std::vector<IndexId> summed, std::vector<ExprId> operands) {
+  // Over nothing there is no term: identities of parts must not meet, as -inf * 0 or -inf + inf.
+  auto isEmpty = [&](IndexId i) { return out.indices[i].extent == 0; };
+  if (ring.add != Monoid::Sum && std::any_of(summed.begin(), summed.end(), isEmpty))
+    return reduceTo(target, ring.add, summed, productOf(ring.multiply, operands));
+  // A factor may turn a maximum into a minimum, unless it is a truth value.
+  const bool isSigned = ring.add != Monoid::Sum && ring.multiply == Fn::Mul && options.semiring != Semiring::OrAnd;
+  if (operands.size() > 1 && !isSigned) sumOneSided(ring.add, summed, operands, out.tensors[target].dtype);
   ContractionProblem problem = problemOf(target, operands);
   double budgetMs = std::max(0.0, options.pathBudgetMs - searchedMs);
   ContractionPath path =
@@ -136,28 +177,78 @@ void Flattener::contract(TensorId target, std::vector<IndexId> summed, std::vect
     // What an inner loop does not move is multiplied outside of it.
     std::stable_sort(operands.begin(), operands.end(),
                      [&](ExprId a, ExprId b) { return indicesOf(a).size() < indicesOf(b).size(); });
-    const ExprId value = productOf(operands);
-    assign(target, summed.empty() ? value : out.reduce(Monoid::Sum, summed, value));
+    const ExprId value = productOf(ring.multiply, operands);
+    if (summed.empty())
+      assign(target, value);
+    else
+      reduceTo(target, ring.add, summed, value);
     std::string expression = problem.str();
     flat.contractions.push_back({std::move(problem), std::move(path), std::move(expression), fusion});
     return;
   }
 
-  std::vector<ExprId> nodes = operands;
+  if (isSigned)
+    contractSigned(target, ring.add, path, operands);
+  else
+    contractInPairs(target, ring, path, operands);
+  std::string expression = problem.str();
+  flat.contractions.push_back({std::move(problem), std::move(path), std::move(expression), fusion});
+}
+
+void Flattener::contractInPairs(TensorId target, Ring ring, const ContractionPath &path, std::vector<ExprId> nodes) {
   for (const PathStep &step : path.steps) {
     ExprId value = nodes[step.left];
     std::vector<IndexId> gone = indicesOf(value);
     if (step.right >= 0) {
       addMissing(gone, indicesOf(nodes[step.right]));
-      value = out.map(Fn::Mul, {value, nodes[step.right]});
+      value = out.map(ring.multiply, {value, nodes[step.right]});
     }
     std::erase_if(gone, [&](IndexId i) { return contains(step.result, i); });
-    if (!gone.empty()) value = out.reduce(Monoid::Sum, gone, value);
-    bool last = &step == &path.steps.back();
-    nodes.push_back(assign(last ? target : newTensor(step.result, out.tensors[target].dtype), value));
+    const bool last = &step == &path.steps.back();
+    const TensorId result = last ? target : newTensor(step.result, out.tensors[target].dtype);
+    if (gone.empty())
+      assign(result, value);
+    else
+      reduceTo(result, ring.add, gone, value);
+    nodes.push_back(out.access(result));
   }
-  std::string expression = problem.str();
-  flat.contractions.push_back({std::move(problem), std::move(path), std::move(expression), fusion});
+}
+
+/// Max or min of products in pairs. The maximum over x of c * x is c times that of x, or times the minimum of x where c
+/// is negative; so intermediates come as both, and of what they give with c the larger is the maximum.
+void Flattener::contractSigned(TensorId target, Monoid monoid, const ContractionPath &path,
+                               const std::vector<ExprId> &operands) {
+  using Extremes = std::vector<ExprId>; // one, or the greatest and the least
+  std::vector<Extremes> nodes;
+  for (ExprId operand : operands) nodes.push_back({operand});
+  for (const PathStep &step : path.steps) {
+    Extremes products = nodes[step.left];
+    std::vector<IndexId> gone = indicesOf(products[0]);
+    if (step.right >= 0) {
+      const Extremes left = std::exchange(products, {}), &right = nodes[step.right];
+      addMissing(gone, indicesOf(right[0]));
+      for (ExprId a : left)
+        for (ExprId b : right) products.push_back(out.map(Fn::Mul, {a, b}));
+    }
+    std::erase_if(gone, [&](IndexId i) { return contains(step.result, i); });
+    auto extreme = [&](TensorId result, Monoid m) {
+      std::vector<ExprId> each;
+      for (ExprId product : products)
+        each.push_back(gone.empty() ? product
+                       : products.size() == 1
+                           ? out.reduce(m, gone, product)
+                           : assign(newTensor(step.result, out.tensors[target].dtype), out.reduce(m, gone, product)));
+      return assign(result, productOf(m == Monoid::Max ? Fn::Max : Fn::Min, each));
+    };
+    if (&step == &path.steps.back()) {
+      extreme(target, monoid);
+      return;
+    }
+    Extremes both{extreme(newTensor(step.result, out.tensors[target].dtype), Monoid::Max)};
+    if (!gone.empty() || products.size() > 1)
+      both.push_back(extreme(newTensor(step.result, out.tensors[target].dtype), Monoid::Min));
+    nodes.push_back(std::move(both));
+  }
 }
 
 ContractionProblem Flattener::problemOf(TensorId target, const std::vector<ExprId> &operands) const {

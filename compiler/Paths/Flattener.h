@@ -24,15 +24,26 @@ private:
   std::vector<ExprId> reachable(ExprId root) const;
   ExprId rebuild(const Expr &e);
   void flattenReduce(const Expr &e, TensorId target);
+  void reduceTo(TensorId target, Monoid monoid, std::vector<IndexId> indices, ExprId body);
+  void logSumExpTo(TensorId target, const std::vector<IndexId> &indices, ExprId x);
   void flattenSoftmax(const Expr &e, TensorId target);
 
-  // FlattenSum.cpp: sums of products.
+  // FlattenSum.cpp: sums of products, and what else distributes.
   struct Product;
+  /// A reduction and what it distributes over.
+  struct Ring {
+    Monoid add;
+    Fn multiply;
+  };
   Product splitProduct(ExprId body, const std::vector<IndexId> &summed);
   void flattenSum(TensorId target, const std::vector<IndexId> &summed, ExprId body);
-  void contract(TensorId target, std::vector<IndexId> summed, std::vector<ExprId> operands);
-  ExprId productOf(const std::vector<ExprId> &factors);
-  void sumOneSided(std::vector<IndexId> &summed, std::vector<ExprId> &operands, DType dtype);
+  void flattenTropical(TensorId target, Monoid monoid, const std::vector<IndexId> &reduced, ExprId body);
+  bool keepsInOneNest(const std::vector<ExprId> &factors) const;
+  void contract(TensorId target, Ring ring, std::vector<IndexId> summed, std::vector<ExprId> operands);
+  void contractInPairs(TensorId target, Ring ring, const ContractionPath &path, std::vector<ExprId> nodes);
+  void contractSigned(TensorId target, Monoid monoid, const ContractionPath &path, const std::vector<ExprId> &operands);
+  ExprId productOf(Fn multiply, const std::vector<ExprId> &factors);
+  void sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vector<ExprId> &operands, DType dtype);
   ContractionProblem problemOf(TensorId target, const std::vector<ExprId> &operands) const;
   std::vector<IndexId> indicesOf(ExprId access) const;
 

@@ -21,8 +21,9 @@ class PathBuilder {
 public:
   explicit PathBuilder(const ContractionProblem &problem)
       : problem(problem), nodes(problem.operands), inOutput(problem.extents.size()), users(problem.extents.size()),
-        inLeft(problem.extents.size()), inRight(problem.extents.size()) {
+        inLeft(problem.extents.size()), inRight(problem.extents.size()), outputPlace(problem.extents.size()) {
     for (uint32_t i : problem.output) inOutput[i] = true;
+    for (size_t at = 0; at < problem.output.size(); ++at) outputPlace[problem.output[at]] = at;
     for (const auto &operand : nodes) {
       firstOperand.push_back(static_cast<int32_t>(firstOperand.size()));
       for (uint32_t i : operand) ++users[i];
@@ -30,6 +31,7 @@ public:
   }
 
   PathStep step(Merge merge, bool last);
+  bool before(const std::vector<uint32_t> &a, const std::vector<uint32_t> &b) const;
   void countNaive(ContractionPath &path) const;
 
 private:
@@ -39,7 +41,22 @@ private:
   std::vector<char> inOutput;
   std::vector<uint32_t> users; ///< how many live nodes have the index
   std::vector<char> inLeft, inRight;
+  std::vector<size_t> outputPlace; ///< where the output has the index
 };
+
+/// Whether `a` comes first in the layout of what the two make: what the output has last comes last, what it has not
+/// comes first. Does not depend on the order of the text, so that one expression has one layout however it is spelt.
+bool PathBuilder::before(const std::vector<uint32_t> &a, const std::vector<uint32_t> &b) const {
+  auto key = [&](const std::vector<uint32_t> &node) {
+    size_t latest = 0;
+    for (uint32_t i : node) {
+      const bool own = !(inLeft[i] && inRight[i]) && (inOutput[i] || users[i] > 1);
+      if (own) latest = std::max(latest, inOutput[i] ? 2 * outputPlace[i] + 1 : problem.output.size());
+    }
+    return std::pair(latest, -sizeOf(problem, node));
+  };
+  return key(a) < key(b);
+}
 
 PathStep PathBuilder::step(Merge merge, bool last) {
   static const std::vector<uint32_t> nothing;
@@ -57,10 +74,13 @@ PathStep PathBuilder::step(Merge merge, bool last) {
   std::vector<uint32_t> all = left;
   for (uint32_t i : right)
     if (!inLeft[i]) all.push_back(i);
-  for (uint32_t i : left)
-    if (inRight[i] && kept(i)) step.result.push_back(i);
-  for (uint32_t i : all)
-    if (!(inLeft[i] && inRight[i]) && kept(i)) step.result.push_back(i);
+  const bool swap = before(right, left);
+  const auto &first = swap ? right : left, &second = swap ? left : right;
+  for (uint32_t i : first)
+    if (inLeft[i] && inRight[i] && kept(i)) step.result.push_back(i);
+  for (const auto *node : {&first, &second})
+    for (uint32_t i : *node)
+      if (!(inLeft[i] && inRight[i]) && kept(i)) step.result.push_back(i);
   bool sums = step.result.size() < all.size();
   if (last) step.result = problem.output;
   step.flops = multiplyCost(sizeOf(problem, all), sums ? 2 : 1);

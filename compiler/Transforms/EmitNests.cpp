@@ -100,14 +100,13 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
     operands.push_back(*operand);
   }
   b.element = cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType();
-  auto contract = dyn_cast<linalg::ContractOp>(*op);
-  b.unsignedOperands = contract && contract.getCast() == linalg::TypeFn::cast_unsigned;
+  b.unsignedOperands = extendsUnsigned(op);
   const bool overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);
   int64_t bytes = 0;
   if (auto *contraction = std::get_if<ContractionPlan>(&*plan)) {
     bytes = scratchBytes(*contraction);
     threads = std::max(threads, contraction->threads);
-    emitContraction(b, *contraction, operands, scratch, overwrite, name);
+    emitContraction(b, *contraction, op, operands, scratch, overwrite, name);
   } else {
     const auto &nest = std::get<NestPlan>(*plan);
     bytes = scratchBytes(nest);

@@ -21,6 +21,10 @@ struct CompileRequest {
   CompileOptions options;              ///< `threads` is resolved: at least 1
   std::vector<std::string> dumpStages; ///< names from kStages; what is asked for comes back as text
   int32_t candidates = 0;              ///< how many other plans of each contraction to name in the result
+  /// Makes `code` a library that stands alone: besides the entry, which is then called NAME_kernel, it exports the
+  /// plain C functions NAME and NAME_ws (docs/aot.md) and names the libraries it needs. Empty: none.
+  std::string cFunction = {};
+  std::string soname = {}; ///< of that library
 
   /// The cache key as text, one line for an einsum string; `dumpStages` and `candidates` are no part of it.
   std::string keyText() const;
@@ -42,6 +46,8 @@ struct CompileResult {
   std::vector<std::pair<std::string, std::string>> stages; ///< (stage, text), in stage order
   std::vector<std::pair<std::string, double>> timings;     ///< (stage, milliseconds)
   std::vector<PlanCandidate> candidates;                   ///< by step; of each step first the plan it has
+  std::string compiler;                                    ///< what compiled it: "LLVM 22.1.8"
+  std::string cpu;                                         ///< what it was compiled for, as LLVM calls it: "znver4"
 
   std::string serialize() const;
   static Expected<CompileResult> deserialize(std::string_view bytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ein/DType.h"
+#include "ein/Semiring.h"
 #include "ein/Target.h"
 
 #include <cstdint>
@@ -51,6 +52,10 @@ struct CompileOptions {
   LabelStyle labels = LabelStyle::Letters;
   /// Let the output of an einsum string repeat an index: values go to the diagonal, zeros elsewhere ("i->ii").
   bool scatter = false;
+  /// What an einsum string adds and multiplies with. A Program says it itself, and refuses another than the default.
+  Semiring semiring = Semiring::PlusTimes;
+  /// Results become alpha * value + beta * what they held before. With beta = 0 that is not read, NaN or not.
+  double alpha = 1, beta = 0;
 
   /// The dtype in which the result of an einsum string is stored; nothing: what the operands promote to. i8 with i32
   /// here is summed and stored in i32. A Program says it itself.

@@ -24,7 +24,8 @@ struct CompiledModule {
   std::vector<TensorType> operands;
   std::vector<TensorType> results;
   int64_t workspaceBytes = 0;
-  int32_t threads = 1; ///< largest team it forks
+  int32_t threads = 1;               ///< largest team it forks
+  std::vector<std::string> features; ///< extensions that its code may use (ein/Cpu.h); loading it needs them all
   std::string code;
 
   /// Binary form, self-describing and checksummed; `deserialize(serialize())` is the identity and any

@@ -4,8 +4,10 @@
 #include "ein/CompileOptions.h"
 #include "ein/Kernel.h"
 
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -59,6 +61,11 @@ public:
                      const CompileOptions &options = {});
   /// Loads a module that was compiled elsewhere; it does not enter the cache.
   Expected<Kernel> load(CompiledModule module);
+  /// Loads a kernel of a bundle (ein/Bundle.h): that of this name, or for an empty name the only one. Needs no
+  /// compiler; refused as `unsupported` where this CPU lacks what the kernel was compiled for.
+  Expected<Kernel> load(const std::string &path, std::string_view name);
+  /// All kernels of a bundle, by name.
+  Expected<std::map<std::string, Kernel, std::less<>>> loadAll(const std::string &path);
 
   EngineStats stats() const;
 

@@ -16,10 +16,11 @@ class LoadedKernel;
 class Kernel {
 public:
   /// Checks operands and results against the compiled types (dtype, extents, strides), then runs.
-  /// Every element of each result is written; results must not overlap operands or each other.
+  /// Every element of each result is written. A result that overlaps an operand in memory is right as well: it is
+  /// computed in memory of its own, then copied. Results must not overlap each other.
   Expected<void> run(std::span<const TensorView> operands, std::span<const TensorView> results) const;
-  /// The same without any check: `operands` and `results` are pointers to elements at index zero.
-  /// False, and nothing is run, if there is no memory for the workspace.
+  /// The same without any check: `operands` and `results` are pointers to elements at index zero, and no result
+  /// overlaps anything. False, and nothing is run, if there is no memory for the workspace.
   bool runUnchecked(void *const *operands, void *const *results) const;
 
   const CompiledModule &module() const;

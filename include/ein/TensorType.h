@@ -32,6 +32,9 @@ struct TensorType {
   /// Lowest and one past the highest element offset that the type can address, relative to the
   /// element at index zero. Both 0 for an empty tensor.
   void addressRange(int64_t &low, int64_t &high) const;
+  /// Whether two elements may share memory. Exact where the strides nest, as those of slices and transpositions do, and
+  /// up to 2^20 elements; else true.
+  bool mayOverlapItself() const;
   /// Refuses negative extents, rank above 64, a stride count that is not the rank, and anything whose
   /// element count, offsets or bytes do not fit 63 bits.
   Expected<void> verify() const;

@@ -8,6 +8,7 @@ namespace {
 
 void write(wire::Writer &w, const CompileOptions &options) {
   w.string(options.target.cpu);
+  w.number(static_cast<uint8_t>(options.target.portable));
   w.number(static_cast<uint8_t>(options.path));
   w.number(options.pathBudgetMs);
   w.number<int32_t>(options.threads);
@@ -17,12 +18,16 @@ void write(wire::Writer &w, const CompileOptions &options) {
   w.number(static_cast<uint8_t>(options.labels));
   w.number(static_cast<uint8_t>(options.scatter));
   w.number(static_cast<uint8_t>(options.resultDType ? 1 + static_cast<uint8_t>(*options.resultDType) : 0));
+  w.number(static_cast<uint8_t>(options.semiring));
+  w.number(options.alpha);
+  w.number(options.beta);
   w.list(options.order, [&](const std::vector<int64_t> &step) { w.numbers(step); });
 }
 
 CompileOptions readOptions(wire::Reader &r) {
   CompileOptions options;
   options.target.cpu = r.string();
+  options.target.portable = r.flag();
   options.path = r.enumerator(PathStrategy::Fused);
   options.pathBudgetMs = r.number<double>();
   options.threads = r.number<int32_t>();
@@ -34,6 +39,9 @@ CompileOptions readOptions(wire::Reader &r) {
   const auto dtype = r.number<uint8_t>();
   if (dtype > kDTypes.size()) r.fail();
   if (dtype > 0 && dtype <= kDTypes.size()) options.resultDType = static_cast<DType>(dtype - 1);
+  options.semiring = r.enumerator(Semiring::LogAddExpPlus);
+  options.alpha = r.number<double>();
+  options.beta = r.number<double>();
   options.order = r.list<std::vector<int64_t>>([&] { return r.numbers(); });
   return options;
 }
@@ -47,6 +55,8 @@ std::string CompileRequest::serialize() const {
   write(w, options);
   w.list(dumpStages, [&](const std::string &stage) { w.string(stage); });
   w.number(candidates);
+  w.string(cFunction);
+  w.string(soname);
   return w.seal(wire::Kind::Request);
 }
 
@@ -60,6 +70,8 @@ Expected<CompileRequest> CompileRequest::deserialize(std::string_view bytes) {
   request.options = readOptions(r);
   request.dumpStages = r.list<std::string>([&] { return r.string(); });
   request.candidates = r.number<int32_t>();
+  request.cFunction = r.string();
+  request.soname = r.string();
   if (!r.finished()) return wire::malformed("request");
   return request;
 }
@@ -78,7 +90,13 @@ std::string CompileRequest::keyText() const {
   if (options.labels == LabelStyle::Names) key += "; names";
   if (options.scatter) key += "; scatter";
   if (options.resultDType) key += "; result " + std::string(name(*options.resultDType));
+  if (options.semiring != Semiring::PlusTimes) key += std::string("; semiring ") + name(options.semiring);
+  if (options.alpha != 1 || options.beta != 0) {
+    std::snprintf(numbers, sizeof numbers, "; alpha %.17g, beta %.17g", options.alpha, options.beta);
+    key += numbers;
+  }
   for (const std::vector<int64_t> &step : options.order) key += "; step " + shapeString(step);
+  if (!cFunction.empty()) key += "; function " + cFunction + " in " + soname;
   return key;
 }
 
@@ -98,6 +116,8 @@ std::string CompileResult::serialize() const {
     w.string(candidate.plan);
     w.number(candidate.predictedCycles);
   });
+  w.string(compiler);
+  w.string(cpu);
   return w.seal(wire::Kind::Result);
 }
 
@@ -122,6 +142,8 @@ Expected<CompileResult> CompileResult::deserialize(std::string_view bytes) {
     candidate.predictedCycles = r.number<double>();
     return candidate;
   });
+  result.compiler = r.string();
+  result.cpu = r.string();
   if (!r.finished()) return wire::malformed("result");
   return result;
 }

@@ -12,6 +12,7 @@ void write(Writer &w, const CompiledModule &module) {
   w.list(module.results, type);
   w.number(module.workspaceBytes);
   w.number(module.threads);
+  w.list(module.features, [&](const std::string &feature) { w.string(feature); });
   w.string(module.code);
 }
 
@@ -24,6 +25,7 @@ CompiledModule readModule(Reader &r) {
   module.results = r.list<TensorType>(type);
   module.workspaceBytes = r.number<int64_t>();
   module.threads = r.number<int32_t>();
+  module.features = r.list<std::string>([&] { return r.string(); });
   module.code = r.string();
   if (module.workspaceBytes < 0 || module.threads < 1) r.fail();
   return module;

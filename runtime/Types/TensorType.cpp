@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <limits>
+#include <utility>
 
 namespace ein {
 namespace {
@@ -137,6 +139,29 @@ void TensorType::addressRange(int64_t &low, int64_t &high) const {
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return;
   for (size_t d = 0; d < shape.size(); ++d) (strides[d] < 0 ? low : high) += (shape[d] - 1) * strides[d];
   ++high;
+}
+
+bool TensorType::mayOverlapItself() const {
+  constexpr int64_t most = int64_t(1) << 20;
+  if (numElements() < 2) return false;
+  std::vector<std::pair<int64_t, int64_t>> dims; // stride, extent
+  for (size_t d = 0; d < shape.size(); ++d)
+    if (shape[d] > 1) dims.emplace_back(std::abs(strides[d]), shape[d]);
+  std::sort(dims.begin(), dims.end());
+  bool nests = true;
+  int64_t reach = 0; // of the dimensions so far
+  for (const auto &[stride, extent] : dims) {
+    nests &= stride > reach;
+    reach += stride * (extent - 1);
+  }
+  if (nests || numElements() > most) return !nests;
+  std::vector<int64_t> offsets{0};
+  offsets.reserve(static_cast<size_t>(numElements()));
+  for (const auto &[stride, extent] : dims)
+    for (size_t i = 0, count = offsets.size() * static_cast<size_t>(extent - 1); i < count; ++i)
+      offsets.push_back(offsets[i] + stride);
+  std::sort(offsets.begin(), offsets.end());
+  return std::adjacent_find(offsets.begin(), offsets.end()) != offsets.end();
 }
 
 Expected<void> TensorType::verify() const {

@@ -15,10 +15,18 @@ namespace ein::wire {
 static_assert(std::endian::native == std::endian::little, "fields are copied as they lie in memory");
 
 /// What an envelope holds; part of its magic.
-enum class Kind : uint32_t { Request = 1, Result = 2, Module = 3, Error = 4, TunedPlans = 5, CacheEntry = 6 };
+enum class Kind : uint32_t {
+  Request = 1,
+  Result = 2,
+  Module = 3,
+  Error = 4,
+  TunedPlans = 5,
+  CacheEntry = 6,
+  Bundle = 7
+};
 
 /// Raised whenever the meaning of any field changes.
-inline constexpr uint32_t kFormatVersion = 3;
+inline constexpr uint32_t kFormatVersion = 6;
 
 /// Appends fields.
 class Writer {
@@ -80,6 +88,11 @@ public:
   }
   std::vector<int64_t> numbers() {
     return list<int64_t>([this] { return number<int64_t>(); });
+  }
+  bool flag() {
+    const auto value = number<uint8_t>();
+    if (value > 1) fail();
+    return value == 1;
   }
   /// A number that must be at most `last`.
   template <class Enum> Enum enumerator(Enum last) {

@@ -11,7 +11,6 @@
 
 #include <cmath>
 #include <limits>
-#include <random>
 
 namespace ein::test {
 namespace {
@@ -31,18 +30,6 @@ const char *strategyName(PathStrategy strategy) {
   case PathStrategy::Fused: return "fused";
   }
   return "auto";
-}
-
-void fillOperands(const Case &c, std::vector<einc::HostTensor> &operands) {
-  if (c.data == Data::Fractions) return einc::fillRandom(operands, c.seed);
-  std::mt19937_64 generator(c.seed);
-  for (einc::HostTensor &operand : operands) {
-    const DType dtype = operand.view.type.dtype, part = partType(dtype);
-    const int64_t count = einc::storageElements(operand.view.type) * (isComplex(dtype) ? 2 : 1);
-    const int values = dtype == DType::Bool ? 2 : 5, least = isUnsigned(dtype) ? 0 : -2;
-    for (int64_t i = 0; i < count; ++i)
-      setElement(part, operand.memory.get(), i, static_cast<double>(generator() % values) + least);
-  }
 }
 
 /// A kernel for a case; through `compile` where stages are asked for.
@@ -65,8 +52,14 @@ std::string reproducer(const Case &c) {
   if (c.options.labels == LabelStyle::Names) line += " --names";
   if (c.options.scatter) line += " --scatter";
   if (c.options.resultDType) line += " --out-dtype " + std::string(name(*c.options.resultDType));
-  for (const std::vector<int64_t> &strides : c.options.resultStrides)
-    line += "  # result strides " + shapeString(strides);
+  if (c.options.semiring != Semiring::PlusTimes) line += std::string(" --semiring ") + name(c.options.semiring);
+  if (c.options.alpha != 1) line += " --alpha " + std::to_string(c.options.alpha);
+  if (c.options.beta != 0) line += " --beta " + std::to_string(c.options.beta);
+  if (c.data == Data::Integers) line += " --integers";
+  for (const std::vector<int64_t> &strides : c.options.resultStrides) {
+    const std::string list = shapeString(strides);
+    line += " --result-strides=" + list.substr(1, list.size() - 2);
+  }
   for (const std::string &plan : c.options.plans) line += "  # plan " + plan;
   return line;
 }
@@ -84,7 +77,10 @@ Expected<Execution> Execution::prepare(const Case &c) {
   execution.program = std::move(*program);
   for (const TensorType &type : c.types)
     execution.operands.push_back(guardedTensor(type, c.seed % 2 ? Guard::Below : Guard::Above));
-  fillOperands(c, execution.operands);
+  if (c.data == Data::Integers)
+    einc::fillIntegers(execution.operands, c.seed);
+  else
+    einc::fillRandom(execution.operands, c.seed);
   return execution;
 }
 
@@ -97,12 +93,21 @@ Expected<void> Execution::run() {
     results.push_back(guardedTensor(type, source.seed % 2 ? Guard::Above : Guard::Below));
     poison(results.back());
   }
+  auto filled = einc::fillPriors(source.options, results, source.seed);
+  if (!filled) return filled.error();
+  priors = std::move(*filled);
   std::vector<const einc::HostTensor *> tensors;
   for (const einc::HostTensor &operand : operands) tensors.push_back(&operand);
   for (const einc::HostTensor &result : results) tensors.push_back(&result);
   watch(tensors, reproducer(source));
   if (auto ok = kernel->run(einc::viewsOf(operands), einc::viewsOf(results)); !ok) return ok;
   return checkSurroundings();
+}
+
+std::vector<TensorView> Execution::inputs() const {
+  std::vector<TensorView> views = einc::viewsOf(operands);
+  for (const TensorView &prior : einc::viewsOf(priors)) views.push_back(prior);
+  return views;
 }
 
 Expected<void> Execution::checkSurroundings() const {
@@ -139,7 +144,7 @@ static bool sameInteger(DType dtype, const ReferenceTensor &result, const Refere
 /// Integers have no bound to allow for.
 static ::testing::AssertionResult equalsInterpreter(const Execution &execution) {
   std::vector<ReferenceTensor> operands;
-  for (const einc::HostTensor &operand : execution.operands) operands.push_back(readReference(operand.view));
+  for (const TensorView &input : execution.inputs()) operands.push_back(readReference(input));
   const std::vector<ReferenceTensor> references = interpret(execution.program, operands);
   for (size_t r = 0; r < references.size(); ++r) {
     const ReferenceTensor result = readReference(execution.results[r].view);
@@ -154,8 +159,7 @@ static ::testing::AssertionResult equalsInterpreter(const Execution &execution) 
 
 ::testing::AssertionResult agreesWithInterpreter(const Execution &execution) {
   if (execution.source.data == Data::Integers) return equalsInterpreter(execution);
-  const einc::CheckReport report =
-      einc::check(execution.program, einc::viewsOf(execution.operands), einc::viewsOf(execution.results));
+  const einc::CheckReport report = einc::check(execution.program, execution.inputs(), einc::viewsOf(execution.results));
   if (report.fine) return ::testing::AssertionSuccess();
   return failure(execution.source, report.place + ", bound " + std::to_string(report.bound));
 }

@@ -27,7 +27,7 @@ struct Case {
   std::vector<std::string> stages; ///< to be printed into Execution::stages
 };
 
-/// The `einc run ... --check` line that repeats a case (with Data::Fractions).
+/// The `einc run ... --check` line that repeats a case.
 std::string reproducer(const Case &c);
 
 /// A case in memory. Each tensor lies against a page that must not be touched, above it or for an odd seed below; so
@@ -36,10 +36,13 @@ struct Execution {
   Case source;
   Program program;
   std::vector<einc::HostTensor> operands, results;
+  std::vector<einc::HostTensor> priors; ///< with beta, copies of what the results held before the run
   std::vector<std::pair<std::string, std::string>> stages;
 
   static Expected<Execution> prepare(const Case &c);
-  /// Compiles, fills the results with signalling NaNs and runs. An error Run says what was
+  /// What the program takes: operands, then priors.
+  std::vector<TensorView> inputs() const;
+  /// Compiles, fills the results with signalling NaNs (with beta: random values) and runs. An error Run says what was
   /// touched beside the tensors.
   Expected<void> run();
 

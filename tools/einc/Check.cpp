@@ -81,6 +81,7 @@ private:
       return largest + 1;
     case Expr::Kind::Reduce:
       result.sumsOfProducts &= expr.monoid == Monoid::Sum && !expr.guard;
+      if (expr.monoid == Monoid::LogSumExp) return largest + terms(expr.indices) + 3;
       return largest + (expr.monoid == Monoid::Sum ? terms(expr.indices) : 0);
     case Expr::Kind::Softmax: result.sumsOfProducts = false; return largest + terms(expr.indices) + 3;
     }

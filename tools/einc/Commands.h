@@ -11,6 +11,8 @@
 namespace einc {
 
 struct RunArguments : Arguments {
+  std::string bundle; ///< a file; instead of an expression and its types
+  std::string kernel; ///< of the bundle; empty: the only one
   uint64_t seed = 0;
   std::vector<std::string> outputs; ///< .npy to write, one per result; empty: print
   bool check = false;
@@ -24,8 +26,20 @@ struct DumpArguments : Arguments {
   std::vector<std::string> command; ///< argv, for command.txt
 };
 
+struct CompileArguments : Arguments {
+  std::string output; ///< .so or .ein
+  std::string header; ///< empty: none
+  std::string name;   ///< empty: from `output`
+};
+
 struct BenchArguments : Arguments {
   uint64_t seed = 0;
+  bool json = false;
+  bool compile = false; ///< times the stages of the compilation instead of the kernel
+};
+
+struct DoctorArguments {
+  std::string target = "host"; ///< what has to work: host or cuda
   bool json = false;
 };
 
@@ -45,14 +59,20 @@ struct CacheArguments {
 };
 
 /// `einc run`: compiles, runs, checks, times; prints or writes the results.
-ExitCode run(const RunArguments &arguments);
+ExitCode run(RunArguments arguments);
 /// `einc dump`: prints the stages of a compilation or writes them as numbered files.
 ExitCode dump(const DumpArguments &arguments);
+/// `einc compile`: writes a shared object with a C function and its header, or a bundle; and a JSON that describes it.
+ExitCode compileAhead(const CompileArguments &arguments);
 /// `einc path`: prints the contraction order and what it costs.
 ExitCode path(const Arguments &arguments);
 /// `einc bench`: times compilation, execution and the cache hit.
 ExitCode bench(const BenchArguments &arguments);
 
+/// `einc bench --compile`: times the stages of a compilation.
+ExitCode benchCompile(const BenchArguments &arguments);
+/// `einc doctor`: prints what this machine has and whether each back end works.
+ExitCode doctor(const DoctorArguments &arguments);
 /// `einc tune`: times other plans for the steps of a kernel and stores the best.
 ExitCode tune(const TuneArguments &arguments);
 

@@ -35,6 +35,21 @@ void fillRandom(std::span<HostTensor> tensors, uint64_t seed) {
   }
 }
 
+/// -2 to 2; of what has no sign 0 to 4, or 0 and 1.
+static double smallInteger(std::mt19937_64 &generator, DType dtype) {
+  const int values = dtype == DType::Bool ? 2 : 5, least = isUnsigned(dtype) || dtype == DType::Bool ? 0 : -2;
+  return static_cast<double>(generator() % values) + least;
+}
+
+void fillIntegers(std::span<HostTensor> tensors, uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  for (HostTensor &tensor : tensors) {
+    const DType dtype = tensor.view.type.dtype, part = partType(dtype);
+    const int64_t count = storageElements(tensor.view.type) * (isComplex(dtype) ? 2 : 1);
+    for (int64_t i = 0; i < count; ++i) setElement(part, tensor.memory.get(), i, smallInteger(generator, part));
+  }
+}
+
 Expected<std::vector<HostTensor>> allocateAll(std::span<const TensorType> types) {
   std::vector<HostTensor> tensors;
   for (const TensorType &type : types) {
@@ -48,7 +63,8 @@ Expected<std::vector<HostTensor>> allocateAll(std::span<const TensorType> types)
 Expected<std::vector<HostTensor>> loadOperands(const Arguments &arguments, const Request &request, uint64_t seed) {
   if (arguments.files.empty()) {
     auto tensors = allocateAll(request.operands);
-    if (tensors) fillRandom(*tensors, seed);
+    if (tensors && arguments.integers) fillIntegers(*tensors, seed);
+    if (tensors && !arguments.integers) fillRandom(*tensors, seed);
     return tensors;
   }
   std::vector<HostTensor> tensors;
@@ -58,6 +74,34 @@ Expected<std::vector<HostTensor>> loadOperands(const Arguments &arguments, const
     tensors.push_back(std::move(*tensor));
   }
   return tensors;
+}
+
+/// Calls `use` with the offset of each element, row-major.
+template <class Use> static void forEachOffset(const TensorType &type, Use use) {
+  const std::vector<int64_t> dense = TensorType(type.dtype, type.shape).strides;
+  for (int64_t i = 0; i < type.numElements(); ++i) {
+    int64_t offset = 0, rest = i;
+    for (int64_t d = 0; d < type.rank(); rest %= dense[d++]) offset += rest / dense[d] * type.strides[d];
+    use(offset);
+  }
+}
+
+Expected<std::vector<HostTensor>> fillPriors(const CompileOptions &options, std::span<HostTensor> results,
+                                             uint64_t seed) {
+  std::vector<HostTensor> priors;
+  if (options.beta == 0) return priors;
+  std::mt19937_64 generator(~seed);
+  for (const HostTensor &result : results) {
+    auto prior = HostTensor::allocate(result.view.type);
+    if (!prior) return prior.error();
+    forEachOffset(result.view.type, [&](int64_t offset) {
+      // Complex results have no priors: nothing scales them.
+      const double value = smallInteger(generator, result.view.type.dtype);
+      for (const TensorView &view : {result.view, prior->view}) setElement(view.type.dtype, view.data, offset, value);
+    });
+    priors.push_back(std::move(*prior));
+  }
+  return priors;
 }
 
 std::vector<TensorView> viewsOf(std::span<const HostTensor> tensors) {

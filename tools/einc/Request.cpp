@@ -5,6 +5,8 @@
 #include "tools/einc/Files.h"
 #include "tools/einc/Npy.h"
 
+#include <charconv>
+
 using namespace ein;
 
 namespace einc {
@@ -27,6 +29,18 @@ static Expected<PathStrategy> resolvePath(const std::string &name) {
   if (name == "fused") return PathStrategy::Fused;
   return makeError(ErrorCode::UnknownName, "there is no path strategy '" + name + "'",
                    "strategies: auto, optimal, greedy, fused");
+}
+
+/// "64,-1" as numbers; of a scalar "".
+static Expected<std::vector<int64_t>> resolveStrides(const std::string &text) {
+  std::vector<int64_t> strides;
+  for (const char *at = text.data(), *end = at + text.size(); at < end; ++at) {
+    const auto [after, status] = std::from_chars(at, end, strides.emplace_back());
+    if (status != std::errc() || (after < end && *after != ',') || after + 1 == end)
+      return makeError(ErrorCode::Syntax, "'" + text + "' is no list of strides", "strides are integers: 64,1");
+    at = after;
+  }
+  return strides;
 }
 
 Expected<Request> resolve(const Arguments &arguments) {
@@ -64,6 +78,18 @@ Expected<Request> resolve(const Arguments &arguments) {
     if (!request.options.resultDType)
       return makeError(ErrorCode::Syntax, "'" + arguments.outDType + "' is not a dtype",
                        "dtypes are " + std::string(kDTypeNames));
+  }
+  const auto semiring = parseSemiring(arguments.semiring);
+  if (!semiring)
+    return makeError(ErrorCode::UnknownName, "there is no semiring '" + arguments.semiring + "'",
+                     "semirings: plus-times, min-plus, max-plus, max-times, or-and, logaddexp-plus");
+  request.options.semiring = *semiring;
+  request.options.alpha = arguments.alpha;
+  request.options.beta = arguments.beta;
+  for (const std::string &word : arguments.resultStrides) {
+    auto strides = resolveStrides(word);
+    if (!strides) return strides.error();
+    request.options.resultStrides.push_back(std::move(*strides));
   }
   return request;
 }

@@ -1,4 +1,5 @@
 // einc run: compiles, runs, checks, times; prints or writes the results.
+#include "ein/Bundle.h"
 #include "ein/Engine.h"
 #include "tools/einc/Check.h"
 #include "tools/einc/Commands.h"
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 using namespace ein;
 
@@ -83,21 +85,27 @@ static std::string jsonReport(const RunArguments &arguments, const Request &requ
 }
 
 static Expected<Findings> examine(const RunArguments &arguments, const Request &request, const Kernel &kernel,
-                                  std::span<const TensorView> operands, std::span<const TensorView> results) {
+                                  std::span<HostTensor> operands, std::span<HostTensor> results) {
   Findings findings;
-  if (auto ok = kernel.run(operands, results); !ok) return ok.error();
+  std::vector<TensorView> in = viewsOf(operands);
+  const std::vector<TensorView> out = viewsOf(results);
   if (arguments.time) {
-    auto timing = timeCall([&] { return kernel.run(operands, results); });
+    auto timing = timeCall([&] { return kernel.run(in, out); });
     if (!timing) return timing.error();
     auto flops = countFlops(request);
     if (!flops) return flops.error();
     findings.timing = *timing;
     findings.flops = *flops;
   }
+  // With beta the results are read: those of the timing are of no use.
+  auto priors = fillPriors(request.options, results, arguments.seed);
+  if (!priors) return priors.error();
+  if (auto ok = kernel.run(in, out); !ok) return ok.error();
   if (arguments.check) {
     auto program = parseAndBind(request.text, request.operands, request.options);
     if (!program) return program.error();
-    findings.check = check(*program, operands, results);
+    for (const TensorView &prior : viewsOf(*priors)) in.push_back(prior);
+    findings.check = check(*program, in, out);
   }
   return findings;
 }
@@ -116,23 +124,62 @@ static Expected<void> deliver(const RunArguments &arguments, std::span<const Hos
   return printResult(text);
 }
 
-ExitCode run(const RunArguments &arguments) {
+namespace {
+
+/// What is run and where it came from.
+struct Subject {
+  Request request;
+  Kernel kernel;
+};
+
+} // namespace
+
+static Expected<Subject> compiled(const RunArguments &arguments) {
+  if (arguments.text.empty())
+    return makeError(ErrorCode::Syntax, "there is nothing to run", "give an expression, or a bundle with --bundle");
+  if (!arguments.kernel.empty())
+    return makeError(ErrorCode::Syntax, "--kernel names a kernel of a bundle", "give the bundle with --bundle");
   auto request = resolve(arguments);
-  if (!request) return fail(request.error());
+  if (!request) return request.error();
   auto kernel = Engine::global().compile(request->text, request->operands, request->options);
-  if (!kernel) return fail(kernel.error());
-  if (!arguments.outputs.empty() && arguments.outputs.size() != kernel->results().size())
-    return fail(makeError(ErrorCode::OperandCount, "the expression has " + std::to_string(kernel->results().size()) +
+  if (!kernel) return kernel.error();
+  return Subject{std::move(*request), std::move(*kernel)};
+}
+
+/// Of a bundle. Needs no compiler.
+static Expected<Subject> bundled(const RunArguments &arguments) {
+  if (!arguments.types.empty()) return makeError(ErrorCode::Syntax, "the kernels of a bundle have types of their own");
+  auto bundle = Bundle::read(arguments.bundle);
+  if (!bundle) return bundle.error();
+  auto found = bundle->find(arguments.kernel);
+  if (!found) return found.error();
+  auto kernel = Engine::global().load((*found)->module);
+  if (!kernel) return kernel.error();
+  Request request;
+  request.text = (*found)->text;
+  request.operands = kernel->operands();
+  return Subject{std::move(request), std::move(*kernel)};
+}
+
+ExitCode run(RunArguments arguments) {
+  // What stands where the expression would be is the first operand.
+  if (!arguments.bundle.empty() && !arguments.text.empty())
+    arguments.files.insert(arguments.files.begin(), std::exchange(arguments.text, {}));
+  auto subject = arguments.bundle.empty() ? compiled(arguments) : bundled(arguments);
+  if (!subject) return fail(subject.error());
+  const auto &[request, kernel] = *subject;
+  if (!arguments.outputs.empty() && arguments.outputs.size() != kernel.results().size())
+    return fail(makeError(ErrorCode::OperandCount, "the expression has " + std::to_string(kernel.results().size()) +
                                                        " results, but -o is given " +
                                                        std::to_string(arguments.outputs.size()) + " times"));
-  auto operands = loadOperands(arguments, *request, arguments.seed);
+  auto operands = loadOperands(arguments, request, arguments.seed);
   if (!operands) return fail(operands.error());
-  auto results = allocateAll(kernel->results());
+  auto results = allocateAll(kernel.results());
   if (!results) return fail(results.error());
 
-  auto findings = examine(arguments, *request, *kernel, viewsOf(*operands), viewsOf(*results));
+  auto findings = examine(arguments, request, kernel, *operands, *results);
   if (!findings) return fail(findings.error());
-  std::string json = arguments.json ? jsonReport(arguments, *request, *kernel, *results, *findings) : "";
+  std::string json = arguments.json ? jsonReport(arguments, request, kernel, *results, *findings) : "";
   if (auto ok = deliver(arguments, *results, json); !ok) return fail(ok.error(), While::Writing);
   printFindings(*findings);
   return findings->check && !findings->check->fine ? kWrong : kFine;

@@ -121,6 +121,9 @@ static std::string jsonOf(const Request &request, const TuneReport &report, cons
 ExitCode tune(const TuneArguments &arguments) {
   auto request = resolve(arguments);
   if (!request) return fail(request.error());
+  if (request->options.beta != 0)
+    return fail(makeError(ErrorCode::Unsupported, "a kernel that reads its results cannot be timed again and again",
+                          "tune without --beta"));
   CompileRequest compilation;
   compilation.text = request->text;
   compilation.operands = request->operands;

@@ -21,13 +21,15 @@ EIN_CACHE_SIZE; einc --help env. Exit codes: 0 fine, 1 verify found a damaged en
 4 the answer could not be written.)";
 
 /// What all subcommands take.
-static void addArguments(CLI::App &command, Arguments &arguments) {
-  command.add_option("TEXT", arguments.text, "einsum string, Program, @FILE or -")->required()->type_name("");
+static void addArguments(CLI::App &command, Arguments &arguments, bool needsText = true) {
+  command.add_option("TEXT", arguments.text, "einsum string, Program, @FILE or -")->required(needsText)->type_name("");
   command.add_option("FILES", arguments.files, "operands as .npy files")->type_name("");
   command.add_option("--type", arguments.types, "type of an operand; once per operand")
       ->type_name("TYPE")
       ->allow_extra_args(false);
-  command.add_option("--target", arguments.target, "host, host:x86-64-v4, -v3 or -v2")->type_name("TARGET");
+  command
+      .add_option("--target", arguments.target, "host, host:x86-64-v4, -v3, -v2; x86-64-v4, ... for another machine")
+      ->type_name("TARGET");
   command.add_option("--path", arguments.path, "contraction order: auto (default), optimal, greedy, fused")
       ->type_name("STRATEGY");
   command.add_option("--threads", arguments.threads, "team size; 0: EIN_NUM_THREADS, else all cores")
@@ -38,17 +40,53 @@ static void addArguments(CLI::App &command, Arguments &arguments) {
   command.add_flag("--names", arguments.names, "labels are names separated by white space");
   command.add_option("--out-dtype", arguments.outDType, "dtype of an einsum string's result")->type_name("DTYPE");
   command.add_flag("--scatter", arguments.scatter, "the output may repeat an index: write its diagonal");
+  command
+      .add_option(
+          "--semiring", arguments.semiring,
+          "what an einsum string adds and multiplies with: plus-times (default), min-plus, max-plus, max-times, "
+          "or-and, logaddexp-plus")
+      ->type_name("SEMIRING");
+  command.add_option("--alpha", arguments.alpha, "factor of the results, default 1")->type_name("X");
+  command.add_option("--beta", arguments.beta, "factor of what results held before, which is then random; default 0")
+      ->type_name("X");
+  command.add_option("--result-strides", arguments.resultStrides, "layout of a result, as 64,1; once per result")
+      ->type_name("STRIDES")
+      ->allow_extra_args(false);
 }
 
 static void addRun(CLI::App &app, RunArguments &arguments) {
   CLI::App &command = *app.add_subcommand("run", "compile and run");
-  addArguments(command, arguments);
+  addArguments(command, arguments, false);
+  command.add_option("--bundle", arguments.bundle, "kernels compiled before, instead of TEXT; needs no compiler")
+      ->type_name("FILE");
+  command.add_option("--kernel", arguments.kernel, "which kernel of the bundle")->type_name("NAME");
   command.add_option("--seed", arguments.seed, "seed of random operands")->type_name("N");
+  command.add_flag("--integers", arguments.integers, "random operands hold -2 to 2 instead of fractions");
   command.add_option("-o,--output", arguments.outputs, "write a result as .npy; once per result")
       ->type_name("FILE")
       ->allow_extra_args(false);
   command.add_flag("--check", arguments.check, "compare with the reference interpreter; exit code 1 when wrong");
   command.add_flag("--time", arguments.time, "median and minimum of several runs");
+  command.add_flag("--json", arguments.json, "one JSON object on stdout");
+}
+
+static void addCompile(CLI::App &app, CompileArguments &arguments) {
+  CLI::App &command = *app.add_subcommand("compile", "write a shared object with a C function, or a bundle of kernels");
+  addArguments(command, arguments);
+  command
+      .add_option("-o,--output", arguments.output,
+                  "libNAME.so: C functions; NAME.ein: a bundle, for which @FILE is a list of lines\n"
+                  "NAME 'EXPRESSION' TYPE...; a .json beside it describes it")
+      ->required()
+      ->type_name("FILE");
+  command.add_option("--header", arguments.header, "C and C++ header to write, with the contract of the functions")
+      ->type_name("FILE");
+  command.add_option("--name", arguments.name, "of the function or kernel; default: from -o")->type_name("NAME");
+}
+
+static void addDoctor(CLI::App &app, DoctorArguments &arguments) {
+  CLI::App &command = *app.add_subcommand("doctor", "what this machine has, and a kernel tried on each back end");
+  command.add_option("--target", arguments.target, "what has to work: host (default) or cuda")->type_name("TARGET");
   command.add_flag("--json", arguments.json, "one JSON object on stdout");
 }
 
@@ -68,6 +106,7 @@ static void addBench(CLI::App &app, BenchArguments &arguments) {
   CLI::App &command = *app.add_subcommand("bench", "time compilation, execution and the cache hit");
   addArguments(command, arguments);
   command.add_option("--seed", arguments.seed, "seed of random operands")->type_name("N");
+  command.add_flag("--compile", arguments.compile, "the stages of the compilation instead of the kernel");
   command.add_flag("--json", arguments.json, "one JSON object on stdout");
 }
 
@@ -133,7 +172,9 @@ static int usageError(int argc, char **argv, const CLI::App &app, const CLI::Par
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), isNamed))
     message = "there is no subcommand '" + std::string(argv[1]) + "'";
   std::fprintf(
-      stderr, "error: %s\nhelp: subcommands are run, dump, path, bench, tune and cache; einc --help, einc run --help\n",
+      stderr,
+      "error: %s\nhelp: subcommands are run, compile, dump, path, bench, tune, cache and doctor; einc --help, einc "
+      "run --help\n",
       message.c_str());
   return kUserError;
 }
@@ -157,14 +198,18 @@ int main(int argc, char **argv) {
   RunArguments runArguments;
   DumpArguments dumpArguments;
   Arguments pathArguments;
+  CompileArguments compileArguments;
   BenchArguments benchArguments;
+  DoctorArguments doctorArguments;
   TuneArguments tuneArguments;
   CacheArguments cacheArguments;
   addRun(app, runArguments);
+  addCompile(app, compileArguments);
   addDump(app, dumpArguments);
   addArguments(*app.add_subcommand("path", "print the contraction order and what it costs"), pathArguments);
   addBench(app, benchArguments);
   addTune(app, tuneArguments);
+  addDoctor(app, doctorArguments);
   for (CLI::App *command : app.get_subcommands({})) command->footer(kFooter);
   addCache(app, cacheArguments);
 
@@ -177,7 +222,9 @@ int main(int argc, char **argv) {
   }
   if (app.got_subcommand("run")) return run(runArguments);
   if (app.got_subcommand("path")) return path(pathArguments);
-  if (app.got_subcommand("bench")) return bench(benchArguments);
+  if (app.got_subcommand("compile")) return compileAhead(compileArguments);
+  if (app.got_subcommand("bench")) return benchArguments.compile ? benchCompile(benchArguments) : bench(benchArguments);
+  if (app.got_subcommand("doctor")) return doctor(doctorArguments);
   if (app.got_subcommand("tune")) return tune(tuneArguments);
   if (app.got_subcommand("cache")) return cache(cacheArguments);
   dumpArguments.command.assign(argv, argv + argc);

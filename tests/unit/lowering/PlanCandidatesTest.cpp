@@ -32,9 +32,9 @@ const Case kCases[] = {
 
 std::string decisions(const ContractionPlan &p) {
   std::string text;
-  for (int64_t value : {int64_t(p.swapped), int64_t(p.rowLoop), int64_t(p.colLoop), p.lanes, p.mr, p.nv, p.kUnroll,
-                        p.rowPanels, p.colPanels, p.colPieces, int64_t(p.packRows), int64_t(p.packCols),
-                        int64_t(p.colsOuter), int64_t(p.split), p.threads})
+  for (int64_t value : {int64_t(p.swapped), int64_t(p.rowLoop), int64_t(p.colLoop), p.colRun, p.lanes, p.mr, p.nv,
+                        p.kUnroll, p.rowPanels, p.colPanels, p.colPieces, int64_t(p.packRows), int64_t(p.packCols),
+                        int64_t(p.colsOuter), int64_t(p.streaming), int64_t(p.split), p.threads})
     text += std::to_string(value) + " ";
   for (int64_t piece : p.depthPieces) text += "x" + std::to_string(piece);
   return text;

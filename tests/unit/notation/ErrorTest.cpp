@@ -219,7 +219,7 @@ TEST(ErrorTest, ProgramSyntax) {
       {"Y = exp(1, 2)", "", ErrorCode::Syntax, "'exp' takes 1 argument, got 2", "1:5"},
       {"Y = max(1)", "", ErrorCode::Syntax, "as a reduction it is written max[k]", "1:5"},
       {"Y = sum(1)", "", ErrorCode::UnknownName, "sum[k](...)", "1:5"},
-      {"Y = lse[k](1)", "", ErrorCode::Unsupported, "reduction 'lse' is not built yet", "1:5"},
+      {"Y = var[k](1)", "", ErrorCode::Unsupported, "reduction 'var' is not built yet", "1:5"},
       {"Y = softmax[](1)", "", ErrorCode::Syntax, "expected an index to reduce over", "1:13"},
       {"Y = sum[k](1, sink = 2)", "", ErrorCode::Unsupported, "named arguments", "1:13"},
       {"Y = X[i + 1]", "", ErrorCode::Unsupported, "a subscript is the name of an index, or 0", "1:7"},

@@ -136,6 +136,26 @@ TEST(ContractionPath, OuterProductFirstWhereItIsCheapest) {
   EXPECT_EQ(path.optimisedFlops, 4 + 2 * 4 * 1000);
 }
 
+/// The layout of the first intermediate, as a string of index names.
+std::string firstLayout(std::string_view text, const std::map<char, int64_t> &extents) {
+  const ContractionProblem p = problemOf(text, extents);
+  std::string names;
+  const ContractionPath path = optimalPath(p, kNoLimit);
+  for (uint32_t i : path.steps[0].result) names += p.names[i];
+  return names;
+}
+
+TEST(ContractionPath, AnIntermediateHasOneLayoutHoweverTheTextIsSpelt) {
+  const std::map<char, int64_t> extents = {{'a', 40}, {'f', 50}, {'j', 5}, {'t', 6}, {'c', 7}};
+  EXPECT_EQ(firstLayout("afj,tj,cj->aftc", extents), "jtc");
+  EXPECT_EQ(firstLayout("cj,tj,afj->aftc", extents), "jtc");
+  EXPECT_EQ(firstLayout("tj,afj,cj->aftc", extents), "jtc");
+  // In the order of the output, what it has not in between.
+  EXPECT_EQ(firstLayout("ij,jk,kl->il", {{'i', 2}, {'j', 90}, {'k', 9}, {'l', 90}}), "ik");
+  EXPECT_EQ(firstLayout("kl,jk,ij->il", {{'i', 2}, {'j', 90}, {'k', 9}, {'l', 90}}), "ik");
+  EXPECT_EQ(firstLayout("kl,jk,ij->il", {{'i', 90}, {'j', 9}, {'k', 90}, {'l', 2}}), "jl");
+}
+
 TEST(ContractionPath, IntermediatesSuitABatchedGemm) {
   // Batch b, then the left's i, then the right's k.
   ContractionProblem p = problemOf("bij,bjk,bkl->bil", {{'b', 3}, {'i', 2}, {'j', 9}, {'k', 2}, {'l', 9}});

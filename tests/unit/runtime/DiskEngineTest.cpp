@@ -141,6 +141,8 @@ TEST_F(DiskEngineTest, EachPartOfTheKeyCounts) {
   differs([](CompileRequest &r) { r.options.plans = {"v1 step=0 kind=nest"}; });
   differs([](CompileRequest &r) { r.options.scatter = true; });
   differs([](CompileRequest &r) { r.options.resultDType = DType::I64; });
+  differs([](CompileRequest &r) { r.options.semiring = Semiring::MinPlus; });
+  differs([](CompileRequest &r) { r.options.beta = 1; });
   differs([](CompileRequest &r) { r.options.order = {{0}}; });
   differs([](CompileRequest &r) { r.options.labels = LabelStyle::Names; });
   differs([](CompileRequest &r) { r.options.labels = LabelStyle::Names, r.text = "i j->i"; });

@@ -39,6 +39,9 @@ TEST(KernelKey, HoldsEveryOption) {
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.labels = LabelStyle::Names; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.scatter = true; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.resultDType = DType::F32; }));
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.semiring = Semiring::MaxPlus; }));
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.alpha = 2; }));
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.beta = 1; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.order = {{0, 1}}; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.path = PathStrategy::Fused; }));
   EXPECT_NE(bytesWith([](CompileOptions &o) { o.order = {{0, 1}}; }),

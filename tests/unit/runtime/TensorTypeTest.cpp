@@ -1,5 +1,6 @@
 // Tensor types and targets: text form, strides, bounds, and what is refused.
 #include "ein/TensorType.h"
+#include "ein/Semiring.h"
 #include "ein/Target.h"
 
 #include <gtest/gtest.h>
@@ -117,13 +118,42 @@ TEST(TensorType, OtherRefusals) {
   EXPECT_EQ(refused(TensorType(DType::F32, std::vector<int64_t>(65, 1))), ErrorCode::Limit);
 }
 
+TEST(TensorType, MayOverlapItself) {
+  auto overlaps = [](std::vector<int64_t> shape, std::vector<int64_t> strides) {
+    return TensorType(DType::F32, std::move(shape), std::move(strides)).mayOverlapItself();
+  };
+  EXPECT_FALSE(overlaps({}, {}));
+  EXPECT_FALSE(overlaps({4, 5}, {5, 1}));
+  EXPECT_FALSE(overlaps({4, 5}, {-1, 4}));
+  EXPECT_FALSE(overlaps({4, 1, 5}, {5, 0, 1})) << "an extent of 1 does not move";
+  EXPECT_FALSE(overlaps({4, 0}, {0, 0})) << "no elements";
+  EXPECT_TRUE(overlaps({4, 5}, {4, 1}));
+  EXPECT_TRUE(overlaps({2}, {0}));
+  EXPECT_FALSE(overlaps({3, 2}, {2, 3})) << "0 2 4 3 5 7";
+  EXPECT_TRUE(overlaps({4, 3}, {2, 3})) << "3 * 2 = 2 * 3";
+  EXPECT_TRUE(overlaps({1 << 12, 1 << 12}, {2, 8189})) << "too many to be looked at";
+}
+
+TEST(Semiring, NamesRoundTrip) {
+  for (const char *text : {"plus-times", "min-plus", "max-plus", "max-times", "or-and", "logaddexp-plus"}) {
+    const auto semiring = parseSemiring(text);
+    ASSERT_TRUE(semiring) << text;
+    EXPECT_STREQ(name(*semiring), text);
+  }
+  EXPECT_FALSE(parseSemiring("plus"));
+}
+
 TEST(Target, TextRoundTrips) {
-  for (const char *text : {"host", "host:x86-64-v2", "host:x86-64-v3", "host:x86-64-v4"}) {
+  for (const char *text :
+       {"host", "host:x86-64-v2", "host:x86-64-v3", "host:x86-64-v4", "x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
     auto target = Target::parse(text);
     ASSERT_TRUE(target);
     EXPECT_EQ(target->str(), text);
+    EXPECT_EQ(target->portable, text[0] == 'x');
   }
-  for (const char *text : {"", "host:", "host:x86-64-v9", "cuda:sm_90a", "x86-64-v4", "host "}) {
+  EXPECT_EQ(Target::parse("native")->str(), "host");
+  for (const char *text :
+       {"", "host:", "host:x86-64-v9", "cuda:sm_90a", "x86-64", "x86-64-v5", "host:native", "host "}) {
     auto target = Target::parse(text);
     ASSERT_FALSE(target) << text;
     EXPECT_NE(target.error().help.find("host:x86-64-v3"), std::string::npos);

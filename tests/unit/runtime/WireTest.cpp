@@ -1,4 +1,5 @@
 // The binary forms: round trips, and that nothing else is accepted.
+#include "ein/Bundle.h"
 #include "ein/Compile.h"
 
 #define XXH_INLINE_ALL
@@ -19,6 +20,7 @@ CompileRequest sampleRequest() {
   request.operands = {TensorType(DType::F32, {2, 3}), TensorType(DType::F64, {3, 4}, {1, -3}),
                       TensorType(DType::F32, {})};
   request.options.target.cpu = "x86-64-v3";
+  request.options.target.portable = true;
   request.options.path = PathStrategy::Greedy;
   request.options.pathBudgetMs = 12.5;
   request.options.threads = 7;
@@ -28,9 +30,14 @@ CompileRequest sampleRequest() {
   request.options.labels = LabelStyle::Names;
   request.options.scatter = true;
   request.options.resultDType = DType::BF16;
+  request.options.semiring = Semiring::MaxPlus;
+  request.options.alpha = 2;
+  request.options.beta = -0.5;
   request.options.order = {{0, 1}, {1, 0}};
   request.dumpStages = {"plan", "asm"};
   request.candidates = 24;
+  request.cFunction = "f";
+  request.soname = "libf.so";
   return request;
 }
 
@@ -42,12 +49,15 @@ CompileResult sampleResult() {
   result.module.results = {TensorType(DType::F32, {2, 4})};
   result.module.workspaceBytes = 4096;
   result.module.threads = 2;
+  result.module.features = {"avx2", "fma"};
   result.module.code = std::string("\x7f"
                                    "ELF\0\0code",
                                    10);
   result.stages = {{"plan", "a plan"}, {"asm", ""}};
   result.timings = {{"codegen", 5.25}};
   result.candidates = {{3, "a plan", 1.5e6}, {4, "", 0}};
+  result.compiler = "LLVM 1.2.3";
+  result.cpu = "znver9";
   return result;
 }
 
@@ -72,6 +82,8 @@ std::vector<Form> forms() {
       {"result", sampleResult().serialize(), [](std::string_view b) { return bool(CompileResult::deserialize(b)); }},
       {"module", sampleResult().module.serialize(),
        [](std::string_view b) { return bool(CompiledModule::deserialize(b)); }},
+      {"bundle", Bundle{{{"a", "i->i", sampleResult().module}, {"b", "", sampleResult().module}}}.serialize(),
+       [](std::string_view b) { return bool(Bundle::deserialize(b)); }},
       {"error", serializeError(sampleError()),
        [](std::string_view b) {
          Error error;
@@ -170,9 +182,10 @@ TEST(CompileRequest, KeyText) {
   CompileRequest request = sampleRequest();
   request.text = "ik,kj,->ij";
   EXPECT_EQ(request.keyText(),
-            "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; host:x86-64-v3; path greedy 12.5 ms; "
+            "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; x86-64-v3; path greedy 12.5 ms; "
             "threads 7; memory 1048576; result strides [1,2]; result strides []; plan v1 step=0 kind=nest; plan ; "
-            "names; scatter; result bf16; step [0,1]; step [1,0]");
+            "names; scatter; result bf16; semiring max-plus; alpha 2, beta -0.5; step [0,1]; step [1,0]; "
+            "function f in libf.so");
 }
 
 } // namespace

@@ -14,7 +14,7 @@
 // AVX2-LABEL: @contraction
 // AVX2: linalg.contract {{.*}}, tuned plan left out: the CPU has no such vectors; predicted
 func.func @contraction(%a: memref<64x64xf32>, %b: memref<64x64xf32>, %c: memref<64x64xf32>, %d: memref<64x64xf32>)
-    attributes {ein.tuned = ["v1 step=7 kind=nest", "v1 step=1 kind=contraction col_loop=1 col_panels=2 col_pieces=1 cols_outer=1 depth_pieces=32 lanes=16 mr=3 nv=2 pack_cols=0 pack_rows=0 row_loop=0 row_panels=22 split=0 swapped=0 threads=1 unroll=2"]} {
+    attributes {ein.tuned = ["v1 step=7 kind=nest", "v1 step=1 kind=contraction col_loop=1 col_panels=2 col_pieces=1 col_run=0 cols_outer=1 depth_pieces=32 lanes=16 mr=3 nv=2 pack_cols=0 pack_rows=0 row_loop=0 row_panels=22 split=0 streaming=0 swapped=0 threads=1 unroll=2"]} {
   %zero = arith.constant 0.0 : f32
   linalg.copy ins(%a : memref<64x64xf32>) outs(%d : memref<64x64xf32>)
   linalg.fill ins(%zero : f32) outs(%c : memref<64x64xf32>)
@@ -77,7 +77,7 @@ func.func @incomplete(%a: memref<64x64xf32>, %b: memref<64x64xf32>, %c: memref<6
 #ij = affine_map<(i, j, k) -> (i, j)>
 // CHECK-LABEL: @absurd_depth
 // CHECK: tuned plan left out: it is incomplete or does not fit the shape
-func.func @absurd_depth(%a: memref<64x64xf32>, %b: memref<64x64xf32>, %c: memref<64x64xf32>) attributes {ein.tuned = ["v1 step=0 kind=contraction col_loop=1 col_panels=2 col_pieces=1 cols_outer=1 depth_pieces=0x9223372036854775807 lanes=16 mr=3 nv=2 pack_cols=0 pack_rows=0 row_loop=0 row_panels=22 split=0 swapped=0 threads=1 unroll=2"]} {
+func.func @absurd_depth(%a: memref<64x64xf32>, %b: memref<64x64xf32>, %c: memref<64x64xf32>) attributes {ein.tuned = ["v1 step=0 kind=contraction col_loop=1 col_panels=2 col_pieces=1 col_run=0 cols_outer=1 depth_pieces=0x9223372036854775807 lanes=16 mr=3 nv=2 pack_cols=0 pack_rows=0 row_loop=0 row_panels=22 split=0 streaming=0 swapped=0 threads=1 unroll=2"]} {
   linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%a, %b : memref<64x64xf32>, memref<64x64xf32>) outs(%c : memref<64x64xf32>)
   return
 }

@@ -1,0 +1,134 @@
+// Random einsums: every rule of the notation, layout, target, thread count and order.
+#include "tests/conformance/Generators.h"
+#include "tests/conformance/Random.h"
+
+#include <map>
+
+namespace ein::test {
+namespace {
+
+constexpr double kMostPoints = 100000;
+
+/// Makes one einsum; all its choices come from the seed.
+class EinsumGenerator {
+public:
+  explicit EinsumGenerator(uint64_t seed) : random(seed) { c.seed = seed; }
+
+  Case make() {
+    do makeTerms();
+    while (pointsOfTerms() > kMostPoints);
+    c.text = join(terms);
+    if (!random.oneIn(4)) c.text += (random.oneIn(2) ? "->" : " -> ") + output();
+    c.options = randomOptions(random);
+    const DType dtype = randomDType(random);
+    const bool mixed = random.oneIn(6);
+    for (const std::vector<int64_t> &shape : shapes)
+      c.types.emplace_back(mixed ? randomDType(random) : dtype, shape, randomStrides(random, shape, true));
+    c.data = random.oneIn(3) ? Data::Integers : Data::Fractions;
+    if (random.oneIn(5)) permuteResult();
+    return c;
+  }
+
+private:
+  Random random;
+  Case c;
+  std::map<std::string, int64_t> extents;
+  std::vector<int64_t> ellipsis; ///< extents the ellipsis stands for
+  std::vector<std::string> terms;
+  std::vector<std::vector<int64_t>> shapes;
+  bool anyEllipsis = false;
+
+  int64_t extent() { return random.oneIn(40) ? 0 : random.of<int64_t>({1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17}); }
+
+  void makeTerms() {
+    extents.clear(), ellipsis.clear(), terms.clear(), shapes.clear();
+    anyEllipsis = false;
+    for (const char *label : {"a", "b", "Z", "k", "j", "λ"}) extents[label] = extent();
+    if (random.oneIn(3))
+      for (int64_t d = random.below(3); d >= 0; --d) ellipsis.push_back(extent());
+    for (int64_t operands = 1 + random.below(4); operands > 0; --operands) makeTerm();
+  }
+
+  /// A term of rank 0 to 5: labels, repeated now and then, some broadcasting, and perhaps the ellipsis.
+  void makeTerm() {
+    std::vector<std::string> labels;
+    for (const auto &[label, _] : extents) labels.push_back(label);
+    std::string term;
+    std::vector<int64_t> shape;
+    std::map<std::string, int64_t> own;
+    const int64_t rank = random.below(5);
+    const int64_t ellipsisAt = !ellipsis.empty() && !random.oneIn(4) ? random.below(rank + 1) : -1;
+    for (int64_t d = 0; d <= rank; ++d) {
+      if (d == ellipsisAt) addEllipsis(term, shape);
+      if (d == rank) break;
+      const std::string label = random.of(labels);
+      own.try_emplace(label, random.oneIn(10) ? 1 : extents[label]);
+      term += label;
+      shape.push_back(own[label]);
+    }
+    terms.push_back(term);
+    shapes.push_back(shape);
+  }
+
+  /// The last few of the dimensions that it stands for.
+  void addEllipsis(std::string &term, std::vector<int64_t> &shape) {
+    term += "...";
+    anyEllipsis = true;
+    for (auto d = static_cast<size_t>(random.below(std::ssize(ellipsis) + 1)); d < ellipsis.size(); ++d)
+      shape.push_back(random.oneIn(6) ? 1 : ellipsis[d]);
+  }
+
+  double pointsOfTerms() const {
+    double product = 1;
+    for (const auto &[label, extent] : extents)
+      if (join(terms).find(label) != std::string::npos) product *= static_cast<double>(std::max<int64_t>(extent, 1));
+    for (int64_t extent : ellipsis) product *= static_cast<double>(std::max<int64_t>(extent, 1));
+    return product;
+  }
+
+  static std::string join(const std::vector<std::string> &terms) {
+    std::string text = terms[0];
+    for (size_t t = 1; t < terms.size(); ++t) text += "," + terms[t];
+    return text;
+  }
+
+  std::string output() {
+    std::vector<std::string> parts;
+    for (const auto &[label, _] : extents)
+      if (join(terms).find(label) != std::string::npos && !random.oneIn(2)) parts.push_back(label);
+    if (anyEllipsis && !random.oneIn(5)) parts.push_back("...");
+    random.shuffle(parts);
+    std::string text;
+    for (const std::string &part : parts) text += part;
+    return text;
+  }
+
+  void permuteResult() {
+    auto program = parseAndBind(c.text, c.types, c.options);
+    if (!program) return;
+    c.options.resultStrides = {randomStrides(random, program->typeOf(program->outputs[0]).shape, false)};
+  }
+};
+
+} // namespace
+
+Case randomEinsum(uint64_t seed) { return EinsumGenerator(seed).make(); }
+
+Case randomSemiringEinsum(uint64_t seed) {
+  Case c = randomEinsum(seed);
+  Random random(~seed);
+  c.options.semiring = static_cast<Semiring>(1 + random.below(5));
+  // Rounding is of no concern where all values are integers; lse has a bound.
+  c.data = c.options.semiring == Semiring::LogAddExpPlus ? Data::Fractions : Data::Integers;
+  return c;
+}
+
+Case randomScaledEinsum(uint64_t seed) {
+  Case c = randomEinsum(seed);
+  Random random(~seed);
+  c.options.alpha = random.of<double>({1, 1, -2, 3});
+  c.options.beta = random.of<double>({0, 1, 1, -1, 2});
+  return c;
+}
+
+} // namespace ein::test
