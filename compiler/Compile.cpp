@@ -8,6 +8,7 @@
 #include "compiler/Lowering/LowerToLinalg.h"
 #include "compiler/Lowering/TunedPlan.h"
 #include "compiler/Paths/Flatten.h"
+#include "compiler/Paths/RealParts.h"
 #include "compiler/Pipelines/CpuPipeline.h"
 #include "compiler/Transforms/Passes.h"
 
@@ -122,7 +123,7 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   trade.memoryLimit = memoryIsWorthTimeAbove;
   Expected<FlatProgram> flat = flattenAtAnySize(*program, trade);
   if (!flat) return flat.error();
-  Expected<std::vector<TensorType>> results = resultTypes(flat->program, request.options);
+  Expected<std::vector<TensorType>> results = resultTypes(*program, request.options);
   if (!results) return results.error();
   recorder.end("path", [&] { return flat->str(); });
 
@@ -142,7 +143,10 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
                       mlir::vector::VectorDialect>();
   DiagnosticText diagnostics(context);
 
-  mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, request.operands, *results);
+  std::vector<TensorType> operandViews, resultViews;
+  for (const TensorType &type : request.operands) operandViews.push_back(realView(type));
+  for (const TensorType &type : *results) resultViews.push_back(realView(type));
+  mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, operandViews, resultViews);
   auto kernel = module->lookupSymbol<mlir::func::FuncOp>("kernel");
   if (!request.options.plans.empty()) setTunedPlans(kernel, request.options.plans);
   recorder.end("linalg", [&] { return print(*module); });

@@ -38,9 +38,9 @@ Expected<void> checkViews(const char *role, std::span<const TensorView> views, c
     if (!compatible(view.type, types[i])) return typeError(who(role, i), view.type, types[i]);
     if (!view.data && types[i].numElements() > 0)
       return makeError(ErrorCode::Layout, who(role, i) + " has no data: its pointer is null");
-    if (reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(byteSize(view.type.dtype)) != 0)
+    if (reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(alignmentOf(view.type.dtype)) != 0)
       return makeError(ErrorCode::Layout, who(role, i) + " is not aligned to its element of " +
-                                              std::to_string(byteSize(view.type.dtype)) + " bytes");
+                                              std::to_string(alignmentOf(view.type.dtype)) + " bytes");
   }
   return {};
 }
@@ -83,7 +83,8 @@ LoadedKernel::LoadedKernel(CompiledModule module, CodeImage image)
       int64_t low, high;
       type.addressRange(low, high);
       const int64_t bytes = byteSize(type.dtype);
-      wanted.push_back({type.dtype, type.shape.size(), static_cast<uintptr_t>(bytes - 1), low * bytes, high * bytes});
+      wanted.push_back({type.dtype, type.shape.size(), static_cast<uintptr_t>(alignmentOf(type.dtype) - 1), low * bytes,
+                        high * bytes});
       numbers.insert(numbers.end(), type.shape.begin(), type.shape.end());
       numbers.insert(numbers.end(), type.strides.begin(), type.strides.end());
     }

@@ -13,8 +13,8 @@ namespace {
 /// what the operand does not have. Its dimensions are the operand's: a repeated index scatters to the diagonal, one
 /// that only the operand has stretches the gradient, and a dimension that was stretched is summed back to extent 1.
 BoundEinsum transpose(const BoundEinsum &einsum, size_t which) {
-  BoundEinsum adjoint{{}, einsum.indices, einsum.operands, "gradient", {}};
-  BoundEinsum::Operand cotangent{"cotangent", einsum.operands[0].dtype, {}, einsum.output, {}};
+  BoundEinsum adjoint{{}, einsum.indices, einsum.operands, "gradient", einsum.dtype, {}};
+  BoundEinsum::Operand cotangent{"cotangent", einsum.dtype, {}, einsum.output, {}};
   for (IndexId i : einsum.output) cotangent.shape.push_back(*einsum.indices[i].extent);
   adjoint.operands.erase(adjoint.operands.begin() + which);
   adjoint.operands.push_back(std::move(cotangent));

@@ -68,17 +68,21 @@ Expected<Binder::Value> Binder::bindEinsum(const SyntaxNode &node) {
     Value factor =
         accessValue(lookupTensor(node.names[o]).value(), labels.accesses[o], labels.subscripts.inputs[o].span);
     factor.span = node.names[o].span;
-    auto type = join(product, factor);
-    if (!type) return type.error();
+    // Of bools the product is "and"; a bool among numbers is 0 or 1.
+    if (product.type == DType::Bool && factor.type != DType::Bool && o > 0) product.e = asNumber(product.e);
+    if (factor.type == DType::Bool && o > 0 && product.type != DType::Bool) factor.e = asNumber(factor.e);
+    const Type type = join(product.type, factor.type);
     if (o == 0)
       product = factor;
     else
-      product.e = program.map(Fn::Mul, {product.e, factor.e});
+      product.e = program.map(type == DType::Bool ? Fn::And : Fn::Mul, {product.e, factor.e});
+    product.type = type;
   }
+  const Monoid monoid = product.type == DType::Bool ? Monoid::Max : Monoid::Sum;
   std::vector<IndexId> summed;
   for (IndexId i : labels.used)
     if (!contains(*output, i) && !contains(summed, i)) summed.push_back(i);
-  if (!summed.empty()) product.e = program.reduce(Monoid::Sum, summed, product.e);
+  if (!summed.empty()) product.e = program.reduce(monoid, summed, product.e);
   for (IndexId i : summed) product.bound.push_back({i, product.e, node.word.span});
   product.free = std::move(*output);
   product.subscripts = product.free.size();

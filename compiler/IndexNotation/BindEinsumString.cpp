@@ -58,23 +58,12 @@ private:
       if (auto ok = operands[o].verify(); !ok) {
         return at(subscripts.inputs[o].span, std::move(ok.error()), "operand " + std::to_string(o));
       }
-      if (operands[o].dtype != operands[0].dtype) return dtypeError(o);
       const Term &term = subscripts.inputs[o];
       auto rank = static_cast<size_t>(operands[o].rank());
       bool fits = term.ellipsis() ? term.subscripts.size() - 1 <= rank : term.subscripts.size() == rank;
       if (!fits) return rankError(o);
     }
     return {};
-  }
-
-  Error dtypeError(size_t o) const {
-    Error e =
-        error(ErrorCode::DTypeMismatch, "operand " + std::to_string(o) + " is " + std::string(name(operands[o].dtype)) +
-                                            " but operand 0 is " + std::string(name(operands[0].dtype)));
-    e.labels.push_back({subscripts.inputs[o].span, std::string(name(operands[o].dtype))});
-    e.labels.push_back({subscripts.inputs[0].span, std::string(name(operands[0].dtype))});
-    e.help = "convert one of them; all operands of an einsum have one dtype";
-    return e;
   }
 
   Error rankError(size_t o) const {
@@ -246,7 +235,15 @@ private:
     return {};
   }
 
-  /// The result's rank and bytes.
+  /// What the operands promote to, or what the options ask for.
+  DType promoted() const {
+    DType dtype = operands[0].dtype;
+    for (const TensorType &operand : operands) dtype = promote(dtype, operand.dtype);
+    return dtype;
+  }
+  DType resultDType() const { return options.resultDType.value_or(promoted()); }
+
+  /// The result's rank, dtype and bytes.
   Expected<void> checkResult() const {
     Span place = subscripts.output ? subscripts.output->span : Span{0, static_cast<uint32_t>(subscripts.text.size())};
     if (output.size() > kMaxRank)
@@ -254,9 +251,15 @@ private:
                 makeError(ErrorCode::Limit, "the result has rank " + std::to_string(output.size()) + "; the limit is " +
                                                 std::to_string(kMaxRank)),
                 "the result");
+    if (!convertible(promoted(), resultDType()))
+      return at(place,
+                makeError(ErrorCode::DTypeMismatch, "the operands make " + std::string(name(promoted())) +
+                                                        ", which cannot be stored as " +
+                                                        std::string(name(resultDType()))),
+                "the result");
     std::vector<int64_t> shape;
     for (IndexId i : output) shape.push_back(*indices[i].extent);
-    if (auto ok = TensorType(operands[0].dtype, std::move(shape)).verify(); !ok)
+    if (auto ok = TensorType(resultDType(), std::move(shape)).verify(); !ok)
       return at(place, std::move(ok.error()), "the result");
     return {};
   }
@@ -273,7 +276,7 @@ private:
   }
 
   BoundEinsum finish() {
-    BoundEinsum bound{subscripts.text, std::move(indices), {}, "result", std::move(output)};
+    BoundEinsum bound{subscripts.text, std::move(indices), {}, "result", resultDType(), std::move(output)};
     for (size_t o = 0; o < operands.size(); ++o)
       bound.operands.push_back({"op" + std::to_string(o), operands[o].dtype, operands[o].shape, std::move(dims[o]),
                                 subscripts.inputs[o].span});

@@ -2,6 +2,7 @@
 #include "compiler/IndexNotation/Binder.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ein {
 
@@ -30,7 +31,7 @@ Expected<Binder::Value> Binder::bindNode(const SyntaxNode &node) {
 
 Binder::Value Binder::accessValue(TensorId t, std::vector<AccessSubscript> subscripts, Span span) {
   Value v;
-  v.type = program.tensors[t].dtype == DType::F32 ? Type::F32 : Type::F64;
+  v.type = program.tensors[t].dtype;
   for (const AccessSubscript &s : subscripts)
     if (s && !contains(v.free, *s)) v.free.push_back(*s);
   v.subscripts = v.free.size();
@@ -89,38 +90,52 @@ Expected<Binder::Value> Binder::bindAccess(const SyntaxNode &node) {
   return accessValue(*t, std::move(subscripts), node.span);
 }
 
-Expected<Binder::Type> Binder::join(const Value &a, const Value &b) {
-  if (a.type == Type::Any || a.type == b.type) return b.type;
-  if (b.type == Type::Any) return a.type;
-  auto text = [](Type t) { return t == Type::F32 ? "f32" : "f64"; };
-  Error e =
-      at(b.span, ErrorCode::DTypeMismatch, std::string("cannot combine ") + text(a.type) + " with " + text(b.type),
-         "declare both with one dtype; literals and index values take the dtype around them", text(b.type));
-  e.labels.insert(e.labels.begin(), {a.span, text(a.type)});
-  return e;
+Binder::Type Binder::join(Type a, Type b) { return !a ? b : !b ? a : promote(*a, *b); }
+
+/// 1 where a condition is true, 0 elsewhere.
+ExprId Binder::asNumber(ExprId condition) {
+  const ExprId one = program.literal(1), zero = program.literal(0);
+  return program.map(Fn::Select, {condition, one, zero});
+}
+
+/// What a function is not defined for: division and roots of integers, the order of complex numbers.
+Expected<void> Binder::checkApply(const SyntaxNode &node, Type type) const {
+  if (!type) return {};
+  const bool arithmetic = node.fn == Fn::Add || node.fn == Fn::Sub || node.fn == Fn::Mul || node.fn == Fn::Neg;
+  const bool real = node.fn == Fn::Div || (node.fn >= Fn::Exp && node.fn <= Fn::Tanh);
+  const bool equality = node.fn == Fn::Equal || node.fn == Fn::NotEqual || node.fn == Fn::Select;
+  if ((isInteger(*type) && real) || (isComplex(*type) && !arithmetic && !equality))
+    return at(node.span, ErrorCode::DTypeMismatch,
+              quote(spelling(node.fn)) + " is not defined for " + std::string(name(*type)),
+              isInteger(*type) ? "store the operand as f32 or f64 first: X: f64 = A" : "", std::string(name(*type)));
+  if (!isInteger(*type)) return {};
+  for (NodeId arg : node.args) {
+    const Expr &e = program.exprs[values[arg - firstNode].e];
+    if (e.kind == Expr::Kind::Literal && (e.literal != std::floor(e.literal) || std::fabs(e.literal) > 0x1p63))
+      return at(syntax.nodes[arg].span, ErrorCode::DTypeMismatch, "this number is no " + std::string(name(*type)),
+                "store the integers as f32 or f64 first: X: f64 = A", "among " + std::string(name(*type)));
+  }
+  return {};
 }
 
 /// Pointwise: arguments align by the names of their indices.
 Expected<Binder::Value> Binder::bindApply(const SyntaxNode &node) {
   bool logical = node.fn == Fn::And || node.fn == Fn::Or || node.fn == Fn::Not;
   std::vector<ExprId> args;
-  Value common; // of the numeric arguments
+  Type common; // of the numeric arguments
   Value result;
   for (size_t a = 0; a < node.args.size(); ++a) {
     Value &arg = valueOf(node.args[a]);
     bool wantsBool = logical || (node.fn == Fn::Select && a == 0);
-    if (wantsBool && arg.type != Type::Bool)
+    if (wantsBool && arg.type != DType::Bool)
       return at(arg.span, ErrorCode::Typing,
                 logical ? quote(spelling(node.fn)) + " needs bool" : "a condition must be bool",
                 "compare it with something: x > 0", "a number");
-    if (!wantsBool && arg.type == Type::Bool)
+    if (!wantsBool && arg.type == DType::Bool)
       return at(arg.span, ErrorCode::Typing, quote(spelling(node.fn)) + " needs a number",
                 "turn it into one: where(c, 1, 0)", "bool");
     if (!wantsBool) {
-      auto type = join(common, arg);
-      if (!type) return type.error();
-      if (common.type == Type::Any) common.span = arg.span;
-      common.type = *type;
+      common = join(common, arg.type);
     }
     args.push_back(arg.e);
     if (a == 0) {
@@ -131,8 +146,9 @@ Expected<Binder::Value> Binder::bindApply(const SyntaxNode &node) {
       unite(result, arg);
     }
   }
+  if (auto ok = checkApply(node, common); !ok) return ok.error();
   result.e = program.map(node.fn, std::move(args));
-  result.type = isPredicate(node.fn) ? Type::Bool : common.type;
+  result.type = isPredicate(node.fn) ? DType::Bool : common;
   return result;
 }
 
@@ -182,15 +198,21 @@ Expected<void> Binder::renameBound(Value &value, IndexId index) {
 /// r[K | g](x): K are indices of x, the guard is bool; softmax keeps K free, the others bind it.
 Expected<Binder::Value> Binder::bindReduction(const SyntaxNode &node) {
   Value value = std::move(valueOf(node.args[0]));
-  if (value.type == Type::Bool)
+  const bool ofBool = node.word.text == "max" || node.word.text == "min"; // any, all
+  if (value.type == DType::Bool && !ofBool)
     return at(value.span, ErrorCode::Typing, quote(node.word.text) + " needs a number",
               "turn it into one: where(c, 1, 0)", "bool");
+  if (value.type && ((isComplex(*value.type) && node.word.text != "sum") ||
+                     (isInteger(*value.type) && (node.word.text == "softmax" || node.word.text == "lse"))))
+    return at(value.span, ErrorCode::DTypeMismatch,
+              quote(node.word.text) + " is not defined for " + std::string(name(*value.type)), "",
+              std::string(name(*value.type)));
   Expr e;
   e.args = {value.e};
   std::vector<IndexId> argFree = value.free;
   if (node.guard) {
     Value &guard = valueOf(*node.guard);
-    if (guard.type != Type::Bool)
+    if (guard.type != DType::Bool)
       return at(guard.span, ErrorCode::Typing, "a guard must be bool", "compare it with something: k <= q", "a number");
     unite(value, guard);
     e.guard = guard.e;

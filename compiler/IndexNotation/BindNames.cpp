@@ -151,7 +151,8 @@ Expected<void> Binder::useIndex(IndexId i, int64_t extent, ExtentSource source) 
 
 Expected<DType> Binder::dtypeOf(const Word &word) const {
   if (auto dtype = parseDType(word.text)) return *dtype;
-  return at(word.span, ErrorCode::DTypeMismatch, "dtype " + quote(word.text) + " is not accepted", "f32 and f64 are");
+  return at(word.span, ErrorCode::DTypeMismatch, "dtype " + quote(word.text) + " is not accepted",
+            "dtypes are " + std::string(kDTypeNames));
 }
 
 TensorId Binder::addTensor(const std::string &name, DType dtype, std::vector<IndexId> axes) {

@@ -144,25 +144,23 @@ Expected<void> Binder::bindLet(const Syntax::Let &let) {
     values.push_back(std::move(*value));
   }
   Value &value = values.back();
-  if (value.type == Type::Bool)
-    return at(value.span, ErrorCode::Typing, "a tensor cannot be bool", "turn it into a number: where(c, 1, 0)");
   for (IndexId i : value.free)
     if (auto ok = renameBound(value, i); !ok) return ok;
   auto axes = resultAxes(let, value);
   if (!axes) return axes.error();
 
-  DType dtype = value.type == Type::F32   ? DType::F32
-                : value.type == Type::F64 ? DType::F64
-                : program.inputs.empty()  ? DType::F64
-                                          : program.tensors[program.inputs[0]].dtype;
+  DType dtype = value.type               ? *value.type
+                : program.inputs.empty() ? DType::F64
+                                         : program.tensors[program.inputs[0]].dtype;
   if (let.dtype) {
     auto wanted = dtypeOf(*let.dtype);
     if (!wanted) return wanted.error();
-    if (value.type != Type::Any && *wanted != dtype)
+    if (value.type && !convertible(*value.type, *wanted))
       return at(let.dtype->span, ErrorCode::DTypeMismatch,
                 quote(let.name.text) + " is declared " + std::string(name(*wanted)) + " but its value is " +
                     std::string(name(dtype)),
-                "conversions are not built yet");
+                *wanted == DType::Bool ? "compare it with something: x != 0"
+                                       : "floats become no integers by themselves");
     dtype = *wanted;
   }
   TensorId t = addTensor(std::string(let.name.text), dtype, std::move(*axes));

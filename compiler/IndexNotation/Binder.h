@@ -23,8 +23,8 @@ public:
 private:
   using Status = Expected<void>;
 
-  /// What an expression denotes at one point. Literals and index values (Any) take the dtype around them.
-  enum class Type : uint8_t { Any, F32, F64, Bool };
+  /// What an expression denotes at one point; nothing for literals and index values, which take the dtype around them.
+  using Type = std::optional<DType>;
 
   /// An index that a Reduce binds.
   struct Bound {
@@ -36,7 +36,7 @@ private:
   /// A bound expression.
   struct Value {
     ExprId e = 0;
-    Type type = Type::Any;
+    Type type;
     Span span;
     std::vector<IndexId> free; ///< as subscripts of tensors in the order of first appearance, then the others
     size_t subscripts = 0;     ///< how many of `free` are subscripts of tensors
@@ -79,7 +79,9 @@ private:
   Status renameBound(Value &value, IndexId index);
   Value accessValue(TensorId t, std::vector<AccessSubscript> subscripts, Span span);
   Value &valueOf(NodeId node) { return values[node - firstNode]; }
-  Expected<Type> join(const Value &a, const Value &b);
+  static Type join(Type a, Type b);
+  Expected<void> checkApply(const SyntaxNode &node, Type type) const;
+  ExprId asNumber(ExprId condition);
 
   // einsum(...).
   struct EinsumLabels;

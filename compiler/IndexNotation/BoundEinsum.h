@@ -24,6 +24,7 @@ struct BoundEinsum {
   std::vector<Index> indices;    ///< named as written; "dots0", ... for the dimensions of the ellipsis
   std::vector<Operand> operands; ///< at least one
   std::string resultName;
+  DType dtype = DType::F32;    ///< of the result
   std::vector<IndexId> output; ///< one that repeats scatters to the diagonal; no operand need have it
   Semiring semiring = Semiring::PlusTimes;
 

@@ -28,7 +28,10 @@ Operations operationsOf(Semiring semiring) {
 
 class ProgramBuilder {
 public:
-  explicit ProgramBuilder(const BoundEinsum &einsum) : einsum(einsum), operations(operationsOf(einsum.semiring)) {
+  explicit ProgramBuilder(const BoundEinsum &einsum)
+      : einsum(einsum), isBool(std::all_of(einsum.operands.begin(), einsum.operands.end(),
+                                           [](const auto &operand) { return operand.dtype == DType::Bool; })),
+        operations(isBool ? Operations{Monoid::Max, Fn::And} : operationsOf(einsum.semiring)) {
     program.text = einsum.text;
     program.indices = einsum.indices;
     for (const Index &i : einsum.indices) names.insert(i.name);
@@ -42,11 +45,12 @@ public:
         std::any_of(summed.begin(), summed.end(), [&](IndexId i) { return einsum.indices[i].extent == 0; });
     if (!summed.empty()) value = program.reduce(operations.add, std::move(summed), value);
     // "or" is the maximum of 0 and 1, but over nothing false.
-    if (isEmpty && einsum.semiring == Semiring::OrAnd) value = program.map(Fn::Max, {value, program.literal(0)});
+    if (isEmpty && !isBool && einsum.semiring == Semiring::OrAnd)
+      value = program.map(Fn::Max, {value, program.literal(0)});
     std::vector<IndexId> axes;
     value = scatter(value, axes);
     auto result = static_cast<TensorId>(program.tensors.size());
-    program.tensors.push_back({einsum.resultName, einsum.operands[0].dtype, std::move(axes)});
+    program.tensors.push_back({einsum.resultName, einsum.dtype, std::move(axes)});
     program.assignments.push_back({result, value});
     program.outputs = {result};
     return std::move(program);
@@ -82,7 +86,9 @@ private:
         if (einsum.stretches(o, d)) at[d] = std::nullopt;
       ExprId factor = program.access(static_cast<TensorId>(o), std::move(at));
       program.exprs[factor].span = operand.span;
-      if (einsum.semiring == Semiring::OrAnd) factor = truthOf(factor);
+      // Bool times a number is a number.
+      if (!isBool && (einsum.semiring == Semiring::OrAnd || operand.dtype == DType::Bool))
+        factor = truthOf(factor, operand.dtype);
       value = o == 0 ? factor : program.map(operations.multiply, {value, factor});
       for (size_t d = 0; d < operand.dims.size(); ++d)
         if (!einsum.stretches(o, d)) inProduct.insert(operand.dims[d]);
@@ -91,9 +97,10 @@ private:
   }
 
   /// 1 where `x` is not 0, also where it is NaN.
-  ExprId truthOf(ExprId x) {
-    ExprId test = program.map(Fn::NotEqual, {x, program.literal(0)});
-    return program.map(Fn::Select, {test, program.literal(1), program.literal(0)});
+  ExprId truthOf(ExprId x, DType dtype) {
+    const ExprId test = dtype == DType::Bool ? x : program.map(Fn::NotEqual, {x, program.literal(0)});
+    const ExprId one = program.literal(1), zero = program.literal(0);
+    return program.map(Fn::Select, {test, one, zero});
   }
 
   /// What the output does not keep, in the order of the operands.
@@ -126,11 +133,14 @@ private:
       require(Fn::Equal, copy, program.indexValue(i));
       axes.push_back(copy);
     }
+    if (!condition) return value;
+    if (isBool) return program.map(Fn::And, {*condition, value});
     const double zero = einsum.semiring == Semiring::OrAnd ? 0 : identityOf(operations.add);
-    return condition ? program.map(Fn::Select, {*condition, value, program.literal(zero)}) : value;
+    return program.map(Fn::Select, {*condition, value, program.literal(zero)});
   }
 
   const BoundEinsum &einsum;
+  const bool isBool; ///< the product is "and", the sum "or"
   const Operations operations;
   Program program;
   std::set<std::string> names;

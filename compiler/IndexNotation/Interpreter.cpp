@@ -1,6 +1,8 @@
 // The reference: evaluates a bound Program by nested loops in double.
 #include "compiler/IndexNotation/Interpreter.h"
 
+#include "compiler/IndexNotation/Element.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,31 +12,85 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-class Interpreter {
+/// Wide enough for any product of two integers; every value is brought back into the range of its dtype.
+using Integer = __int128;
+
+/// The integer of a dtype that is `x` modulo 2^bits.
+Integer wrapped(Integer x, DType dtype) {
+  if (dtype == DType::Bool) return x != 0;
+  const int bits = int(byteSize(dtype)) * 8;
+  const auto low = static_cast<unsigned __int128>(x) & ((static_cast<unsigned __int128>(1) << bits) - 1);
+  const bool negative = !isUnsigned(dtype) && (low >> (bits - 1) & 1);
+  return static_cast<Integer>(low) - (negative ? static_cast<Integer>(1) << bits : 0);
+}
+
+using Complex = std::complex<double>;
+
+double real(double x) { return x; }
+double real(const Complex &x) { return x.real(); }
+Integer real(Integer x) { return x; }
+
+/// `Number` is double; Integer for Programs of integers and bool only; Complex where any tensor is complex: what is
+/// real then has the imaginary part 0.
+template <class Number> class Interpreter {
+  static constexpr bool exact = std::is_same_v<Number, Integer>;
+  static constexpr bool complex = std::is_same_v<Number, Complex>;
+
 public:
   /// With `magnitudes`, |x| stands for operands and literals, and + for -.
   Interpreter(const Program &p, bool magnitudes)
       : p(p), magnitudes(magnitudes), free(p.allFreeIndices()), tensors(p.tensors.size()), point(p.indices.size(), 0),
-        rows(p.exprs.size()) {}
+        rows(p.exprs.size()), types(p.dtypes()) {}
 
   std::vector<ReferenceTensor> run(std::span<const ReferenceTensor> operands) {
     for (size_t o = 0; o < operands.size(); ++o) {
-      tensors[p.inputs[o]] = operands[o];
-      if (magnitudes)
-        for (double &x : tensors[p.inputs[o]].values) x = std::fabs(x);
+      Values &t = tensors[p.inputs[o]];
+      const DType dtype = p.tensors[p.inputs[o]].dtype;
+      t.shape = p.typeOf(p.inputs[o]).shape;
+      const std::vector<double> &values = operands[o].values;
+      for (size_t i = 0; i < values.size(); ++i) {
+        if constexpr (exact)
+          t.values.push_back(wrapped(operands[o].integers[i], dtype));
+        else if (isComplex(dtype))
+          t.values.push_back(number(Complex(values[i], values[i + 1]))), ++i;
+        else
+          t.values.push_back(magnitudes ? std::fabs(values[i]) : values[i]);
+      }
     }
     for (const Assignment &a : p.assignments) {
       const std::vector<IndexId> &axes = p.tensors[a.result].axes;
-      ReferenceTensor &result = tensors[a.result];
+      const DType stored = p.tensors[a.result].dtype;
+      computed = accumulateType(types[a.value] ? promote(*types[a.value], stored) : stored);
+      Values &result = tensors[a.result];
       result.shape = p.typeOf(a.result).shape;
-      forEachPoint(axes, [&] { result.values.push_back(evaluate(a.value)); });
+      forEachPoint(axes, [&] { result.values.push_back(bring(evaluate(a.value), stored)); });
     }
     std::vector<ReferenceTensor> results;
-    for (TensorId t : p.outputs) results.push_back(tensors[t]);
+    for (TensorId t : p.outputs) {
+      ReferenceTensor &result = results.emplace_back(ReferenceTensor{tensors[t].shape, {}, {}});
+      const bool parts = isComplex(p.tensors[t].dtype);
+      if (parts) result.shape.push_back(2);
+      for (Number x : tensors[t].values) {
+        result.values.push_back(static_cast<double>(real(x)));
+        if constexpr (complex)
+          if (parts) result.values.push_back(magnitudes ? x.real() : x.imag());
+        if constexpr (exact) result.integers.push_back(static_cast<int64_t>(x));
+      }
+    }
     return results;
   }
 
 private:
+  struct Values {
+    std::vector<int64_t> shape;
+    std::vector<Number> values; ///< row-major
+  };
+
+  static Number bring(Number x, DType dtype) {
+    if constexpr (exact) return wrapped(x, dtype);
+    return x;
+  }
+
   /// Calls `body` at each value of `indices`, the last one fastest.
   template <class Body> void forEachPoint(const std::vector<IndexId> &indices, Body body, size_t depth = 0) {
     if (depth == indices.size()) return body();
@@ -44,71 +100,124 @@ private:
     point[i] = outside;
   }
 
-  double evaluate(ExprId id) {
+  Number evaluate(ExprId id) {
     const Expr &e = p.exprs[id];
     switch (e.kind) {
-    case Expr::Kind::Literal: return magnitudes ? std::fabs(e.literal) : e.literal;
-    case Expr::Kind::IndexValue: return static_cast<double>(point[e.indices[0]]);
+    case Expr::Kind::Literal: return number(magnitudes ? std::fabs(e.literal) : e.literal);
+    case Expr::Kind::IndexValue: return static_cast<Number>(point[e.indices[0]]);
     case Expr::Kind::Access: return access(e);
-    case Expr::Kind::Map: return map(e);
-    case Expr::Kind::Reduce: return reduce(e);
-    case Expr::Kind::Softmax: return softmax(id);
+    case Expr::Kind::Map: return bring(map(e), isPredicate(e.fn) ? DType::Bool : computed);
+    case Expr::Kind::Reduce: return reduce(e, types[id]);
+    case Expr::Kind::Softmax:
+      if constexpr (!exact) return softmax(id);
     }
     return 0;
   }
 
-  double access(const Expr &e) const {
-    const ReferenceTensor &t = tensors[e.tensor];
+  /// A literal; among integers an infinity is the last of them.
+  Number number(double x) const {
+    if constexpr (exact) {
+      if (std::isfinite(x)) return static_cast<Integer>(x);
+      const Integer half = static_cast<Integer>(1) << (8 * byteSize(computed) - 1);
+      const bool isSigned = !isUnsigned(computed);
+      return x > 0 ? (isSigned ? half - 1 : 2 * half - 1) : isSigned ? -half : 0;
+    } else {
+      return x;
+    }
+  }
+
+  /// Only Interpreter<Complex> is asked; magnitudes are real.
+  Number number(const Complex &x) const {
+    if constexpr (complex)
+      return magnitudes ? Complex(std::abs(x)) : x;
+    else
+      return 0;
+  }
+
+  Number access(const Expr &e) const {
+    const Values &t = tensors[e.tensor];
     int64_t offset = 0; // row-major
     for (size_t d = 0; d < e.subscripts.size(); ++d)
-      offset = offset * t.shape[d] + (e.subscripts[d] ? point[*e.subscripts[d]] : 0);
+      offset = offset * t.shape[d] + (e.subscripts[d] ? point[*e.subscripts[d]] : d + 1 == t.shape.size() ? e.at : 0);
     return t.values[offset];
   }
 
-  double map(const Expr &e) {
-    if (e.fn == Fn::Select) return evaluate(e.args[0]) != 0 ? evaluate(e.args[1]) : evaluate(e.args[2]);
-    double x = evaluate(e.args[0]);
-    double y = e.args.size() > 1 ? evaluate(e.args[1]) : 0;
+  Number map(const Expr &e) {
+    if (e.fn == Fn::Select) return evaluate(e.args[0]) != Number(0) ? evaluate(e.args[1]) : evaluate(e.args[2]);
+    if (e.fn >= Fn::Less && e.fn <= Fn::NotEqual) return compare(e);
+    Number x = evaluate(e.args[0]);
+    Number y = e.args.size() > 1 ? evaluate(e.args[1]) : 0;
     switch (e.fn) {
     case Fn::Add: return x + y;
     case Fn::Sub: return magnitudes ? x + y : x - y;
-    case Fn::Mul: return x * y;
-    case Fn::Div: return x / y;
+    case Fn::Mul: return product(x, y);
     case Fn::Neg: return magnitudes ? x : -x;
+    case Fn::Abs: return real(x) < 0 ? -x : x;
+    case Fn::Sign: return real(x) > 0 ? Number(1) : real(x) < 0 ? Number(-1) : x;
+    case Fn::Max: return larger(x, y);
+    case Fn::Min: return smaller(x, y);
+    case Fn::And: return real(x) != 0 && real(y) != 0;
+    case Fn::Or: return real(x) != 0 || real(y) != 0;
+    case Fn::Not: return real(x) == 0;
+    default: break;
+    }
+    if constexpr (exact)
+      return x; // floor
+    else
+      return realFunction(e.fn, real(x), real(y));
+  }
+
+  /// In the type that the two sides promote to, whatever is around them.
+  bool compare(const Expr &e) {
+    const DType outside = computed;
+    const std::optional<DType> &left = types[e.args[0]], &right = types[e.args[1]];
+    if (left || right) computed = accumulateType(!left ? *right : !right ? *left : promote(*left, *right));
+    const Number x = evaluate(e.args[0]), y = evaluate(e.args[1]);
+    computed = outside;
+    switch (e.fn) {
+    case Fn::Less: return real(x) < real(y);
+    case Fn::LessEqual: return real(x) <= real(y);
+    case Fn::Greater: return real(x) > real(y);
+    case Fn::GreaterEqual: return real(x) >= real(y);
+    case Fn::Equal: return x == y;
+    default: return x != y;
+    }
+  }
+
+  static double realFunction(Fn fn, double x, double y) {
+    switch (fn) {
+    case Fn::Div: return x / y;
     case Fn::Exp: return std::exp(x);
     case Fn::Log: return std::log(x);
     case Fn::Sqrt: return std::sqrt(x);
     case Fn::Tanh: return std::tanh(x);
-    case Fn::Abs: return std::fabs(x);
     case Fn::Floor: return std::floor(x);
-    case Fn::Sign: return x > 0 ? 1 : x < 0 ? -1 : x;
-    case Fn::Max: return larger(x, y);
-    case Fn::Min: return smaller(x, y);
-    case Fn::Less: return x < y;
-    case Fn::LessEqual: return x <= y;
-    case Fn::Greater: return x > y;
-    case Fn::GreaterEqual: return x >= y;
-    case Fn::Equal: return x == y;
-    case Fn::NotEqual: return x != y;
-    case Fn::And: return x != 0 && y != 0;
-    case Fn::Or: return x != 0 || y != 0;
-    case Fn::Not: return x == 0;
-    case Fn::Select: break;
+    default: return 0;
     }
-    return 0;
+  }
+
+  /// Without the recovery of infinities that C++ asks of complex products: the textbook formula.
+  static Number product(Number x, Number y) {
+    if constexpr (complex)
+      return {x.real() * y.real() - x.imag() * y.imag(), x.real() * y.imag() + x.imag() * y.real()};
+    else
+      return x * y;
   }
 
   // A NaN on either side is the result, as in numpy.maximum and arith.maximumf.
-  static double larger(double x, double y) { return std::isnan(x) || x > y ? x : y; }
-  static double smaller(double x, double y) { return std::isnan(x) || x < y ? x : y; }
+  static bool isNan(Number x) { return x != x; }
+  static Number larger(Number x, Number y) { return isNan(x) || real(x) > real(y) ? x : y; }
+  static Number smaller(Number x, Number y) { return isNan(x) || real(x) < real(y) ? x : y; }
 
-  double reduce(const Expr &e) {
-    if (e.monoid == Monoid::LogSumExp) return logSumExp(e);
-    double total = identityOf(e.monoid);
+  Number reduce(const Expr &e, std::optional<DType> type) {
+    if constexpr (!exact)
+      if (e.monoid == Monoid::LogSumExp) return logSumExp(e);
+    const bool sums = e.monoid == Monoid::Sum, ofBool = type == DType::Bool;
+    Number total = ofBool && !sums ? Number(e.monoid == Monoid::Min) : number(identityOf(e.monoid));
     forEachPoint(e.indices, [&] {
-      if (e.guard && evaluate(*e.guard) == 0) return;
-      double x = evaluate(e.args[0]);
-      total = e.monoid == Monoid::Sum ? total + x : e.monoid == Monoid::Max ? larger(total, x) : smaller(total, x);
+      if (e.guard && evaluate(*e.guard) == Number(0)) return;
+      Number x = evaluate(e.args[0]);
+      total = sums ? bring(total + x, computed) : e.monoid == Monoid::Max ? larger(total, x) : smaller(total, x);
     });
     return total;
   }
@@ -118,10 +227,10 @@ private:
     double highest = -kInfinity, sum = 0;
     auto forEachTerm = [&](auto use) {
       forEachPoint(e.indices, [&] {
-        if (!e.guard || evaluate(*e.guard) != 0) use(evaluate(e.args[0]));
+        if (!e.guard || evaluate(*e.guard) != Number(0)) use(real(evaluate(e.args[0])));
       });
     };
-    forEachTerm([&](double x) { highest = larger(highest, x); });
+    forEachTerm([&](double x) { highest = real(larger(Number(highest), Number(x))); });
     const double shift = std::isinf(highest) ? 0 : highest;
     forEachTerm([&](double x) { sum += std::exp(x - shift); });
     return shift + std::log(sum);
@@ -130,7 +239,7 @@ private:
   /// exp(x - max) / sum of that, at the current point; 0 where the guard is false.
   double softmax(ExprId id) {
     const Expr &e = p.exprs[id];
-    auto allowed = [&] { return !e.guard || evaluate(*e.guard) != 0; };
+    auto allowed = [&] { return !e.guard || evaluate(*e.guard) != Number(0); };
     if (!allowed()) return 0;
     SoftmaxRow &row = rows[id];
     std::vector<int64_t> at;
@@ -139,13 +248,13 @@ private:
     if (!row.known || row.at != at) {
       row = {true, std::move(at), -kInfinity, 0};
       forEachPoint(e.indices, [&] {
-        if (allowed()) row.highest = larger(row.highest, evaluate(e.args[0]));
+        if (allowed()) row.highest = real(larger(row.highest, evaluate(e.args[0])));
       });
       forEachPoint(e.indices, [&] {
-        if (allowed()) row.sum += std::exp(evaluate(e.args[0]) - row.highest);
+        if (allowed()) row.sum += std::exp(real(evaluate(e.args[0])) - row.highest);
       });
     }
-    return std::exp(evaluate(e.args[0]) - row.highest) / row.sum;
+    return std::exp(real(evaluate(e.args[0])) - row.highest) / row.sum;
   }
 
   /// Maximum and sum of the row of a softmax that was looked at last: the next point is often in it too.
@@ -157,26 +266,42 @@ private:
 
   const Program &p;
   bool magnitudes;
-  std::vector<std::vector<IndexId>> free; ///< free indices, by expression
-  std::vector<ReferenceTensor> tensors;   ///< by tensor id
-  std::vector<int64_t> point;             ///< the value of each index
-  std::vector<SoftmaxRow> rows;           ///< by expression
+  std::vector<std::vector<IndexId>> free;  ///< free indices, by expression
+  std::vector<Values> tensors;             ///< by tensor id
+  std::vector<int64_t> point;              ///< the value of each index
+  std::vector<SoftmaxRow> rows;            ///< by expression
+  std::vector<std::optional<DType>> types; ///< by expression
+  DType computed = DType::F64;             ///< in, by the assignment at hand
 };
 
-double elementAt(const TensorView &view, int64_t offset) {
-  if (view.type.dtype == DType::F32) return static_cast<const float *>(view.data)[offset];
-  return static_cast<const double *>(view.data)[offset];
+bool hasComplex(const Program &p) {
+  return std::any_of(p.tensors.begin(), p.tensors.end(), [](const Tensor &t) { return isComplex(t.dtype); });
+}
+
+bool isExact(const Program &p) {
+  return std::all_of(p.tensors.begin(), p.tensors.end(),
+                     [](const Tensor &t) { return isInteger(t.dtype) || t.dtype == DType::Bool; });
 }
 
 } // namespace
 
 ReferenceTensor readReference(const TensorView &view) {
+  if (isComplex(view.type.dtype)) {
+    TensorType parts = view.type;
+    parts.dtype = partType(parts.dtype);
+    for (int64_t &stride : parts.strides) stride *= 2;
+    parts.shape.push_back(2);
+    parts.strides.push_back(1);
+    return readReference(TensorView(view.data, std::move(parts)));
+  }
   const TensorType &type = view.type;
-  ReferenceTensor result{type.shape, {}};
+  ReferenceTensor result{type.shape, {}, {}};
+  const bool integers = isInteger(type.dtype) || type.dtype == DType::Bool;
   if (std::find(type.shape.begin(), type.shape.end(), 0) != type.shape.end()) return result;
   std::vector<int64_t> position(type.shape.size(), 0);
   for (int64_t offset = 0;;) {
-    result.values.push_back(elementAt(view, offset));
+    result.values.push_back(elementAt(type.dtype, view.data, offset));
+    if (integers) result.integers.push_back(integerAt(type.dtype, view.data, offset));
     size_t d = position.size();
     while (d > 0 && position[d - 1] + 1 == type.shape[d - 1]) { // carry
       offset -= position[d - 1] * type.strides[d - 1];
@@ -189,11 +314,12 @@ ReferenceTensor readReference(const TensorView &view) {
 }
 
 std::vector<ReferenceTensor> interpret(const Program &p, std::span<const ReferenceTensor> operands) {
-  return Interpreter(p, false).run(operands);
+  if (isExact(p)) return Interpreter<Integer>(p, false).run(operands);
+  return hasComplex(p) ? Interpreter<Complex>(p, false).run(operands) : Interpreter<double>(p, false).run(operands);
 }
 
 std::vector<ReferenceTensor> interpretMagnitude(const Program &p, std::span<const ReferenceTensor> operands) {
-  return Interpreter(p, true).run(operands);
+  return hasComplex(p) ? Interpreter<Complex>(p, true).run(operands) : Interpreter<double>(p, true).run(operands);
 }
 
 } // namespace ein

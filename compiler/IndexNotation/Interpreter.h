@@ -10,16 +10,19 @@
 
 namespace ein {
 
-/// A row-major tensor of doubles.
+/// A row-major tensor of doubles; one of integers or bool has its exact values as well (the bits of a u64).
+/// The parts of complex numbers are one more dimension, the last.
 struct ReferenceTensor {
   std::vector<int64_t> shape;
   std::vector<double> values;
+  std::vector<int64_t> integers = {};
 };
 
 /// Reads a view of any dtype and strides into a ReferenceTensor.
 ReferenceTensor readReference(const TensorView &view);
 
-/// Evaluates every output of `p`. `operands` follow `p.inputs`.
+/// Evaluates every output of `p`, in double; where all tensors are integers or bool, exactly. `operands` follow
+/// `p.inputs`. Results are not rounded to narrow floats.
 std::vector<ReferenceTensor> interpret(const Program &p, std::span<const ReferenceTensor> operands);
 
 /// The magnitude that bounds rounding errors: `p` evaluated with absolute values in place of operands

@@ -90,7 +90,8 @@ private:
     out += p.tensors[e.tensor].name;
     for (size_t i = 0; i < e.subscripts.size(); ++i) {
       out += i == 0 ? "[" : ",";
-      out += e.subscripts[i] ? p.indices[*e.subscripts[i]].name : "0";
+      out +=
+          e.subscripts[i] ? p.indices[*e.subscripts[i]].name : std::to_string(i + 1 == e.subscripts.size() ? e.at : 0);
     }
     if (!e.subscripts.empty()) out += "]";
   }

@@ -162,6 +162,29 @@ std::vector<IndexId> Program::freeIndices(ExprId root) const {
   return std::move(sets[root]);
 }
 
+std::optional<DType> Program::dtypeOf(const Expr &e, std::span<const std::optional<DType>> before) const {
+  switch (e.kind) {
+  case Expr::Kind::Literal:
+  case Expr::Kind::IndexValue: return std::nullopt;
+  case Expr::Kind::Access: return tensors[e.tensor].dtype;
+  case Expr::Kind::Map: break;
+  case Expr::Kind::Reduce:
+  case Expr::Kind::Softmax: return before[e.args[0]];
+  }
+  if (isPredicate(e.fn)) return DType::Bool;
+  std::optional<DType> common;
+  for (size_t a = e.fn == Fn::Select ? 1 : 0; a < e.args.size(); ++a)
+    if (auto type = before[e.args[a]]) common = common ? promote(*common, *type) : *type;
+  return common;
+}
+
+std::vector<std::optional<DType>> Program::dtypes() const {
+  std::vector<std::optional<DType>> types;
+  types.reserve(exprs.size());
+  for (const Expr &e : exprs) types.push_back(dtypeOf(e, types));
+  return types;
+}
+
 TensorType Program::typeOf(TensorId t) const {
   std::vector<int64_t> shape;
   for (IndexId axis : tensors[t].axes) shape.push_back(indices[axis].extent.value());
@@ -189,12 +212,47 @@ static Expected<void> checkOptions(std::string_view text, const CompileOptions &
   return {};
 }
 
+/// Refuses options that mean nothing for the dtypes.
+static Expected<void> checkDTypes(const Program &program, const CompileOptions &options) {
+  auto isWhole = [](double x) { return x == std::trunc(x) && std::fabs(x) < 0x1p31; };
+  const bool scales = options.alpha != 1 || options.beta != 0;
+  for (TensorId output : program.outputs) {
+    const DType dtype = program.tensors[output].dtype;
+    if (scales && (dtype == DType::Bool || isComplex(dtype)))
+      return makeError(ErrorCode::Unsupported, "alpha and beta scale real numbers, not complex ones or bool",
+                       "leave alpha at 1 and beta at 0");
+    if (scales && isInteger(dtype) && !(isWhole(options.alpha) && isWhole(options.beta)))
+      return makeError(ErrorCode::Unsupported, "alpha and beta of integers are whole and below 2^31",
+                       "convert the operands, or round alpha and beta");
+  }
+  if (options.semiring == Semiring::PlusTimes) return {};
+  auto anyTensor = [&](auto test) {
+    return std::any_of(program.tensors.begin(), program.tensors.end(), [&](const Tensor &t) { return test(t.dtype); });
+  };
+  const bool anyBool = anyTensor([](DType t) { return t == DType::Bool; });
+  const bool allBool = !anyTensor([](DType t) { return t != DType::Bool; });
+  const std::string semiring = name(options.semiring);
+  if (anyTensor(isComplex))
+    return makeError(ErrorCode::Unsupported, "the semiring " + semiring + " orders numbers, and complex ones have none",
+                     "take the real parts");
+  if (options.semiring == Semiring::OrAnd ? anyBool && !allBool : anyBool)
+    return makeError(ErrorCode::Unsupported, "the semiring " + semiring + " does not take bool here",
+                     options.semiring == Semiring::OrAnd ? "make all operands and the result bool, or none"
+                                                         : "or-and is the semiring of bool");
+  if (options.semiring == Semiring::LogAddExpPlus && anyTensor(isInteger))
+    return makeError(ErrorCode::Unsupported, "the semiring " + semiring + " is for floats, not for integers",
+                     "convert the operands");
+  return {};
+}
+
 Expected<Program> parseAndBind(std::string_view text, std::span<const TensorType> operands,
                                const CompileOptions &options) {
   if (auto fine = checkOptions(text, options); !fine) return fine.error();
   Expected<Program> program =
       isProgramText(text) ? programFromText(text, operands) : programFromEinsum(text, operands, options);
-  if (program && (options.alpha != 1 || options.beta != 0)) scaleOutputs(*program, options.alpha, options.beta);
+  if (!program) return program;
+  if (auto fine = checkDTypes(*program, options); !fine) return fine.error();
+  if (options.alpha != 1 || options.beta != 0) scaleOutputs(*program, options.alpha, options.beta);
   return program;
 }
 

@@ -89,6 +89,7 @@ struct Expr {
   double literal = 0;
   TensorId tensor = 0;
   std::vector<AccessSubscript> subscripts;
+  int64_t at = 0; ///< Access: position along a dimension of extent 2 whose subscript is no index (a part)
   std::vector<IndexId> indices;
   std::vector<ExprId> args;
   std::optional<ExprId> guard;
@@ -129,6 +130,11 @@ struct Program {
   std::vector<IndexId> freeIndices(ExprId e) const;
   /// `freeIndices` of every expression, in one sweep.
   std::vector<std::vector<IndexId>> allFreeIndices() const;
+  /// The dtype of every expression, what its arguments promote to; nothing for those of literals and index values
+  /// only, which take the dtype around them. Conditions are bool.
+  std::vector<std::optional<DType>> dtypes() const;
+  /// The next one, given those of the expressions before it.
+  std::optional<DType> dtypeOf(const Expr &e, std::span<const std::optional<DType>> before) const;
   /// Row-major type of a tensor. Requires known extents of its axes.
   TensorType typeOf(TensorId t) const;
 };

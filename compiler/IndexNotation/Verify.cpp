@@ -11,10 +11,8 @@ namespace {
 
 Error broken(std::string message) { return makeError(ErrorCode::Compile, "malformed Program: " + std::move(message)); }
 
-/// What an expression denotes at one point. Literals and index values take the dtype around them.
-enum class ValueType : uint8_t { Any, F32, F64, Bool };
-
-ValueType valueType(DType t) { return t == DType::F32 ? ValueType::F32 : ValueType::F64; }
+/// What an expression denotes at one point; nothing for literals and index values, which take the dtype around them.
+using ValueType = std::optional<DType>;
 
 class Verifier {
 public:
@@ -51,7 +49,7 @@ private:
       const Expr &e = p.exprs[id];
       for (ExprId arg : e.args)
         if (arg >= id) return broken("expression " + std::to_string(id) + " comes before its argument");
-      if (e.guard && (*e.guard >= id || types[*e.guard] != ValueType::Bool))
+      if (e.guard && (*e.guard >= id || types[*e.guard] != DType::Bool))
         return broken("guard of expression " + std::to_string(id) + " is not a bool expression before it");
       for (IndexId i : e.indices)
         if (i >= p.indices.size()) return broken("expression " + std::to_string(id) + " has an index out of range");
@@ -66,16 +64,17 @@ private:
     switch (e.kind) {
     case Expr::Kind::Literal:
       if (std::isnan(e.literal)) return broken("a literal is not a number");
-      return ValueType::Any;
+      return ValueType();
     case Expr::Kind::IndexValue:
       if (e.indices.size() != 1) return broken("an index value needs one index");
-      return ValueType::Any;
+      return ValueType();
     case Expr::Kind::Access: return typeOfAccess(e);
     case Expr::Kind::Map: return typeOfMap(e);
     case Expr::Kind::Reduce:
     case Expr::Kind::Softmax:
-      if (e.args.size() != 1 || types[e.args[0]] == ValueType::Bool)
-        return broken("a reduction needs one numeric argument");
+      if (e.args.size() != 1 ||
+          (types[e.args[0]] == DType::Bool && (e.kind == Expr::Kind::Softmax || e.monoid == Monoid::Sum)))
+        return broken("a reduction needs one argument, a sum or softmax a number");
       return types[e.args[0]];
     }
     return broken("unknown kind of expression");
@@ -88,26 +87,24 @@ private:
     for (size_t d = 0; d < t.axes.size(); ++d) {
       if (e.subscripts[d] && *e.subscripts[d] >= p.indices.size())
         return broken("subscript of '" + t.name + "' is no index");
+      const bool isPart = !e.subscripts[d] && d + 1 == t.axes.size() && *p.indices[t.axes[d]].extent == 2;
+      if (isPart && (e.at == 0 || e.at == 1)) continue;
       int64_t extent = e.subscripts[d] ? *p.indices[*e.subscripts[d]].extent : 1;
       if (extent != *p.indices[t.axes[d]].extent) return broken("subscript of '" + t.name + "' has another extent");
     }
-    return valueType(t.dtype);
+    return ValueType(t.dtype);
   }
 
   Expected<ValueType> typeOfMap(const Expr &e) {
     if (e.args.size() != static_cast<size_t>(arity(e.fn)))
       return broken(std::string("wrong arity of ") + spelling(e.fn));
     bool wantsBool = e.fn == Fn::And || e.fn == Fn::Or || e.fn == Fn::Not;
-    ValueType common = ValueType::Any;
     for (size_t i = 0; i < e.args.size(); ++i) {
-      ValueType type = types[e.args[i]];
       bool bool0 = wantsBool || (e.fn == Fn::Select && i == 0);
-      if ((type == ValueType::Bool) != bool0) return broken(std::string("ill-typed argument of ") + spelling(e.fn));
-      if (bool0 || type == ValueType::Any) continue;
-      if (common != ValueType::Any && common != type) return broken(std::string("mixed dtypes in ") + spelling(e.fn));
-      common = type;
+      if ((types[e.args[i]] == DType::Bool) != bool0)
+        return broken(std::string("ill-typed argument of ") + spelling(e.fn));
     }
-    return isPredicate(e.fn) ? ValueType::Bool : common;
+    return p.dtypeOf(e, types);
   }
 
   /// Reductions are over indices of their argument that are bound nowhere inside it.
@@ -149,8 +146,8 @@ private:
         if (bound[a.value].count(i))
           return broken("index '" + p.indices[i].name + "' of '" + t.name + "' is also bound in its value");
       ValueType type = types[a.value];
-      if (type != ValueType::Any && type != valueType(t.dtype))
-        return broken("the value of '" + t.name + "' has another dtype");
+      if (type ? !convertible(*type, t.dtype) : t.dtype == DType::Bool)
+        return broken("the value of '" + t.name + "' has a dtype that it cannot store");
       defined[a.result] = true;
     }
     return {};

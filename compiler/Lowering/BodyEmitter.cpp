@@ -5,6 +5,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 #include <limits>
 
@@ -12,20 +14,51 @@ using namespace mlir;
 
 namespace ein {
 
-double identityOf(Combine combine) {
-  const double inf = std::numeric_limits<double>::infinity();
-  return combine == Combine::Max ? -inf : combine == Combine::Min ? inf : 0;
+Value emitIdentity(NestBuilder &b, Combine combine, int64_t lanes) {
+  if (isa<FloatType>(b.element)) {
+    const double inf = std::numeric_limits<double>::infinity();
+    return b.constant(combine == Combine::Max ? -inf : combine == Combine::Min ? inf : 0, lanes);
+  }
+  const unsigned bits = b.element.getIntOrFloatBitWidth();
+  APInt value(bits, 0);
+  if (combine == Combine::Max) value = APInt::getSignedMinValue(bits);
+  if (combine == Combine::Min) value = APInt::getSignedMaxValue(bits);
+  if (combine == Combine::UnsignedMin || combine == Combine::And) value = APInt::getAllOnes(bits);
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(b.vectorType(lanes), value));
 }
 
 Value emitCombine(NestBuilder &b, Combine combine, Value a, Value c) {
+  const bool real = isa<FloatType>(getElementTypeOrSelf(a));
   switch (combine) {
   case Combine::None: return c;
-  case Combine::Add: return arith::AddFOp::create(b, a, c);
+  case Combine::Add:
+    if (!real) return arith::AddIOp::create(b, a, c);
+    return arith::AddFOp::create(b, a, c);
   // To tell -0 from 0 would double the instructions, and NaN needs two of its own.
-  case Combine::Max: return arith::MaximumFOp::create(b, a, c, arith::FastMathFlags::nsz);
-  case Combine::Min: return arith::MinimumFOp::create(b, a, c, arith::FastMathFlags::nsz);
+  case Combine::Max:
+    if (!real) return arith::MaxSIOp::create(b, a, c);
+    return arith::MaximumFOp::create(b, a, c, arith::FastMathFlags::nsz);
+  case Combine::Min:
+    if (!real) return arith::MinSIOp::create(b, a, c);
+    return arith::MinimumFOp::create(b, a, c, arith::FastMathFlags::nsz);
+  case Combine::UnsignedMax: return arith::MaxUIOp::create(b, a, c);
+  case Combine::UnsignedMin: return arith::MinUIOp::create(b, a, c);
+  case Combine::Or: return arith::OrIOp::create(b, a, c);
+  case Combine::And: return arith::AndIOp::create(b, a, c);
   }
   return c;
+}
+
+static Combine combineOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, Combine>(op)
+      .Case<arith::AddFOp, arith::AddIOp>([](auto) { return Combine::Add; })
+      .Case<arith::MaximumFOp, arith::MaxSIOp>([](auto) { return Combine::Max; })
+      .Case<arith::MinimumFOp, arith::MinSIOp>([](auto) { return Combine::Min; })
+      .Case<arith::MaxUIOp>([](auto) { return Combine::UnsignedMax; })
+      .Case<arith::MinUIOp>([](auto) { return Combine::UnsignedMin; })
+      .Case<arith::OrIOp>([](auto) { return Combine::Or; })
+      .Case<arith::AndIOp>([](auto) { return Combine::And; })
+      .Default(Combine::None);
 }
 
 std::optional<Reduction> analyseReduction(linalg::LinalgOp op) {
@@ -35,31 +68,50 @@ std::optional<Reduction> analyseReduction(linalg::LinalgOp op) {
   if (!out.hasOneUse()) return std::nullopt;
   Operation *last = yielded.getDefiningOp();
   if (!last || *out.getUsers().begin() != last) return std::nullopt;
-  Combine combine = isa<arith::AddFOp>(last)       ? Combine::Add
-                    : isa<arith::MaximumFOp>(last) ? Combine::Max
-                    : isa<arith::MinimumFOp>(last) ? Combine::Min
-                                                   : Combine::None;
+  const Combine combine = combineOf(last);
   if (combine == Combine::None) return std::nullopt;
   return Reduction{combine, last->getOperand(0) == out ? last->getOperand(1) : last->getOperand(0)};
 }
 
 bool hasTileableBody(linalg::LinalgOp op) {
-  constexpr size_t most = 3; // the registers are the tile's
+  constexpr int64_t most = 3; // the registers are the tile's
   auto isCheap = [](Operation &o) {
     return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::MaximumFOp, arith::MinimumFOp, arith::NegFOp,
-               math::AbsFOp>(o);
+               math::AbsFOp, arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::MaxSIOp, arith::MinSIOp,
+               arith::MaxUIOp, arith::MinUIOp>(o);
   };
   if (!isa<linalg::ContractOp, linalg::GenericOp>(op) || op->getNumOperands() != 3) return false;
   auto reduction = analyseReduction(op);
   if (!reduction || reduction->combine == Combine::None) return false;
+  const Type element = op.getBlock()->getArguments().back().getType();
+  if (element.isInteger(1)) return false; // conditions lie in bytes
+  // Packing and loads convert, all operands in one way.
+  auto isLoad = [&](Operation &o) {
+    return isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp, arith::SIToFPOp, arith::UIToFPOp>(o) &&
+           isa<BlockArgument>(o.getOperand(0)) && !o.getOperand(0).getType().isInteger(1) &&
+           o.getResult(0).getType() == element;
+  };
   auto operations = op.getBlock()->without_terminator();
-  return size_t(llvm::range_size(operations)) <= 1 + most && llvm::all_of(operations, isCheap);
+  auto isSigned = [](Operation &o) { return isa<arith::ExtSIOp, arith::SIToFPOp>(o); };
+  if (extendsUnsigned(op) && llvm::any_of(operations, isSigned)) return false;
+  return llvm::count_if(operations, isCheap) <= 1 + most &&
+         llvm::all_of(operations, [&](Operation &o) { return isCheap(o) || isLoad(o); });
+}
+
+bool extendsUnsigned(linalg::LinalgOp op) {
+  return llvm::any_of(op.getBlock()->without_terminator(),
+                      [](Operation &o) { return isa<arith::ExtUIOp, arith::UIToFPOp>(o); });
 }
 
 BodyEmitter::BodyEmitter(NestBuilder &b, linalg::LinalgOp op, int64_t lanes, ArrayRef<Value> inputs,
                          llvm::function_ref<Value(int64_t)> index)
     : b(b), op(op), lanes(lanes), index(index) {
-  for (auto [argument, vector] : llvm::zip(op.getBlock()->getArguments(), inputs)) done[argument] = vector;
+  for (auto [argument, vector] : llvm::zip(op.getBlock()->getArguments(), inputs)) {
+    const Type type = argument.getType();
+    done[argument] = type.isInteger(1) ? b.convert(vector, type, true) : vector; // bytes are conditions
+    if (type.isInteger(1) || getElementTypeOrSelf(vector) == type) continue;
+    for (Operation *conversion : argument.getUsers()) done[conversion->getResult(0)] = vector;
+  }
 }
 
 Value BodyEmitter::emit(Value value) {
@@ -82,6 +134,8 @@ Value BodyEmitter::emitOp(Operation *o) {
   if (isa<math::SqrtOp>(o)) return emitSqrt(b, done.lookup(o->getOperand(0)));
   if (isa<math::AbsFOp>(o)) return LLVM::FAbsOp::create(b, done.lookup(o->getOperand(0)));
   if (isa<math::FloorOp>(o)) return LLVM::FFloorOp::create(b, done.lookup(o->getOperand(0)));
+  if (isa<arith::ExtFOp, arith::TruncFOp>(o))
+    return b.convert(done.lookup(o->getOperand(0)), o->getResult(0).getType(), false);
   auto type = VectorType::get({lanes}, o->getResult(0).getType());
   if (auto k = dyn_cast<arith::ConstantOp>(o))
     return arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<Attribute>(k.getValue())));
@@ -93,9 +147,9 @@ Value BodyEmitter::emitOp(Operation *o) {
 }
 
 Value BodyEmitter::accumulate(const Reduction &reduction, Value acc) {
-  auto product = reduction.term.getDefiningOp<arith::MulFOp>();
-  if (reduction.combine == Combine::Add && product) {
-    Value x = emit(product.getLhs()), y = emit(product.getRhs());
+  Operation *product = reduction.term.getDefiningOp();
+  if (reduction.combine == Combine::Add && isa_and_nonnull<arith::MulFOp, arith::MulIOp>(product)) {
+    Value x = emit(product->getOperand(0)), y = emit(product->getOperand(1));
     return b.multiplyAdd(x, y, acc);
   }
   return emitCombine(b, reduction.combine, acc, emit(reduction.term));

@@ -11,8 +11,12 @@ namespace ein {
 enum class Combine : uint8_t {
   None, ///< pointwise: the yielded value replaces the output
   Add,
-  Max,
+  Max, ///< of signed integers or floats
   Min,
+  UnsignedMax,
+  UnsignedMin,
+  Or,
+  And,
 };
 
 /// A body split at its reduction: the output becomes combine(output, term).
@@ -26,13 +30,16 @@ struct Reduction {
 std::optional<Reduction> analyseReduction(mlir::linalg::LinalgOp op);
 
 /// Whether the tiled kernel can evaluate the body: two tensors, a reduction, and a few operations of one instruction
-/// each on the elements between.
+/// each on the elements between, once they are converted to the output's type.
 bool hasTileableBody(mlir::linalg::LinalgOp op);
+
+/// Whether the body reads integers as unsigned where it widens them.
+bool extendsUnsigned(mlir::linalg::LinalgOp op);
 
 /// Evaluates a body's term on vectors of `lanes` elements.
 class BodyEmitter {
 public:
-  /// `inputs`: a vector for each input of the body. `index(d)`: the values of loop d as vector of i32.
+  /// `inputs`: a vector for each input of the body, as in memory or converted as the body does. `index(d)`: the values of loop d as vector of i32.
   BodyEmitter(NestBuilder &b, mlir::linalg::LinalgOp op, int64_t lanes, llvm::ArrayRef<mlir::Value> inputs,
               llvm::function_ref<mlir::Value(int64_t loop)> index);
   /// The vector of a value of the body; what it needs is emitted once.
@@ -52,7 +59,7 @@ private:
 
 /// combine(a, c) on vectors or scalars. NaN in either gives NaN; of 0 and -0 either may be the larger.
 mlir::Value emitCombine(NestBuilder &b, Combine combine, mlir::Value a, mlir::Value c);
-/// The identity of a combination.
-double identityOf(Combine combine);
+/// The identity of a combination on vectors of `lanes` elements of the builder's type.
+mlir::Value emitIdentity(NestBuilder &b, Combine combine, int64_t lanes);
 
 } // namespace ein

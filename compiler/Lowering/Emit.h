@@ -13,6 +13,7 @@ namespace ein {
 /// zero is number `offset`. No pointer: a scalar constant of the operation.
 struct NestOperand {
   mlir::Value pointer;
+  mlir::Type element;
   int64_t extent = 0;
   int64_t offset = 0;
 };

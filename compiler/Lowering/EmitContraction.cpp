@@ -1,6 +1,8 @@
 // The nest of a packed contraction: blocks, teams and the loops around the micro-kernel.
 #include "compiler/Lowering/EmitContraction.h"
 
+#include "compiler/Lowering/BodyEmitter.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -43,8 +45,8 @@ ContractionEmitter::ContractionEmitter(NestBuilder &b, const ContractionPlan &pl
 
 /// Views of the operands and the scratch memory inside the current function.
 void ContractionEmitter::bind(ValueRange pointers) {
-  memS = b.flat(pointers[0], b.element, s.extent);
-  memV = b.flat(pointers[1], b.element, v.extent);
+  memS = b.flat(pointers[0], s.element, s.extent);
+  memV = b.flat(pointers[1], v.element, v.extent);
   memC = b.flat(pointers[2], b.element, out.extent);
   scratch = pointers[3];
   auto runs = [&](const IndexGroup &g, unsigned o, int64_t place) {

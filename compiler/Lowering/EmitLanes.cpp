@@ -91,7 +91,7 @@ void NestEmitter::sweep(const Offsets &row) {
       Value start = b.mul(i, width);
       for (int64_t u = 0; u < p.unroll; ++u) {
         Offsets from = moved(moved(at, p.lane, start), p.lane, u * p.lanes);
-        Value sum = steps ? b.loadVector(p.lanes, memory[out], from[out]) : initial(p.lanes);
+        Value sum = steps ? b.widened(b.loadVector(p.lanes, memory[out], from[out])) : initial(p.lanes);
         for (int64_t s = 0; s < steps; ++s) {
           position[inner] = b.add(step, s);
           sum = evaluate(moved(from, inner, s), {p.lanes, p.lane, b.add(start, u * p.lanes)}, sum);

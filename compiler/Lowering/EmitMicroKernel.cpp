@@ -1,8 +1,6 @@
 // The register tile: multiply two slivers, combine the tile with the output.
 #include "compiler/Lowering/EmitContraction.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-
 using namespace mlir;
 
 namespace ein {
@@ -56,16 +54,16 @@ Value ContractionEmitter::accumulate(Value fromRows, Value fromCols, Value sum) 
 /// leave registers.
 SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, const Sliver &cols, Value depth) {
   const int64_t vectors = vectorsOf(tile.cols);
-  SmallVector<Value> zero(tile.rows * vectors, b.constant(identityOf(reduction.combine), p.lanes));
+  SmallVector<Value> zero(tile.rows * vectors, emitIdentity(b, reduction.combine, p.lanes));
   auto step = [&](Value k, SmallVector<Value> sums) {
     Value fromRows = b.add(rows.base, b.mul(k, rows.perDepth)), fromCols = b.add(cols.base, b.mul(k, cols.perDepth));
     SmallVector<Value> vector;
     for (int64_t c = 0; c < vectors; ++c) {
-      vector.push_back(b.loadVector(p.lanes, cols.memory, b.add(fromCols, c * p.lanes)));
+      vector.push_back(b.widened(b.loadVector(p.lanes, cols.memory, b.add(fromCols, c * p.lanes))));
       if (cols.ahead) b.prefetch(cols.memory, b.add(fromCols, c * p.lanes + cols.ahead));
     }
     for (int64_t r = 0; r < tile.rows; ++r) {
-      Value scalar = b.splat(b.load(rows.memory, b.add(fromRows, r * rows.perElement)), p.lanes);
+      Value scalar = b.splat(b.widened(b.load(rows.memory, b.add(fromRows, r * rows.perElement))), p.lanes);
       for (int64_t c = 0; c < vectors; ++c)
         sums[r * vectors + c] = accumulate(scalar, vector[c], sums[r * vectors + c]);
     }

@@ -32,11 +32,11 @@ void NestEmitter::bind(ValueRange pointers, Value t) {
   memory.clear();
   position.assign(dims.size(), Value());
   for (auto [o, operand] : llvm::enumerate(operands))
-    memory.push_back(operand.pointer ? b.flat(pointers[o], b.element, operand.extent) : Value());
+    memory.push_back(operand.pointer ? b.flat(pointers[o], operand.element, operand.extent) : Value());
   int64_t place = partBytes(p);
   for (unsigned o = 0; o < out; ++o) {
     if (!p.isStaged(o)) continue;
-    memory[o] = b.flat(b.advance(pointers.back(), b.c(place)), b.element, p.stagedElements(o));
+    memory[o] = b.flat(b.advance(pointers.back(), b.c(place)), operands[o].element, p.stagedElements(o));
     place += p.stagedElements(o) * p.shape.elementBytes;
   }
   if (!partStrides.empty()) memory[out] = b.flat(pointers.back(), b.element, p.threads * p.shape.points(false));
@@ -110,13 +110,14 @@ NestEmitter::reducedLoops(int d, const Offsets &at, ValueRange carried,
 Value NestEmitter::elementRun(Value from, Value offset, int64_t stride, int64_t lanes) {
   SmallVector<Value> elements;
   for (int64_t i = 0; i < lanes; ++i) elements.push_back(b.load(from, b.add(offset, i * stride)));
-  return vector::FromElementsOp::create(b, b.vectorType(lanes), elements);
+  return vector::FromElementsOp::create(b, VectorType::get({lanes}, elements[0].getType()), elements);
 }
 
 Value NestEmitter::loadRun(unsigned o, Value offset, const Run &run) {
   if (!memory[o]) { // a scalar operand
     auto constant = op->getOperand(o).getDefiningOp<arith::ConstantOp>();
-    return b.constant(cast<FloatAttr>(constant.getValue()).getValueAsDouble(), run.lanes);
+    auto type = VectorType::get({run.lanes}, constant.getType());
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<Attribute>(constant.getValue())));
   }
   const int64_t stride = run.lane < 0 ? 0 : p.stride(o, run.lane);
   if (stride == 1) return b.loadVector(run.lanes, memory[o], offset);
@@ -151,12 +152,12 @@ void NestEmitter::storeRun(Value value, const Offsets &at, int64_t lanes, bool s
   const int64_t stride = p.lane < 0 || p.kind == Lanes::Reduced ? 0 : outputStride(p, partStrides, p.lane);
   const bool adds = (!overwrite && partStrides.empty() && reduction.combine != Combine::None) || p.hoist >= 0;
   if (stride == 1 || lanes == 1) {
-    if (adds) value = emitCombine(b, reduction.combine, b.loadVector(lanes, memory[out], at[out]), value);
+    if (adds) value = emitCombine(b, reduction.combine, b.widened(b.loadVector(lanes, memory[out], at[out])), value);
     return b.storeVector(value, memory[out], at[out], streaming);
   }
   for (int64_t i = 0; i < lanes; ++i) {
     Value element = vector::ExtractOp::create(b, value, ArrayRef<int64_t>{i}), offset = b.add(at[out], i * stride);
-    if (adds) element = emitCombine(b, reduction.combine, b.load(memory[out], offset), element);
+    if (adds) element = emitCombine(b, reduction.combine, b.widened(b.load(memory[out], offset)), element);
     b.store(element, memory[out], offset);
   }
 }
@@ -175,7 +176,7 @@ void NestEmitter::stage(ValueRange pointers) {
     bind(args, index[0]);
     for (unsigned o = 0; o < out; ++o) {
       if (!p.isStaged(o)) continue;
-      Value from = b.flat(args[o], b.element, operands[o].extent);
+      Value from = b.flat(args[o], operands[o].element, operands[o].extent);
       std::function<void(int, Value, Value)> loops = [&](int d, Value source, Value target) {
         while (d < int(dims.size()) && dims[d].strides[o] == 0) ++d;
         if (d == int(dims.size())) return b.store(b.load(from, source), memory[o], target);
@@ -229,7 +230,7 @@ void NestEmitter::emit(Value scratch) {
     for (auto [o, operand] : llvm::enumerate(operands)) start.push_back(b.c(p.isStaged(o) ? 0 : operand.offset));
     if (!partStrides.empty()) start[out] = b.mul(index[0], p.shape.points(false));
     if (p.streaming) {
-      aligned = b.aligned(b.advance(args[out], b.c(operands[out].offset * p.shape.elementBytes)));
+      aligned = b.aligned(b.advance(args[out], b.c(operands[out].offset * p.shape.outputBytes)));
     }
     body(start);
   });

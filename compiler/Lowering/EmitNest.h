@@ -46,7 +46,7 @@ private:
   Value indexValues(int64_t source, const Run &run);
   void storeRun(Value value, const Offsets &at, int64_t lanes, bool streaming);
   Value restOf(const Offsets &row, int64_t begin, int64_t end);
-  Value initial(int64_t lanes) { return b.constant(identityOf(reduction.combine), lanes); }
+  Value initial(int64_t lanes) { return emitIdentity(b, reduction.combine, lanes); }
   Value fold(Value vector);
 
   using Trip = llvm::function_ref<void(Value start, const Offsets &)>;

@@ -72,7 +72,8 @@ void ContractionEmitter::packElements(const Side &side, const Point &at, Range p
       Value source = b.add(from, offset), row = b.add(to, b.mul(place, side.width));
       b.loop(0, side.width, 1, [&](Value i) {
         Value element = b.min(b.add(first, i), b.c(run - 1));
-        b.store(b.load(side.memory, b.add(source, b.mul(element, side.runs.perElement))), memory, b.add(row, i));
+        Value from = b.add(source, b.mul(element, side.runs.perElement));
+        b.store(b.widened(b.load(side.memory, from)), memory, b.add(row, i));
       });
     });
   });
@@ -84,7 +85,7 @@ void ContractionEmitter::packVectors(const Side &side, const Point &at, Range pa
   auto copy = [&](Value from, Value to, int64_t count) {
     for (int64_t done = 0; done < count;) {
       const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(count - done));
-      b.storeVector(b.loadVector(lanes, side.memory, b.add(from, done)), memory, b.add(to, done));
+      b.storeVector(b.widened(b.loadVector(lanes, side.memory, b.add(from, done))), memory, b.add(to, done));
       b.prefetch(side.memory, b.add(b.add(from, done), p.depth.dims.back().strides[side.operand]));
       done += lanes;
     }
@@ -122,8 +123,9 @@ void ContractionEmitter::packTransposed(const Side &side, const Point &at, Range
         Value k = b.min(start, b.sub(extent, b.c(q)));
         SmallVector<Value> rows;
         for (int64_t j = 0; j < q; ++j)
-          rows.push_back(j < int64_t(from.size()) ? b.loadVector(q, side.memory, b.add(b.add(from[j], offset), k))
-                                                  : rows.front());
+          rows.push_back(j < int64_t(from.size())
+                             ? b.widened(b.loadVector(q, side.memory, b.add(b.add(from[j], offset), k)))
+                             : rows.front());
         Value row = b.add(begin, b.mul(k, apart));
         for (auto [j, column] : llvm::enumerate(b.transpose(rows)))
           storePieces(column, valid, memory, b.add(row, b.mul(apart, j)));
@@ -170,7 +172,7 @@ void ContractionEmitter::packSquares(const Side &side, const Point &at, Range pa
           SmallVector<Value> rows;
           for (int64_t j = 0; j < q; ++j) {
             Value element = b.mul(b.min(b.add(e, j), b.c(run - 1)), side.runs.perElement);
-            rows.push_back(b.loadVector(q, side.memory, b.add(b.add(source, r), element)));
+            rows.push_back(b.widened(b.loadVector(q, side.memory, b.add(b.add(source, r), element))));
             b.prefetch(side.memory, b.add(b.add(b.add(source, r), element), ahead));
           }
           Value here = b.add(panel, b.mul(b.sub(b.add(start, r), base), side.perRun));

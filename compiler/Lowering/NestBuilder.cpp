@@ -5,12 +5,13 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 
 namespace ein {
 
-NestBuilder::NestBuilder(Location loc, MLIRContext *context, FloatType element)
+NestBuilder::NestBuilder(Location loc, MLIRContext *context, Type element)
     : ImplicitLocOpBuilder(loc, context), element(element), ptr(LLVM::LLVMPointerType::get(context)) {}
 
 Value NestBuilder::c(int64_t value) {
@@ -75,6 +76,7 @@ void NestBuilder::ifThen(Value condition, llvm::function_ref<void()> then, llvm:
 
 // The conversion to LLVM turns this cast into a descriptor of a flat memref (LowerToLLVM.cpp).
 Value NestBuilder::flat(Value pointer, Type type, int64_t extent) {
+  if (type.isInteger(1)) type = getI8Type();
   return UnrealizedConversionCastOp::create(*this, MemRefType::get({extent}, type), pointer).getResult(0);
 }
 
@@ -94,7 +96,14 @@ void NestBuilder::prefetch(Value memory, Value offset) {
 }
 
 Value NestBuilder::load(Value memory, Value offset) { return memref::LoadOp::create(*this, memory, offset); }
+/// Bytes of 0 and 1 for an i1.
+static Value inMemory(NestBuilder &b, Value value) {
+  if (!getElementTypeOrSelf(value).isInteger(1)) return value;
+  return b.convert(value, b.getI8Type(), true);
+}
+
 void NestBuilder::store(Value value, Value memory, Value offset) {
+  value = inMemory(*this, value);
   memref::StoreOp::create(*this, value, memory, offset);
 }
 
@@ -106,10 +115,12 @@ Value NestBuilder::slice(Value vector, int64_t from, int64_t lanes) {
 }
 
 Value NestBuilder::loadVector(int64_t lanes, Value memory, Value offset) {
-  return vector::LoadOp::create(*this, vectorType(lanes), memory, ValueRange{offset});
+  Type type = cast<MemRefType>(memory.getType()).getElementType();
+  return vector::LoadOp::create(*this, VectorType::get({lanes}, type), memory, ValueRange{offset});
 }
 
 void NestBuilder::storeVector(Value value, Value memory, Value offset, bool nontemporal) {
+  value = inMemory(*this, value);
   auto op = vector::StoreOp::create(*this, value, memory, ValueRange{offset});
   if (!nontemporal) return;
   auto type = cast<VectorType>(value.getType());
@@ -123,12 +134,15 @@ Value NestBuilder::splat(Value scalar, int64_t lanes) {
 }
 
 Value NestBuilder::constant(double value, int64_t lanes) {
-  TypedAttr attr = getFloatAttr(element, value);
+  TypedAttr attr = isa<FloatType>(element) ? TypedAttr(getFloatAttr(element, value))
+                                           : TypedAttr(getIntegerAttr(element, int64_t(value)));
   if (lanes) attr = DenseElementsAttr::get(vectorType(lanes), attr);
   return arith::ConstantOp::create(*this, attr);
 }
 
 Value NestBuilder::multiplyAdd(Value a, Value b, Value acc) {
+  if (isa<IntegerType>(getElementTypeOrSelf(a)))
+    return arith::AddIOp::create(*this, arith::MulIOp::create(*this, a, b), acc);
   if (fusedMultiplyAdd && isa<VectorType>(a.getType())) return vector::FMAOp::create(*this, a, b, acc);
   return arith::AddFOp::create(*this, arith::MulFOp::create(*this, a, b), acc);
 }

@@ -13,9 +13,9 @@ namespace ein {
 /// computes element offsets itself, from the strides its plan was made for.
 class NestBuilder : public mlir::ImplicitLocOpBuilder {
 public:
-  NestBuilder(mlir::Location loc, mlir::MLIRContext *context, mlir::FloatType element);
+  NestBuilder(mlir::Location loc, mlir::MLIRContext *context, mlir::Type element);
 
-  mlir::FloatType element; ///< of the tensors being computed
+  mlir::Type element; ///< of the results being computed, and of what they are summed in
   mlir::LLVM::LLVMPointerType ptr;
 
   // Index arithmetic.
@@ -45,7 +45,7 @@ public:
   void ifThen(mlir::Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise = {});
 
   // Memory.
-  /// The memory at `pointer` as memref<extent x type>.
+  /// The memory at `pointer` as memref<extent x type>; an i1 is a byte there.
   mlir::Value flat(mlir::Value pointer, mlir::Type type, int64_t extent);
   /// `pointer` moved by a number of bytes.
   mlir::Value advance(mlir::Value pointer, mlir::Value bytes);
@@ -53,6 +53,7 @@ public:
   mlir::Value aligned(mlir::Value pointer);
   /// Asks for the line of an element to be brought to L2; the element need not exist.
   void prefetch(mlir::Value memory, mlir::Value offset);
+  /// Loads give the memory's elements, stores turn i1 into bytes.
   mlir::Value load(mlir::Value memory, mlir::Value offset);
   void store(mlir::Value value, mlir::Value memory, mlir::Value offset);
   mlir::Value loadVector(int64_t lanes, mlir::Value memory, mlir::Value offset);
@@ -64,9 +65,16 @@ public:
   /// `lanes` neighbours of a vector.
   mlir::Value slice(mlir::Value vector, int64_t from, int64_t lanes);
   mlir::Value constant(double value, int64_t lanes = 0);
+  /// A value of another element type: floats rounded to nearest even, integers extended by the operation's sign. Only
+  /// vector instructions, also where the target knows no 16-bit floats.
+  mlir::Value convert(mlir::Value value, mlir::Type to, bool isUnsigned);
+  /// An operand's value in the type that is computed in.
+  mlir::Value widened(mlir::Value value) { return convert(value, element, unsignedOperands); }
+  bool unsignedOperands = false; ///< how `widened` extends integers
   /// a * b + c, fused where `fusedMultiplyAdd` says that the target does it in one instruction.
   mlir::Value multiplyAdd(mlir::Value a, mlir::Value b, mlir::Value c);
   bool fusedMultiplyAdd = true;
+  bool convertsHalves = true; ///< f16 to f32 and back in one instruction
   /// Transposes a square of vectors in registers: result[i][j] = rows[j][i]. The side is a power of two.
   llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
 
@@ -81,6 +89,11 @@ public:
   std::pair<mlir::Value, mlir::Value> chunkBounds(mlir::Value t, int64_t chunks, int64_t count);
 
 private:
+  mlir::Value widenBFloat(mlir::Value value);
+  mlir::Value roundToBFloat(mlir::Value value);
+  mlir::Value widenHalf(mlir::Value value);
+  mlir::Value roundToHalf(mlir::Value value);
+
   llvm::DenseMap<std::pair<mlir::Operation *, int64_t>, mlir::Value> constants;
 };
 

@@ -145,7 +145,8 @@ bool findSquare(NestPlan &plan, const CpuModel &cpu) {
     if (shape.dims[i].strides[out] == 1) lane = i;
   }
   if (lane < 0) return false;
-  const int64_t lanes = cpu.lanes(shape.elementBytes);
+  // Wider squares would not fit the registers.
+  const int64_t lanes = std::min<int64_t>(cpu.lanes(shape.elementBytes), 16);
   for (int i = 0; i < int(shape.dims.size()); ++i) {
     if (i == lane || shape.dims[i].extent < lanes || shape.dims[lane].extent < lanes) continue;
     bool useful = false, possible = true;
@@ -171,7 +172,7 @@ bool findSquare(NestPlan &plan, const CpuModel &cpu) {
 /// is written once.
 bool mayStream(const NestPlan &plan, const CpuModel &cpu) {
   const NestShape &shape = plan.shape;
-  if (plan.kind == Lanes::Reduced || plan.lane < 0 || plan.lanes * shape.elementBytes != 64) return false;
+  if (plan.kind == Lanes::Reduced || plan.lane < 0 || plan.lanes * shape.outputBytes != 64) return false;
   if (shape.dims[plan.lane].strides[shape.output()] != 1) return false;
   double bytes = double(shape.elementBytes) * double(shape.points(false));
   if (bytes < 2.0 * double(cpu.l2Bytes)) return false;

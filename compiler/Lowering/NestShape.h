@@ -19,8 +19,9 @@ struct LoopDim {
 /// A perfect loop nest over strided operands.
 struct NestShape {
   std::vector<LoopDim> dims;
-  unsigned operands = 0; ///< inputs and the output
-  int64_t elementBytes = 4;
+  unsigned operands = 0;    ///< inputs and the output
+  int64_t elementBytes = 4; ///< of the widest type computed with
+  int64_t outputBytes = 4;  ///< of an element of the output
 
   unsigned output() const { return operands - 1; }
   /// Product of the extents of the parallel (or reduced) loops.

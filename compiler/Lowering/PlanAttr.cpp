@@ -9,6 +9,17 @@ using namespace mlir;
 
 namespace ein {
 
+int64_t bytesOf(Type element) { return std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8); }
+
+/// Bytes of the widest element that an operation computes with: its vectors have as many lanes as fit of these.
+static int64_t widestBytes(linalg::LinalgOp op) {
+  int64_t widest = 1;
+  for (Value argument : op.getBlock()->getArguments()) widest = std::max(widest, bytesOf(argument.getType()));
+  for (Operation &inner : op.getBlock()->without_terminator())
+    if (Type type = inner.getResult(0).getType(); type.isIntOrFloat()) widest = std::max(widest, bytesOf(type));
+  return widest;
+}
+
 FailureOr<NestShape> shapeOf(linalg::LinalgOp op) {
   NestShape shape;
   SmallVector<int64_t> extents = op.getStaticLoopRanges();
@@ -40,10 +51,11 @@ FailureOr<NestShape> shapeOf(linalg::LinalgOp op) {
         if (!dim) return failure();
         moves[dim.getPosition()] += strides[d];
       }
-      shape.elementBytes = type.getElementTypeBitWidth() / 8;
+      shape.outputBytes = bytesOf(type.getElementType());
     }
     for (auto [d, move] : llvm::enumerate(moves)) shape.dims[d].strides.push_back(move);
   }
+  shape.elementBytes = widestBytes(op);
   return simplify(shape);
 }
 

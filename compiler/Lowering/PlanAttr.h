@@ -11,6 +11,9 @@
 
 namespace ein {
 
+/// Bytes of an element in memory: i1 takes one.
+int64_t bytesOf(mlir::Type element);
+
 /// Name of the attribute.
 inline constexpr const char *kPlanAttr = "ein.plan";
 

@@ -21,8 +21,8 @@ struct Format {
   double largest, smallest; ///< arguments beyond which exp overflows or is zero
 };
 
-Format formatOf(NestBuilder &b) {
-  if (b.element.isF32()) return {32, 23, 127, 7, 5, 0.693145751953125, 1.42860682030941723212e-6, 88.8, -104.0};
+Format formatOf(Type element) {
+  if (element.isF32()) return {32, 23, 127, 7, 5, 0.693145751953125, 1.42860682030941723212e-6, 88.8, -104.0};
   return {64, 52, 1023, 13, 11, 6.93147180369123816490e-01, 1.90821492927058770002e-10, 709.8, -745.2};
 }
 
@@ -34,10 +34,13 @@ struct Vectors {
   VectorType ints;
 
   Vectors(NestBuilder &b, Value x)
-      : b(b), type(cast<VectorType>(x.getType())), f(formatOf(b)),
+      : b(b), type(cast<VectorType>(x.getType())), f(formatOf(type.getElementType())),
         ints(VectorType::get(type.getShape(), b.getIntegerType(f.bits))) {}
 
-  Value k(double v) { return b.constant(v, type.getNumElements()); }
+  Value k(double v) {
+    Attribute value = b.getFloatAttr(type.getElementType(), v);
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, value));
+  }
   Value k(int64_t v) {
     return arith::ConstantOp::create(b, DenseElementsAttr::get(ints, APInt(f.bits, uint64_t(v), true, true)));
   }

@@ -1,5 +1,6 @@
 // A flat Program's memory and its text.
 #include "compiler/Paths/Flattener.h"
+#include "compiler/Paths/RealParts.h"
 #include "compiler/Paths/Workspace.h"
 
 #include <algorithm>
@@ -89,6 +90,7 @@ std::string totalBytes(const Program &p, const std::vector<TensorId> &tensors) {
 
 Expected<FlatProgram> flattenAtAnySize(const Program &p, const CompileOptions &options) {
   FlatProgram flat = Flattener(p, options).run();
+  flat.program = inRealParts(std::move(flat.program));
   if (Expected<void> placed = placeIntermediates(flat); !placed) return placed.error();
   return flat;
 }

@@ -19,6 +19,11 @@ Flattener::Flattener(const Program &source, const CompileOptions &options)
   out.assignments.clear();
   for (const Index &i : source.indices) names.insert(i.name);
   for (const Tensor &t : source.tensors) names.insert(t.name);
+  // What is rounded to 16 bits is what leaves the kernel.
+  for (const Assignment &a : source.assignments)
+    if (DType &dtype = out.tensors[a.result].dtype;
+        isFloat(dtype) && std::find(out.outputs.begin(), out.outputs.end(), a.result) == out.outputs.end())
+      dtype = accumulateType(dtype);
 }
 
 FlatProgram Flattener::run() && {
@@ -47,7 +52,7 @@ std::vector<ExprId> Flattener::reachable(ExprId root) const {
 
 void Flattener::flattenAssignment(const Assignment &assignment) {
   current = assignment.result;
-  bool shared = lowered[assignment.value].has_value();
+  bool shared = lowered[assignment.value].has_value(), stored = false;
   for (ExprId id : reachable(assignment.value)) {
     const Expr &e = source.exprs[id];
     if (e.kind != Expr::Kind::Reduce && e.kind != Expr::Kind::Softmax) {
@@ -55,16 +60,22 @@ void Flattener::flattenAssignment(const Assignment &assignment) {
       continue;
     }
     bool isRoot = id == assignment.value && !shared;
-    TensorId target = isRoot ? assignment.result : newTensor(inOrder(source.freeIndices(id)));
+    // A sum is taken in the type that it is accumulated in; where it is stored as another it is converted once.
+    DType dtype = sumType(*lowered[e.args[0]]);
+    const bool sums = e.kind == Expr::Kind::Reduce && e.monoid == Monoid::Sum;
+    if (isRoot && (sums || !isComplex(out.tensors[assignment.result].dtype)))
+      dtype = accumulateType(promote(dtype, out.tensors[assignment.result].dtype));
+    const bool direct = isRoot && (e.kind == Expr::Kind::Softmax || out.tensors[assignment.result].dtype == dtype);
+    std::vector<IndexId> axes = isRoot ? out.tensors[assignment.result].axes : inOrder(source.freeIndices(id));
+    TensorId target = direct ? assignment.result : newTensor(std::move(axes), dtype);
     if (e.kind == Expr::Kind::Reduce)
       flattenReduce(e, target);
     else
       flattenSoftmax(e, target);
     lowered[id] = out.access(target);
+    stored = direct;
   }
-  Expr::Kind kind = source.exprs[assignment.value].kind;
-  if (shared || (kind != Expr::Kind::Reduce && kind != Expr::Kind::Softmax))
-    assign(assignment.result, *lowered[assignment.value]);
+  if (!stored) assign(assignment.result, *lowered[assignment.value]);
 }
 
 ExprId Flattener::rebuild(const Expr &e) {
@@ -92,8 +103,8 @@ void Flattener::reduceTo(TensorId target, Monoid monoid, std::vector<IndexId> in
 
 /// m + log(sum(exp(x - m))) with m = max(x), or 0 where that is infinite lest inf - inf arise. A NaN stays one.
 void Flattener::logSumExpTo(TensorId target, const std::vector<IndexId> &indices, ExprId x) {
-  auto highest = newTensor(out.tensors[target].axes), shift = newTensor(out.tensors[target].axes),
-       sum = newTensor(out.tensors[target].axes);
+  auto likeTarget = [&] { return newTensor(out.tensors[target].axes, out.tensors[target].dtype); };
+  const TensorId highest = likeTarget(), shift = likeTarget(), sum = likeTarget();
   ExprId m = assign(highest, out.reduce(Monoid::Max, indices, x));
   ExprId infinite = out.map(Fn::Equal, {out.map(Fn::Abs, {m}), out.literal(kInfinity)});
   ExprId s = assign(shift, out.map(Fn::Select, {infinite, out.literal(0), m}));
@@ -131,11 +142,17 @@ std::vector<IndexId> Flattener::inOrder(std::vector<IndexId> indices) const {
   return indices;
 }
 
-TensorId Flattener::newTensor(std::vector<IndexId> axes) {
+/// The type in which values of an expression are computed.
+DType Flattener::sumType(ExprId e) {
+  while (types.size() <= e) types.push_back(out.dtypeOf(out.exprs[types.size()], types));
+  return accumulateType(types[e].value_or(out.tensors[current].dtype));
+}
+
+TensorId Flattener::newTensor(std::vector<IndexId> axes, DType dtype) {
   std::string name;
   do name = "t" + std::to_string(nextName++);
   while (names.count(name));
-  out.tensors.push_back({name, out.tensors[current].dtype, std::move(axes)});
+  out.tensors.push_back({name, dtype, std::move(axes)});
   return static_cast<TensorId>(out.tensors.size() - 1);
 }
 
@@ -145,6 +162,9 @@ ExprId Flattener::assign(TensorId result, ExprId value) {
   return out.access(result);
 }
 
-ExprId Flattener::materialise(ExprId value) { return assign(newTensor(inOrder(out.freeIndices(value))), value); }
+ExprId Flattener::materialise(ExprId value) {
+  const DType dtype = accumulateType(promote(sumType(value), out.tensors[current].dtype));
+  return assign(newTensor(inOrder(out.freeIndices(value)), dtype), value);
+}
 
 } // namespace ein

@@ -16,7 +16,7 @@ namespace ein {
 /// `Reduce` occurs only at the root and `Softmax` nowhere. A Sum over the product of two accesses that
 /// share no one-sided summed index is a contraction and becomes linalg.contract. A Sum over more factors is a nest
 /// that was found to be faster than pairs. The same holds for Max and Min of sums of accesses; LogSumExp occurs
-/// nowhere.
+/// nowhere. Complex tensors have become real ones (RealParts.h).
 struct FlatProgram {
   Program program;
   struct OrderedContraction {

@@ -78,7 +78,7 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
   bool plain = product.scale == 1 && product.divisors.empty();
   std::vector<IndexId> kept = all;
   std::erase_if(kept, [&](IndexId i) { return contains(summed, i); });
-  TensorId sum = plain ? target : newTensor(inOrder(std::move(kept)));
+  TensorId sum = plain ? target : newTensor(inOrder(std::move(kept)), out.tensors[target].dtype);
   if (keepsInOneNest(product.factors)) {
     assign(sum, out.reduce(Monoid::Sum, summed, productOf(Fn::Mul, product.factors)));
   } else {
@@ -136,7 +136,7 @@ ExprId Flattener::productOf(Fn multiply, const std::vector<ExprId> &factors) {
 }
 
 /// Sums away, operand by operand, what only that operand has: each index left joins operands or is kept.
-void Flattener::sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vector<ExprId> &operands) {
+void Flattener::sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vector<ExprId> &operands, DType dtype) {
   std::vector<size_t> users(out.indices.size());
   for (ExprId operand : operands)
     for (IndexId i : indicesOf(operand)) ++users[i];
@@ -148,7 +148,9 @@ void Flattener::sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vecto
     std::copy_if(axes.begin(), axes.end(), std::back_inserter(gone), oneSided);
     if (gone.empty()) continue;
     std::erase_if(axes, oneSided);
-    TensorId rest = newTensor(std::move(axes));
+    // What is real stays so.
+    const DType own = isComplex(sumType(operand)) ? dtype : partType(dtype);
+    TensorId rest = newTensor(std::move(axes), own);
     reduceTo(rest, add, gone, operand);
     operand = out.access(rest);
   }
@@ -162,7 +164,7 @@ void Flattener::contract(TensorId target, Ring ring, std::vector<IndexId> summed
     return reduceTo(target, ring.add, summed, productOf(ring.multiply, operands));
   // A factor may turn a maximum into a minimum, unless it is a truth value.
   const bool isSigned = ring.add != Monoid::Sum && ring.multiply == Fn::Mul && options.semiring != Semiring::OrAnd;
-  if (operands.size() > 1 && !isSigned) sumOneSided(ring.add, summed, operands);
+  if (operands.size() > 1 && !isSigned) sumOneSided(ring.add, summed, operands, out.tensors[target].dtype);
   ContractionProblem problem = problemOf(target, operands);
   double budgetMs = std::max(0.0, options.pathBudgetMs - searchedMs);
   ContractionPath path =
@@ -203,7 +205,7 @@ void Flattener::contractInPairs(TensorId target, Ring ring, const ContractionPat
     }
     std::erase_if(gone, [&](IndexId i) { return contains(step.result, i); });
     const bool last = &step == &path.steps.back();
-    const TensorId result = last ? target : newTensor(step.result);
+    const TensorId result = last ? target : newTensor(step.result, out.tensors[target].dtype);
     if (gone.empty())
       assign(result, value);
     else
@@ -232,17 +234,19 @@ void Flattener::contractSigned(TensorId target, Monoid monoid, const Contraction
     auto extreme = [&](TensorId result, Monoid m) {
       std::vector<ExprId> each;
       for (ExprId product : products)
-        each.push_back(gone.empty()           ? product
-                       : products.size() == 1 ? out.reduce(m, gone, product)
-                                              : assign(newTensor(step.result), out.reduce(m, gone, product)));
+        each.push_back(gone.empty() ? product
+                       : products.size() == 1
+                           ? out.reduce(m, gone, product)
+                           : assign(newTensor(step.result, out.tensors[target].dtype), out.reduce(m, gone, product)));
       return assign(result, productOf(m == Monoid::Max ? Fn::Max : Fn::Min, each));
     };
     if (&step == &path.steps.back()) {
       extreme(target, monoid);
       return;
     }
-    Extremes both{extreme(newTensor(step.result), Monoid::Max)};
-    if (!gone.empty() || products.size() > 1) both.push_back(extreme(newTensor(step.result), Monoid::Min));
+    Extremes both{extreme(newTensor(step.result, out.tensors[target].dtype), Monoid::Max)};
+    if (!gone.empty() || products.size() > 1)
+      both.push_back(extreme(newTensor(step.result, out.tensors[target].dtype), Monoid::Min));
     nodes.push_back(std::move(both));
   }
 }

@@ -43,13 +43,14 @@ private:
   void contractInPairs(TensorId target, Ring ring, const ContractionPath &path, std::vector<ExprId> nodes);
   void contractSigned(TensorId target, Monoid monoid, const ContractionPath &path, const std::vector<ExprId> &operands);
   ExprId productOf(Fn multiply, const std::vector<ExprId> &factors);
-  void sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vector<ExprId> &operands);
+  void sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vector<ExprId> &operands, DType dtype);
   ContractionProblem problemOf(TensorId target, const std::vector<ExprId> &operands) const;
   std::vector<IndexId> indicesOf(ExprId access) const;
 
   // Tensors of the new Program.
   std::vector<IndexId> inOrder(std::vector<IndexId> indices) const;
-  TensorId newTensor(std::vector<IndexId> axes);
+  TensorId newTensor(std::vector<IndexId> axes, DType dtype);
+  DType sumType(ExprId e);
   ExprId assign(TensorId result, ExprId value);
   ExprId materialise(ExprId value);
   ExprId masked(std::optional<ExprId> guard, ExprId value, double otherwise);
@@ -60,6 +61,7 @@ private:
   Program &out;
   std::vector<std::optional<ExprId>> lowered; ///< by expression of the source
   std::set<std::string> names;                ///< taken by tensors and indices
+  std::vector<std::optional<DType>> types;    ///< of the new Program's expressions, as far as they were asked for
   size_t nextName = 0;
   double searchedMs = 0;
   TensorId current = 0; ///< result of the assignment being flattened: gives dtype and order of axes

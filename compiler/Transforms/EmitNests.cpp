@@ -51,7 +51,7 @@ LogicalResult EntryEmitter::bindArguments(NestBuilder &b, ValueRange arrays) {
     Value slot = LLVM::GEPOp::create(b, b.ptr, b.ptr, arrays[operand ? 0 : 1], ArrayRef<LLVM::GEPArg>{int32_t(number)});
     Value pointer = LLVM::LoadOp::create(b, b.ptr, slot);
     if (auto low = kernel.getArgAttrOfType<IntegerAttr>(i, "ein.low")) {
-      const int64_t bytes = cast<MemRefType>(argument.getType()).getElementTypeBitWidth() / 8;
+      const int64_t bytes = bytesOf(cast<MemRefType>(argument.getType()).getElementType());
       pointer = b.advance(pointer, b.c(low.getInt() * bytes));
     }
     pointers[argument] = pointer;
@@ -73,6 +73,7 @@ FailureOr<NestOperand> EntryEmitter::operandOf(NestBuilder &b, Value memref) {
   Value base = memref;
   while (auto cast = base.getDefiningOp<memref::ReinterpretCastOp>()) base = cast.getSource();
   result.extent = cast<MemRefType>(base.getType()).getNumElements();
+  result.element = type.getElementType();
   if (auto view = base.getDefiningOp<memref::ViewOp>()) {
     auto shift = getConstantIntValue(view.getByteShift());
     if (!shift || !pointers.count(view.getSource())) return failure();
@@ -98,7 +99,8 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
     if (failed(operand)) return op->emitOpError("reads memory that is no argument and no view of the workspace");
     operands.push_back(*operand);
   }
-  b.element = cast<FloatType>(cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType());
+  b.element = cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType();
+  b.unsignedOperands = extendsUnsigned(op);
   const bool overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);
   int64_t bytes = 0;
   if (auto *contraction = std::get_if<ContractionPlan>(&*plan)) {
@@ -118,6 +120,7 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
 LogicalResult EntryEmitter::emit() {
   NestBuilder b(kernel.getLoc(), kernel.getContext(), Float32Type::get(kernel.getContext()));
   b.fusedMultiplyAdd = fma;
+  b.convertsHalves = fma; // every CPU that fuses multiply and add converts 16-bit floats
   b.setInsertionPoint(kernel);
   auto entry = func::FuncOp::create(b, "ein_kernel", b.getFunctionType({b.ptr, b.ptr, b.ptr}, {}));
   b.setInsertionPointToStart(entry.addEntryBlock());

@@ -1,6 +1,7 @@
 // What a caller may choose about a compilation.
 #pragma once
 
+#include "ein/DType.h"
 #include "ein/Semiring.h"
 #include "ein/Target.h"
 
@@ -55,6 +56,10 @@ struct CompileOptions {
   Semiring semiring = Semiring::PlusTimes;
   /// Results become alpha * value + beta * what they held before. With beta = 0 that is not read, NaN or not.
   double alpha = 1, beta = 0;
+
+  /// The dtype in which the result of an einsum string is stored; nothing: what the operands promote to. i8 with i32
+  /// here is summed and stored in i32. A Program says it itself.
+  std::optional<DType> resultDType;
 
   friend bool operator==(const CompileOptions &, const CompileOptions &) = default;
 };

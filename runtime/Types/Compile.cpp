@@ -17,6 +17,7 @@ void write(wire::Writer &w, const CompileOptions &options) {
   w.list(options.plans, [&](const std::string &plan) { w.string(plan); });
   w.number(static_cast<uint8_t>(options.labels));
   w.number(static_cast<uint8_t>(options.scatter));
+  w.number(static_cast<uint8_t>(options.resultDType ? 1 + static_cast<uint8_t>(*options.resultDType) : 0));
   w.number(static_cast<uint8_t>(options.semiring));
   w.number(options.alpha);
   w.number(options.beta);
@@ -35,6 +36,9 @@ CompileOptions readOptions(wire::Reader &r) {
   options.plans = r.list<std::string>([&] { return r.string(); });
   options.labels = r.enumerator(LabelStyle::Names);
   options.scatter = r.number<uint8_t>() != 0;
+  const auto dtype = r.number<uint8_t>();
+  if (dtype > kDTypes.size()) r.fail();
+  if (dtype > 0 && dtype <= kDTypes.size()) options.resultDType = static_cast<DType>(dtype - 1);
   options.semiring = r.enumerator(Semiring::LogAddExpPlus);
   options.alpha = r.number<double>();
   options.beta = r.number<double>();
@@ -85,6 +89,7 @@ std::string CompileRequest::keyText() const {
   for (const std::string &plan : options.plans) key += "; plan " + plan;
   if (options.labels == LabelStyle::Names) key += "; names";
   if (options.scatter) key += "; scatter";
+  if (options.resultDType) key += "; result " + std::string(name(*options.resultDType));
   if (options.semiring != Semiring::PlusTimes) key += std::string("; semiring ") + name(options.semiring);
   if (options.alpha != 1 || options.beta != 0) {
     std::snprintf(numbers, sizeof numbers, "; alpha %.17g, beta %.17g", options.alpha, options.beta);

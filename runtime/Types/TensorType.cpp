@@ -45,7 +45,8 @@ public:
     const std::optional<DType> dtype = parseDType(text.substr(begin, at - begin));
     if (!dtype)
       return failure(ErrorCode::Syntax, "'" + std::string(text.substr(begin, at - begin)) + "' is not a dtype", begin,
-                     "a type is a dtype (f32 or f64) and a shape, as in f32[64,32]; f64[] is a scalar");
+                     "a type is a dtype and a shape, as in f32[64,32]; f64[] is a scalar; dtypes are " +
+                         std::string(kDTypeNames));
     auto shape = list('[', ']');
     if (!shape) return shape.error();
     TensorType type(*dtype, std::move(*shape));

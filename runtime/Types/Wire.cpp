@@ -59,7 +59,7 @@ void write(Writer &w, const TensorType &type) {
 
 TensorType readTensorType(Reader &r) {
   TensorType type;
-  type.dtype = r.enumerator(DType::F64);
+  type.dtype = r.enumerator(DType::Bool);
   type.shape = r.numbers();
   type.strides = r.numbers();
   if (!type.verify()) r.fail();

@@ -15,10 +15,18 @@ namespace ein::wire {
 static_assert(std::endian::native == std::endian::little, "fields are copied as they lie in memory");
 
 /// What an envelope holds; part of its magic.
-enum class Kind : uint32_t { Request = 1, Result = 2, Module = 3, Error = 4, TunedPlans = 5, CacheEntry = 6, Bundle = 7 };
+enum class Kind : uint32_t {
+  Request = 1,
+  Result = 2,
+  Module = 3,
+  Error = 4,
+  TunedPlans = 5,
+  CacheEntry = 6,
+  Bundle = 7
+};
 
 /// Raised whenever the meaning of any field changes.
-inline constexpr uint32_t kFormatVersion = 5;
+inline constexpr uint32_t kFormatVersion = 6;
 
 /// Appends fields.
 class Writer {

@@ -20,9 +20,10 @@ public:
     c.text = join(terms);
     if (!random.oneIn(4)) c.text += (random.oneIn(2) ? "->" : " -> ") + output();
     c.options = randomOptions(random);
-    const DType dtype = random.oneIn(2) ? DType::F32 : DType::F64;
+    const DType dtype = randomDType(random);
+    const bool mixed = random.oneIn(6);
     for (const std::vector<int64_t> &shape : shapes)
-      c.types.emplace_back(dtype, shape, randomStrides(random, shape, true));
+      c.types.emplace_back(mixed ? randomDType(random) : dtype, shape, randomStrides(random, shape, true));
     c.data = random.oneIn(3) ? Data::Integers : Data::Fractions;
     if (random.oneIn(5)) permuteResult();
     return c;
@@ -113,9 +114,16 @@ private:
 
 Case randomEinsum(uint64_t seed) { return EinsumGenerator(seed).make(); }
 
+/// Operands of f32 and f64: what every semiring and every factor is for. The other dtypes: Semiring.OfEveryDType.
+static void takeFloats(Case &c, Random &random) {
+  for (TensorType &type : c.types) type.dtype = random.oneIn(2) ? DType::F32 : DType::F64;
+  c.options.resultDType.reset();
+}
+
 Case randomSemiringEinsum(uint64_t seed) {
   Case c = randomEinsum(seed);
   Random random(~seed);
+  takeFloats(c, random);
   c.options.semiring = static_cast<Semiring>(1 + random.below(5));
   // Rounding is of no concern where all values are integers; lse has a bound.
   c.data = c.options.semiring == Semiring::LogAddExpPlus ? Data::Fractions : Data::Integers;
@@ -125,6 +133,7 @@ Case randomSemiringEinsum(uint64_t seed) {
 Case randomScaledEinsum(uint64_t seed) {
   Case c = randomEinsum(seed);
   Random random(~seed);
+  takeFloats(c, random);
   c.options.alpha = random.of<double>({1, 1, -2, 3});
   c.options.beta = random.of<double>({0, 1, 1, -1, 2});
   return c;

@@ -24,7 +24,8 @@ public:
     c.options = randomOptions(random);
     c.data = Data::Integers;
     c.stages = {"plan"};
-    const DType dtype = random.oneIn(2) ? DType::F32 : DType::F64;
+    DType dtype = randomDType(random);
+    if (dtype == DType::Bool) dtype = DType::F32; // no contraction of linalg
     c.text = term(batch + rows + depth, dtype) + "," + term(batch + depth + cols, dtype) + "->" +
              shuffled(batch + rows + cols);
     return c;

@@ -32,20 +32,30 @@ Block blockOf(const einc::HostTensor &tensor) {
   return {reinterpret_cast<char *>(end) - pagesFor(bytes), pagesFor(bytes)};
 }
 
-template <class Bits, Bits Signalling> void fill(Block block) {
-  for (int64_t i = 0; i < block.bytes / int64_t(sizeof(Bits)); ++i)
-    reinterpret_cast<Bits *>(block.begin)[i] = Signalling;
+/// Calls `use` with a pattern as wide as an element: NaN in every float.
+template <class Use> auto withPattern(int64_t bytes, Use use) {
+  constexpr uint64_t signalling64 = 0x7ff4000000000001;
+  switch (bytes) {
+  case 1: return use(uint8_t(0xa5));
+  case 2: return use(uint16_t(0x7fa1));
+  case 4: return use(uint32_t(0x7fa00001));
+  case 8: return use(signalling64);
+  default: return use(static_cast<unsigned __int128>(signalling64) << 64 | signalling64);
+  }
 }
 
-constexpr uint32_t kSignalling32 = 0x7fa00001;
-constexpr uint64_t kSignalling64 = 0x7ff4000000000001;
+template <class Bits> void fill(Block block, Bits pattern) {
+  for (int64_t i = 0; i < block.bytes / int64_t(sizeof(Bits)); ++i) {
+    std::memcpy(block.begin + i * int64_t(sizeof(Bits)), &pattern, sizeof pattern);
+  }
+}
 
-template <class Bits, Bits Signalling>
-std::optional<int64_t> findWritten(Block block, int64_t first, const std::vector<bool> &isElement) {
+template <class Bits>
+std::optional<int64_t> findWritten(Block block, int64_t first, const std::vector<bool> &isElement, Bits pattern) {
   for (int64_t i = 0; i < block.bytes / int64_t(sizeof(Bits)); ++i) {
     const int64_t offset = i - first;
     const bool inside = offset >= 0 && offset < int64_t(isElement.size()) && isElement[offset];
-    if (!inside && reinterpret_cast<const Bits *>(block.begin)[i] != Signalling) return offset;
+    if (!inside && std::memcmp(block.begin + i * int64_t(sizeof(Bits)), &pattern, sizeof pattern) != 0) return offset;
   }
   return {};
 }
@@ -113,18 +123,15 @@ einc::HostTensor guardedTensor(const TensorType &type, Guard guard) {
 }
 
 void poison(const einc::HostTensor &tensor) {
-  if (tensor.view.type.dtype == DType::F32)
-    fill<uint32_t, kSignalling32>(blockOf(tensor));
-  else
-    fill<uint64_t, kSignalling64>(blockOf(tensor));
+  withPattern(byteSize(tensor.view.type.dtype), [&](auto pattern) { fill(blockOf(tensor), pattern); });
 }
 
 std::optional<int64_t> writtenOutside(const einc::HostTensor &tensor) {
   const Block block = blockOf(tensor);
   const std::vector<bool> isElement = elementsOf(tensor.view.type);
   const int64_t first = (static_cast<char *>(tensor.memory.get()) - block.begin) / byteSize(tensor.view.type.dtype);
-  return tensor.view.type.dtype == DType::F32 ? findWritten<uint32_t, kSignalling32>(block, first, isElement)
-                                              : findWritten<uint64_t, kSignalling64>(block, first, isElement);
+  return withPattern(byteSize(tensor.view.type.dtype),
+                     [&](auto pattern) { return findWritten(block, first, isElement, pattern); });
 }
 
 void watch(std::span<const einc::HostTensor *const> tensors, const std::string &reproducer) {

@@ -1,6 +1,7 @@
 // Verdicts on executions that are too large for the interpreter as they stand.
 #include "tests/conformance/Oracles.h"
 
+#include "compiler/IndexNotation/Element.h"
 #include "compiler/Paths/Flatten.h"
 #include "tools/einc/Check.h"
 #include "tools/einc/Operands.h"
@@ -16,11 +17,19 @@ struct Walk {
   TensorView view;
   std::vector<int64_t> kept, summed;
 
-  double at(int64_t offset) const {
-    return view.type.dtype == DType::F32 ? static_cast<double>(static_cast<const float *>(view.data)[offset])
-                                         : static_cast<const double *>(view.data)[offset];
+  std::complex<double> at(int64_t offset) const {
+    const DType dtype = view.type.dtype, part = partType(dtype);
+    if (!isComplex(dtype)) return elementAt(dtype, view.data, offset);
+    return {elementAt(part, view.data, 2 * offset), elementAt(part, view.data, 2 * offset + 1)};
   }
 };
+
+/// Integers wrap, of bools any is as good as many, and 16-bit floats hold few integers.
+bool congruent(std::complex<double> value, std::complex<double> expected, DType dtype) {
+  if (dtype == DType::F16 || dtype == DType::BF16) return value.real() == stored(dtype, expected.real());
+  if (dtype == DType::Bool) return (value != 0.0) == (expected != 0.0);
+  return isInteger(dtype) && std::fmod(value.real() - expected.real(), std::ldexp(1, 8 * int(byteSize(dtype)))) == 0;
+}
 
 std::vector<int64_t> extentsOf(const Program &p, const std::vector<IndexId> &indices) {
   std::vector<int64_t> extents;
@@ -62,14 +71,17 @@ public:
     const double perElement = static_cast<double>(std::max<int64_t>(terms, 1));
     const auto step = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(elements) * perElement / products));
     const std::vector<std::vector<int64_t>> offsets = summedOffsets();
-    const double relative = roundingBound(perElement + static_cast<double>(walks.size()), result.type.dtype);
+    const double roundings = perElement + static_cast<double>(walks.size());
+    const double relative =
+        roundingBound(isComplex(result.type.dtype) ? 3 * roundings + 2 : roundings, result.type.dtype);
     for (int64_t element = 0; element < elements; element += step) {
       const auto [expected, magnitude] = evaluate(element, offsets);
-      const double value = written.at(offsetAt(element, keptExtents, written.kept));
+      const std::complex<double> value = written.at(offsetAt(element, keptExtents, written.kept));
       const double bound = execution.source.data == Data::Integers ? 0 : relative * magnitude;
-      if (!(std::fabs(value - expected) <= bound))
-        return failure(execution.source, "element " + std::to_string(element) + " is " + std::to_string(value) +
-                                             ", the reference " + std::to_string(expected) + ", bound " +
+      const bool exact = execution.source.data == Data::Integers || unitRoundoff(result.type.dtype) == 0;
+      if (!(std::abs(value - expected) <= bound) && !(exact && congruent(value, expected, result.type.dtype)))
+        return failure(execution.source, "element " + std::to_string(element) + " is " + std::to_string(value.real()) +
+                                             ", the reference " + std::to_string(expected.real()) + ", bound " +
                                              std::to_string(bound));
     }
     return ::testing::AssertionSuccess();
@@ -105,15 +117,17 @@ private:
     return offsets;
   }
 
-  std::pair<double, double> evaluate(int64_t element, const std::vector<std::vector<int64_t>> &offsets) const {
+  std::pair<std::complex<double>, double> evaluate(int64_t element,
+                                                   const std::vector<std::vector<int64_t>> &offsets) const {
     std::vector<int64_t> base;
     for (const Walk &w : walks) base.push_back(offsetAt(element, keptExtents, w.kept));
-    double total = 0, magnitude = 0;
+    std::complex<double> total = 0;
+    double magnitude = 0;
     for (int64_t t = 0; t < terms; ++t) {
-      double factor = 1;
+      std::complex<double> factor = 1;
       for (size_t o = 0; o < walks.size(); ++o) factor *= walks[o].at(base[o] + offsets[o][t]);
       total += factor;
-      magnitude += std::fabs(factor);
+      magnitude += std::abs(factor);
     }
     return {total, magnitude};
   }

@@ -1,4 +1,5 @@
 // Random Programs: pointwise arithmetic, guards, reductions, softmax and einsum in chains.
+#include "compiler/IndexNotation/Element.h"
 #include "compiler/IndexNotation/Interpreter.h"
 #include "tests/conformance/Generators.h"
 #include "tests/conformance/Random.h"
@@ -16,7 +17,7 @@ public:
 
   Case make() {
     for (int64_t &extent : extents) extent = random.of<int64_t>({1, 2, 3, 5, 7, 8, 9, 15, 16, 17});
-    dtype = random.oneIn(2) ? DType::F32 : DType::F64;
+    dtype = random.of<DType>({DType::F32, DType::F32, DType::F64, DType::F64, DType::F16, DType::BF16});
     declareInputs();
     for (int64_t lets = 1 + random.below(4); lets > 0; --lets) writeLet();
     writeOutputs();
@@ -183,7 +184,8 @@ private:
   const std::vector<ReferenceTensor> references = interpret(execution.program, operands);
   for (size_t r = 0; r < references.size(); ++r) {
     const ReferenceTensor result = readReference(execution.results[r].view);
-    const double tolerance = execution.results[r].view.type.dtype == DType::F32 ? 2e-4 : 1e-12;
+    const double unit = unitRoundoff(execution.results[r].view.type.dtype);
+    const double tolerance = unit == 0x1p-53 ? 1e-12 : unit == 0x1p-24 ? 2e-4 : 2e-4 + 2 * unit;
     for (size_t i = 0; i < result.values.size(); ++i) {
       const double value = result.values[i], reference = references[r].values[i];
       if (value != reference && !(std::fabs(value - reference) <= tolerance * (1 + std::fabs(reference))))

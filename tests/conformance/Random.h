@@ -28,6 +28,12 @@ private:
   std::mt19937_64 generator;
 };
 
+/// Any dtype, f32 and f64 more often.
+inline DType randomDType(Random &random) {
+  if (random.oneIn(2)) return random.oneIn(2) ? DType::F32 : DType::F64;
+  return static_cast<DType>(random.below(kDTypes.size()));
+}
+
 /// Targets, 1 or 2 threads, and how the order is searched.
 inline CompileOptions randomOptions(Random &random) {
   CompileOptions options;

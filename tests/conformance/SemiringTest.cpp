@@ -69,6 +69,26 @@ TEST(Semiring, OverNothingOneOperandDoesNotMatter) {
   }
 }
 
+/// Of every dtype what is allowed is right, and the rest is refused: complex numbers have no order, bool is for or-and,
+/// and lse is no integer.
+TEST(Semiring, OfEveryDType) {
+  for (size_t t = 0; t < kDTypes.size(); ++t)
+    for (Semiring semiring :
+         {Semiring::MinPlus, Semiring::MaxPlus, Semiring::MaxTimes, Semiring::OrAnd, Semiring::LogAddExpPlus}) {
+      const auto dtype = static_cast<DType>(t);
+      const std::string type(name(dtype));
+      Case c = caseOf(semiring, "ik,kj->ij", type + "[37,41] " + type + "[41,53]");
+      c.data = semiring == Semiring::LogAddExpPlus ? Data::Fractions : Data::Integers;
+      const bool allowed = dtype == DType::Bool ? semiring == Semiring::OrAnd
+                           : isComplex(dtype)   ? false
+                                                : isFloat(dtype) || semiring != Semiring::LogAddExpPlus;
+      if (allowed)
+        EXPECT_TRUE(computesAsInterpreted(c)) << type << " " << name(semiring);
+      else
+        EXPECT_FALSE(Execution::prepare(c)) << type << " " << name(semiring);
+    }
+}
+
 TEST(Semiring, InfinityAndNaN) {
   EXPECT_EQ(combine(Semiring::MaxPlus, {-kInf, 1}, {2, 3}), 4);
   EXPECT_EQ(combine(Semiring::MinPlus, {kInf, kInf}, {2, 3}), kInf);

@@ -52,10 +52,24 @@ Expected<Artefact> makeArtefact(const std::string &name, const std::string &sona
                   parameterNames(*program, program->outputs, "out", named)};
 }
 
+/// 16-bit floats as their bits, complex numbers as their parts.
 static const char *cType(DType dtype) {
   switch (dtype) {
-  case DType::F32: return "float";
-  case DType::F64: return "double";
+  case DType::F32:
+  case DType::C64: return "float";
+  case DType::F64:
+  case DType::C128: return "double";
+  case DType::I8: return "int8_t";
+  case DType::I16: return "int16_t";
+  case DType::I32: return "int32_t";
+  case DType::I64: return "int64_t";
+  case DType::F16:
+  case DType::BF16:
+  case DType::U16: return "uint16_t";
+  case DType::U32: return "uint32_t";
+  case DType::U64: return "uint64_t";
+  case DType::U8:
+  case DType::Bool: return "uint8_t";
   }
   return "void";
 }
@@ -126,7 +140,8 @@ std::string headerOf(const Artefact &artefact) {
   const std::string bytes = std::to_string(module.workspaceBytes);
   std::string text = "/* Made by ein " + std::string(version()) + " (" + artefact.result.compiler + ") for " +
                      artefact.target.str() + "; not to be edited. Usable from C and C++. */\n";
-  text += "#ifndef " + guard + "\n#define " + guard + "\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
+  text += "#ifndef " + guard + "\n#define " + guard +
+          "\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
   text += "/* Computes\n *\n *   " + forComment(artefact.text) + "\n *\n * of\n *\n" +
           tensorsOf(artefact.operands, module.operands) + " *\n * into\n *\n" +
           tensorsOf(artefact.results, module.results) + " *\n" + contractOf(artefact) + " */\n";

@@ -1,6 +1,7 @@
 // Compares results with the reference interpreter, element by element, against a rounding bound.
 #include "tools/einc/Check.h"
 
+#include "compiler/IndexNotation/Element.h"
 #include "compiler/IndexNotation/Interpreter.h"
 
 #include <algorithm>
@@ -18,6 +19,19 @@ static double gamma(double n, double unitRoundoff) {
   return x < 1 ? x / (1 - x) : std::numeric_limits<double>::infinity();
 }
 
+/// gamma(n) of the type that is computed in, and one more rounding where the result is stored in a narrower one.
+static double relativeBound(double n, DType dtype) {
+  const DType computed = accumulateType(dtype);
+  const double relative = gamma(n, unitRoundoff(computed));
+  return computed == dtype ? relative : relative + unitRoundoff(dtype) * (1 + relative);
+}
+
+/// Every product may lose up to one denormal, the store half of one.
+static double absoluteBound(double n, DType dtype) {
+  const DType computed = accumulateType(dtype);
+  return n * smallestNumber(computed) + (computed == dtype ? 0 : smallestNumber(dtype) / 2);
+}
+
 namespace {
 
 /// Walks a Program bottom-up, counting roundings by expression and by tensor.
@@ -33,6 +47,10 @@ public:
       byTensor[assignment.result] = byExpr[assignment.value];
     }
     for (TensorId output : program.outputs) result.most = std::max(result.most, byTensor[output]);
+    // A complex product has two real ones and a sum in each part; errors of both parts meet in the next product.
+    const bool complex =
+        std::any_of(program.tensors.begin(), program.tensors.end(), [](const Tensor &t) { return isComplex(t.dtype); });
+    if (complex) result.most = 3 * result.most + 2;
     return result;
   }
 
@@ -87,11 +105,9 @@ std::string disagreement(const Program &program, std::span<const TensorView> exp
   const Roundings roundings = countRoundings(program);
   for (size_t r = 0; r < results.size(); ++r) {
     const ReferenceTensor wanted = readReference(expected[r]), found = readReference(results[r]);
-    const bool isFloat = results[r].type.dtype == DType::F32;
-    const double relative = 2 * gamma(roundings.most, isFloat ? 0x1p-24 : 0x1p-53);
-    const double absolute =
-        2 * roundings.most *
-        (isFloat ? std::numeric_limits<float>::denorm_min() : std::numeric_limits<double>::denorm_min());
+    const DType dtype = results[r].type.dtype;
+    const double relative = 2 * relativeBound(roundings.most, dtype),
+                 absolute = 2 * absoluteBound(roundings.most, dtype);
     std::vector<double> scale;
     if (roundings.sumsOfProducts) {
       scale = readReference(magnitudes[r]).values;
@@ -127,21 +143,24 @@ CheckReport check(const Program &program, std::span<const TensorView> operands, 
   for (size_t r = 0; r < references.size(); ++r) {
     ReferenceTensor result = readReference(results[r]);
     const std::vector<double> &expected = references[r].values;
-    bool isFloat = results[r].type.dtype == DType::F32;
-    double largestValue = isFloat ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
-    // The reference rounds as well, in double; and every product may lose up to one denormal.
-    double relative = gamma(roundings.most, isFloat ? 0x1p-24 : 0x1p-53) + gamma(roundings.most, 0x1p-53);
-    double absolute = roundings.most *
-                      (isFloat ? std::numeric_limits<float>::denorm_min() : std::numeric_limits<double>::denorm_min());
+    const DType dtype = results[r].type.dtype;
+    const bool exact = !references[r].integers.empty();
+    const double largestValue = largestNumber(dtype);
+    // The reference rounds as well, in double.
+    const double relative = relativeBound(roundings.most, dtype) + gamma(roundings.most, 0x1p-53);
+    const double absolute = absoluteBound(roundings.most, dtype);
     double scale = 0;
     for (double value : expected)
       if (std::isfinite(value)) scale = std::max(scale, 8 * std::abs(value));
     for (size_t i = 0; i < expected.size(); ++i) {
       double value = result.values[i], reference = expected[i];
       double magnitude = roundings.sumsOfProducts ? magnitudes[r].values[i] : scale;
-      bool same = value == reference || (std::isnan(value) && std::isnan(reference));
+      bool same = exact ? result.integers[i] == references[r].integers[i]
+                        : value == reference || (std::isnan(value) && std::isnan(reference));
       bool overflowed = magnitude > largestValue && !std::isfinite(value);
-      double error = same || overflowed ? 0 : std::abs(value - reference);
+      double error = same || overflowed ? 0
+                     : exact            ? std::max(1.0, std::abs(value - reference))
+                                        : std::abs(value - reference);
       double bound = relative * magnitude + absolute;
       bool fine = error <= bound || same || overflowed;
       double ratio = fine ? (error > 0 ? error / bound : 0) : std::numeric_limits<double>::infinity();

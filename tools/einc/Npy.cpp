@@ -1,4 +1,4 @@
-// numpy's .npy files: float32 and float64, little-endian, C and Fortran order.
+// numpy's .npy files: every dtype (bf16 as void of 2 bytes), little-endian, C and Fortran order.
 #include "tools/einc/Npy.h"
 
 #include "tools/einc/Files.h"
@@ -19,6 +19,18 @@ namespace einc {
 static_assert(std::endian::native == std::endian::little, "arrays are read and written as they lie in memory");
 
 static constexpr std::string_view kMagic = "\x93NUMPY";
+
+/// numpy's names of our dtypes. It has none for bf16: its bytes are what numpy calls void ('<V2', as ml_dtypes writes).
+static constexpr std::pair<std::string_view, DType> kDescriptions[] = {
+    {"<f4", DType::F32},   {"<f8", DType::F64}, {"<f2", DType::F16}, {"<V2", DType::BF16}, {"<c8", DType::C64},
+    {"<c16", DType::C128}, {"|i1", DType::I8},  {"<i2", DType::I16}, {"<i4", DType::I32},  {"<i8", DType::I64},
+    {"|u1", DType::U8},    {"<u2", DType::U16}, {"<u4", DType::U32}, {"<u8", DType::U64},  {"|b1", DType::Bool}};
+
+static std::optional<DType> dtypeOf(std::string_view description) {
+  for (const auto &[word, dtype] : kDescriptions)
+    if (word == description) return dtype;
+  return std::nullopt;
+}
 
 namespace {
 
@@ -152,16 +164,17 @@ Expected<NpyHeader> parseNpyHeader(std::string_view start, uint64_t fileSize, co
 
   HeaderParser parser(start.substr(begin, length));
   bool wellFormed = parser.parse();
-  if (parser.descr && *parser.descr != "<f4" && *parser.descr != "<f8") {
+  if (parser.descr && !dtypeOf(*parser.descr)) {
     std::string dtype = parser.descr->empty() ? "a structured dtype" : "dtype '" + std::string(*parser.descr) + "'";
     return makeError(ErrorCode::DTypeMismatch, "'" + name + "' holds " + dtype + ", which is not accepted",
-                     "accepted: '<f4' (float32) and '<f8' (float64); in numpy, a.astype('float32') converts");
+                     "accepted: floats, complex numbers and integers of little-endian machines, bool; in numpy, "
+                     "a.astype('float32') converts");
   }
   if (!wellFormed) return badFile(name, "its header is malformed");
 
   NpyHeader header;
   header.dataOffset = begin + length;
-  DType dtype = *parser.descr == "<f4" ? DType::F32 : DType::F64;
+  DType dtype = *dtypeOf(*parser.descr);
   header.type = TensorType(dtype, *parser.shape);
   if (auto ok = header.type.verify(); !ok) return badFile(name, ok.error().message);
   if (*parser.fortranOrder) {
@@ -229,8 +242,10 @@ Expected<HostTensor> readNpy(const std::string &path) {
 
 Expected<void> writeNpy(const std::string &path, const TensorView &view) {
   assert(view.type.isContiguous() && "only row-major arrays are written");
-  std::string dictionary =
-      "{'descr': '<f" + std::to_string(byteSize(view.type.dtype)) + "', 'fortran_order': False, 'shape': (";
+  std::string dictionary = "{'descr': '";
+  for (const auto &[word, dtype] : kDescriptions)
+    if (dtype == view.type.dtype) dictionary += word;
+  dictionary += "', 'fortran_order': False, 'shape': (";
   for (int64_t extent : view.type.shape) dictionary += std::to_string(extent) + ", ";
   if (view.type.rank() > 1) dictionary.resize(dictionary.size() - 2);
   dictionary += "), }";

@@ -1,4 +1,4 @@
-// numpy's .npy files: float32 and float64, little-endian, C and Fortran order.
+// numpy's .npy files: every dtype (bf16 as void of 2 bytes), little-endian, C and Fortran order.
 #pragma once
 
 #include "tools/einc/HostTensor.h"

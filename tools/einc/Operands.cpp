@@ -1,6 +1,7 @@
 // Operands and results in memory: from .npy files, or random.
 #include "tools/einc/Operands.h"
 
+#include "compiler/IndexNotation/Element.h"
 #include "tools/einc/Npy.h"
 
 #include <cmath>
@@ -10,34 +11,43 @@ using namespace ein;
 
 namespace einc {
 
-/// Draws as many bits as the mantissa holds, so that no value rounds up to 1.
-template <class T, int Bits> static void fill(void *memory, int64_t count, std::mt19937_64 &generator) {
-  T *values = static_cast<T *>(memory);
-  const T step = std::ldexp(T(1), 1 - Bits);
-  for (int64_t i = 0; i < count; ++i) values[i] = static_cast<T>(generator() >> (64 - Bits)) * step - T(1);
+/// Floats draw as many bits as the mantissa holds, so that no value rounds up to 1.
+static double fraction(std::mt19937_64 &generator, int bits) {
+  return std::ldexp(static_cast<double>(generator() >> (64 - bits)), 1 - bits) - 1;
 }
 
 void fillRandom(std::span<HostTensor> tensors, uint64_t seed) {
   std::mt19937_64 generator(seed);
   for (HostTensor &tensor : tensors) {
-    int64_t count = storageElements(tensor.view.type);
-    if (tensor.view.type.dtype == DType::F32)
-      fill<float, 24>(tensor.memory.get(), count, generator);
-    else
-      fill<double, 53>(tensor.memory.get(), count, generator);
+    const DType dtype = tensor.view.type.dtype, part = partType(dtype);
+    const int64_t count = storageElements(tensor.view.type) * (isComplex(dtype) ? 2 : 1);
+    const int bits = 1 - static_cast<int>(std::log2(unitRoundoff(part)));
+    for (int64_t i = 0; i < count; ++i) {
+      double value = 0;
+      if (part == DType::Bool)
+        value = static_cast<double>(generator() % 2);
+      else if (isInteger(part))
+        value = static_cast<double>(generator() % 21) - (isUnsigned(part) ? 0 : 10);
+      else
+        value = fraction(generator, bits - 1);
+      setElement(part, tensor.memory.get(), i, value);
+    }
   }
 }
 
-static int smallInteger(std::mt19937_64 &generator) { return static_cast<int>(generator() % 5) - 2; }
+/// -2 to 2; of what has no sign 0 to 4, or 0 and 1.
+static double smallInteger(std::mt19937_64 &generator, DType dtype) {
+  const int values = dtype == DType::Bool ? 2 : 5, least = isUnsigned(dtype) || dtype == DType::Bool ? 0 : -2;
+  return static_cast<double>(generator() % values) + least;
+}
 
 void fillIntegers(std::span<HostTensor> tensors, uint64_t seed) {
   std::mt19937_64 generator(seed);
-  for (HostTensor &tensor : tensors)
-    for (int64_t i = 0, count = storageElements(tensor.view.type); i < count; ++i)
-      if (tensor.view.type.dtype == DType::F32)
-        static_cast<float *>(tensor.memory.get())[i] = static_cast<float>(smallInteger(generator));
-      else
-        static_cast<double *>(tensor.memory.get())[i] = smallInteger(generator);
+  for (HostTensor &tensor : tensors) {
+    const DType dtype = tensor.view.type.dtype, part = partType(dtype);
+    const int64_t count = storageElements(tensor.view.type) * (isComplex(dtype) ? 2 : 1);
+    for (int64_t i = 0; i < count; ++i) setElement(part, tensor.memory.get(), i, smallInteger(generator, part));
+  }
 }
 
 Expected<std::vector<HostTensor>> allocateAll(std::span<const TensorType> types) {
@@ -85,12 +95,9 @@ Expected<std::vector<HostTensor>> fillPriors(const CompileOptions &options, std:
     auto prior = HostTensor::allocate(result.view.type);
     if (!prior) return prior.error();
     forEachOffset(result.view.type, [&](int64_t offset) {
-      const int value = smallInteger(generator);
-      for (const TensorView &view : {result.view, prior->view})
-        if (view.type.dtype == DType::F32)
-          static_cast<float *>(view.data)[offset] = static_cast<float>(value);
-        else
-          static_cast<double *>(view.data)[offset] = value;
+      // Complex results have no priors: nothing scales them.
+      const double value = smallInteger(generator, result.view.type.dtype);
+      for (const TensorView &view : {result.view, prior->view}) setElement(view.type.dtype, view.data, offset, value);
     });
     priors.push_back(std::move(*prior));
   }

@@ -1,6 +1,7 @@
 // What einc tells its user: errors on stderr, exit codes, tensors as text.
 #include "tools/einc/Report.h"
 
+#include "compiler/IndexNotation/Element.h"
 #include "tools/einc/Files.h"
 
 #include <algorithm>
@@ -52,8 +53,18 @@ template <class T> static std::string valueText(T value) {
 }
 
 static std::string elementText(const TensorView &view, int64_t element) {
-  if (view.type.dtype == DType::F32) return valueText(static_cast<const float *>(view.data)[element]);
-  return valueText(static_cast<const double *>(view.data)[element]);
+  const DType dtype = view.type.dtype;
+  if (isInteger(dtype) || dtype == DType::Bool) {
+    const int64_t value = integerAt(dtype, view.data, element);
+    return dtype == DType::U64 ? std::to_string(static_cast<uint64_t>(value)) : std::to_string(value);
+  }
+  auto part = [&](int64_t i) {
+    const double value = elementAt(partType(dtype), view.data, i);
+    return partType(dtype) == DType::F64 ? valueText(value) : valueText(static_cast<float>(value));
+  };
+  if (!isComplex(dtype)) return part(element);
+  const std::string imaginary = part(2 * element + 1);
+  return part(2 * element) + (imaginary[0] == '-' ? "" : "+") + imaginary + "j";
 }
 
 /// The first and last three of a long array.

@@ -73,6 +73,12 @@ Expected<Request> resolve(const Arguments &arguments) {
   request.options.memoryLimit = arguments.memoryLimit;
   request.options.labels = arguments.names ? LabelStyle::Names : LabelStyle::Letters;
   request.options.scatter = arguments.scatter;
+  if (!arguments.outDType.empty()) {
+    request.options.resultDType = parseDType(arguments.outDType);
+    if (!request.options.resultDType)
+      return makeError(ErrorCode::Syntax, "'" + arguments.outDType + "' is not a dtype",
+                       "dtypes are " + std::string(kDTypeNames));
+  }
   const auto semiring = parseSemiring(arguments.semiring);
   if (!semiring)
     return makeError(ErrorCode::UnknownName, "there is no semiring '" + arguments.semiring + "'",

@@ -7,6 +7,8 @@
 #include "tools/einc/Operands.h"
 #include "tools/einc/Timing.h"
 
+#include "compiler/IndexNotation/Element.h"
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -39,11 +41,17 @@ static void printFindings(const Findings &findings) {
 /// Values of a result for JSON, flat and row-major; nothing above the size that is printed in full.
 static nlohmann::json valuesOf(const TensorView &view) {
   nlohmann::json values = nlohmann::json::array();
+  const DType dtype = view.type.dtype;
   for (int64_t i = 0; i < view.type.numElements(); ++i)
-    if (view.type.dtype == DType::F32)
-      values.push_back(static_cast<const float *>(view.data)[i]);
+    if (isComplex(dtype))
+      values.push_back(
+          {elementAt(partType(dtype), view.data, 2 * i), elementAt(partType(dtype), view.data, 2 * i + 1)});
+    else if (dtype == DType::U64)
+      values.push_back(static_cast<uint64_t>(integerAt(dtype, view.data, i)));
+    else if (isFloat(dtype))
+      values.push_back(elementAt(dtype, view.data, i));
     else
-      values.push_back(static_cast<const double *>(view.data)[i]);
+      values.push_back(integerAt(dtype, view.data, i));
   return values;
 }
 

@@ -1,6 +1,8 @@
 // The search behind einc tune.
 #include "tools/einc/TuneSearch.h"
 
+#include "compiler/IndexNotation/Element.h"
+
 #include "compiler/IndexNotation/Program.h"
 #include "ein/Engine.h"
 #include "tools/einc/Check.h"
@@ -105,14 +107,10 @@ void Search::widen() {
 }
 
 static void takeAbsolute(const HostTensor &tensor) {
-  const int64_t count = storageElements(tensor.view.type);
-  auto absolute = [&](auto *values) {
-    for (int64_t i = 0; i < count; ++i) values[i] = std::abs(values[i]);
-  };
-  if (tensor.view.type.dtype == DType::F32)
-    absolute(static_cast<float *>(tensor.memory.get()));
-  else
-    absolute(static_cast<double *>(tensor.memory.get()));
+  const DType dtype = tensor.view.type.dtype, part = partType(dtype);
+  const int64_t count = storageElements(tensor.view.type) * (isComplex(dtype) ? 2 : 1);
+  for (int64_t i = 0; i < count; ++i)
+    setElement(part, tensor.memory.get(), i, std::abs(elementAt(part, tensor.memory.get(), i)));
 }
 
 /// The default kernel's results, and those for absolute values.

@@ -32,7 +32,7 @@ TEST(TensorType, TextRoundTrips) {
 TEST(TensorType, RefusedText) {
   const std::pair<const char *, const char *> cases[] = {
       {"", "'' is not a dtype"},
-      {"f16[2]", "'f16' is not a dtype"},
+      {"f8[2]", "'f8' is not a dtype"},
       {"f32", "expected '['"},
       {"f32[", "expected an integer"},
       {"f32[2", "expected ',' or ']'"},

@@ -49,6 +49,7 @@ std::string messageOf(const std::string &bytes) {
 TEST_F(NpyTest, WhatIsWrittenReadsBack) {
   std::vector<TensorType> types = {{DType::F32, {}},        {DType::F64, {}},     {DType::F32, {5}},
                                    {DType::F64, {3, 4, 5}}, {DType::F32, {2, 0}}, {DType::F32, {1, 1, 7}}};
+  for (size_t t = 0; t < kDTypes.size(); ++t) types.push_back({static_cast<DType>(t), {2, 3}});
   for (const TensorType &type : types) {
     auto tensor = HostTensor::allocate(type);
     ASSERT_TRUE(tensor);
@@ -89,12 +90,12 @@ TEST_F(NpyTest, AcceptsEveryVersionAndSpelling) {
 }
 
 TEST_F(NpyTest, NamesTheDtypeItRefuses) {
-  for (std::string dtype : {"<i4", ">f4", "<c8", "|b1", "<f2"}) {
+  for (std::string dtype : {">f4", "<f16", "<U4", "|O", "<V4"}) {
     auto header = parse(fileWith("{'descr': '" + dtype + "', 'fortran_order': False, 'shape': (1,)}", 4));
     ASSERT_FALSE(header);
     EXPECT_EQ(header.error().code, ErrorCode::DTypeMismatch);
     EXPECT_EQ(header.error().message, "'a.npy' holds dtype '" + dtype + "', which is not accepted");
-    EXPECT_NE(header.error().help.find("<f4"), std::string::npos);
+    EXPECT_NE(header.error().help.find("little-endian"), std::string::npos);
   }
   EXPECT_EQ(messageOf(fileWith("{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (1,)}", 4)),
             "'a.npy' holds a structured dtype, which is not accepted");
