@@ -1,17 +1,13 @@
 // Files of tuned plans: an envelope with the key and the texts.
 #include "runtime/TunedPlans.h"
+#include "runtime/CacheFiles.h"
 #include "runtime/CacheFolder.h"
 #include "runtime/DiskKey.h"
 #include "runtime/Types/Wire.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 namespace ein {
 namespace {
@@ -25,13 +21,7 @@ std::string keyOf(CompileRequest request) {
   return diskKey(request);
 }
 
-std::string nameOf(const std::string &key) {
-  const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
-  char name[48];
-  std::snprintf(name, sizeof name, "%016llx%016llx.plan", static_cast<unsigned long long>(hash.high64),
-                static_cast<unsigned long long>(hash.low64));
-  return name;
-}
+std::string nameOf(const std::string &key) { return DiskCache::nameOf(key) + ".plan"; }
 
 std::optional<CacheFolder> tunedFolder() {
   const auto cache = CacheFolder::fromEnvironment();
@@ -41,16 +31,6 @@ std::optional<CacheFolder> tunedFolder() {
 Error noFolder() {
   return makeError(ErrorCode::IO, "there is no cache folder for tuned plans",
                    "set XDG_CACHE_HOME or HOME to an absolute path, and not EIN_CACHE=0");
-}
-
-/// What a file of ours holds; empty where it cannot be read or is too long to be one.
-std::string readFile(const FileDescriptor &folder, const std::string &name) {
-  const FileDescriptor file(::openat(folder.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
-  struct stat status;
-  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > off_t(kMostBytes))
-    return {};
-  std::string bytes(static_cast<size_t>(status.st_size), 0);
-  return ::read(file.get(), bytes.data(), bytes.size()) == status.st_size ? bytes : std::string();
 }
 
 Error systemError(const std::string &what, const std::string &path) {
@@ -69,8 +49,10 @@ std::vector<std::string> loadTunedPlans(const CompileRequest &request) {
   if (!place) return {};
   const auto folder = place->open(CacheFolder::Missing::Leave);
   if (!folder || !*folder) return {};
-  const std::string key = keyOf(request), bytes = readFile(*folder, nameOf(key));
-  const auto fields = wire::open(wire::Kind::TunedPlans, bytes);
+  const std::string key = keyOf(request);
+  const auto bytes = readEntry(*folder, nameOf(key), false);
+  if (!bytes) return {};
+  const auto fields = wire::open(wire::Kind::TunedPlans, *bytes);
   if (!fields) return {};
   wire::Reader r(*fields);
   const std::string storedKey = r.string();

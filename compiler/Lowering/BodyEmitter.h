@@ -39,7 +39,8 @@ bool extendsUnsigned(mlir::linalg::LinalgOp op);
 /// Evaluates a body's term on vectors of `lanes` elements.
 class BodyEmitter {
 public:
-  /// `inputs`: a vector for each input of the body, as in memory or converted as the body does. `index(d)`: the values of loop d as vector of i32.
+  /// `inputs`: a vector for each input of the body, as in memory or converted as the body does. `index(d)`: the values
+  /// of loop d as vector of i32.
   BodyEmitter(NestBuilder &b, mlir::linalg::LinalgOp op, int64_t lanes, llvm::ArrayRef<mlir::Value> inputs,
               llvm::function_ref<mlir::Value(int64_t loop)> index);
   /// The vector of a value of the body; what it needs is emitted once.

@@ -20,8 +20,6 @@ constexpr double kJumpCycles = 25;
 /// Cycles that a register tile costs beside its arithmetic and its stores.
 constexpr double kTileCycles = 15;
 
-int64_t roundUp(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
-
 /// Cycles of one step of the contracted index on a tile of `mr` rows and `vectors` columns: its
 /// multiply-adds, at least as many as hide their latency, and half of its loads.
 double tileCost(int64_t mr, int64_t vectors, double cyclesPerVector) {
@@ -79,7 +77,7 @@ void chooseDepth(ContractionPlan &p, int64_t deepest) {
   const int s = p.adjacentDepth(0), v = p.adjacentDepth(1);
   p.depthPieces.assign(p.depth.dims.size(), 1);
   for (int i = int(p.depth.dims.size()) - 1; i >= 0; --i) {
-    const int64_t extent = p.depth.dims[i].extent, pieces = (extent + left - 1) / left;
+    const int64_t extent = p.depth.dims[i].extent, pieces = ceilDiv(extent, left);
     p.depthPieces[i] = extent / pieces;
     if (s >= 0 && v >= 0 && s != v && (i == s || i == v)) {
       const int64_t room = i == s ? 2 * p.lanes : std::max(left, p.lanes);
@@ -93,7 +91,7 @@ void chooseDepth(ContractionPlan &p, int64_t deepest) {
 /// even pieces of it.
 void blockByPieces(ContractionPlan &p, int64_t panels) {
   const int64_t around = p.cols.dims[p.cols.dims.size() - 2].extent, together = around * p.colPanelsPerRun();
-  p.colPieces = std::clamp<int64_t>((together + panels - 1) / panels, 1, around / p.squareAcross());
+  p.colPieces = std::clamp<int64_t>(ceilDiv(together, panels), 1, around / p.squareAcross());
   p.colPanels = p.colPieces > 1 ? p.colUnit() : std::max<int64_t>(1, panels / together) * together;
   p.colPanels = std::min(p.colPanels, p.allColPanels());
 }
@@ -132,7 +130,7 @@ double predict(const ContractionPlan &p, const CpuModel &cpu) {
   const double again = p.colsOuter ? 1 : double(p.rowBlocks());
   const double pack = m * k * packingCost(p.packRows, p.square(0)) +
                       n * k * packingCost(p.packCols, std::max(p.square(1), p.squareAcross())) * again;
-  const int64_t vectors = (p.cols.run() + p.lanes - 1) / p.lanes;
+  const int64_t vectors = ceilDiv(p.cols.run(), p.lanes);
   double store = p.cols.stride(2) == 1 ? 2 * m * double(vectors * p.cols.runs()) : 3 * m * n;
   store += kJumpCycles * stretches(p, cpu);
   // The first multiply-adds of a tile wait for its addresses and operands.
@@ -142,8 +140,8 @@ double predict(const ContractionPlan &p, const CpuModel &cpu) {
 
 /// Splits `panels` into blocks so that each of `threads` gets the same number of them.
 int64_t evenBlocks(int64_t panels, int64_t perBlock, int64_t threads) {
-  const int64_t blocks = roundUp((panels + perBlock - 1) / perBlock, threads);
-  return std::max<int64_t>(1, (panels + blocks - 1) / blocks);
+  const int64_t rounds = ceilDiv(ceilDiv(panels, perBlock), threads);
+  return std::max<int64_t>(1, ceilDiv(panels, rounds * threads));
 }
 
 /// Fewest panels of columns that can be packed apart from the others.

@@ -9,8 +9,6 @@
 
 namespace ein {
 
-static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 int64_t IndexGroup::size() const {
   int64_t n = 1;
   for (const LoopDim &d : dims) n *= d.extent;

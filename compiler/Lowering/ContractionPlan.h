@@ -78,11 +78,11 @@ struct ContractionPlan {
   int64_t squareAcross() const;
 
   /// Panels of a run, and of a whole side.
-  int64_t rowPanelsPerRun() const { return (rows.run() + mr - 1) / mr; }
-  int64_t colPanelsPerRun() const { return (cols.run() + nr() - 1) / nr(); }
+  int64_t rowPanelsPerRun() const { return ceilDiv(rows.run(), mr); }
+  int64_t colPanelsPerRun() const { return ceilDiv(cols.run(), nr()); }
   int64_t allRowPanels() const { return rows.runs() * rowPanelsPerRun(); }
   int64_t allColPanels() const { return cols.runs() * colPanelsPerRun(); }
-  int64_t rowBlocks() const { return (allRowPanels() + rowPanels - 1) / rowPanels; }
+  int64_t rowBlocks() const { return ceilDiv(allRowPanels(), rowPanels); }
   int64_t colBlocks() const;
   /// Columns are shared out in this many panels: where squares are transposed across runs, all that belong together.
   int64_t colUnit() const;

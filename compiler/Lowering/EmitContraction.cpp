@@ -66,11 +66,11 @@ Value ContractionEmitter::runAt(const Runs &r, Value run) {
 
 /// The run that a panel `width` wide belongs to, and its first element there.
 Value ContractionEmitter::runOf(const IndexGroup &side, Value panel, int64_t width) {
-  return side.runs() == 1 ? b.c(0) : b.div(panel, (side.run() + width - 1) / width);
+  return side.runs() == 1 ? b.c(0) : b.div(panel, ceilDiv(side.run(), width));
 }
 
 Value ContractionEmitter::placeInRun(const IndexGroup &side, Value panel, int64_t width) {
-  return b.mul(side.runs() == 1 ? panel : b.rem(panel, (side.run() + width - 1) / width), width);
+  return b.mul(side.runs() == 1 ? panel : b.rem(panel, ceilDiv(side.run(), width)), width);
 }
 
 /// Offset of the first element of a panel.

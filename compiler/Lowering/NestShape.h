@@ -7,6 +7,8 @@
 
 namespace ein {
 
+inline constexpr int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 /// One loop. `strides[o]` is how many elements operand `o` moves per iteration; the output is last.
 struct LoopDim {
   int64_t extent = 1;
