@@ -51,6 +51,7 @@ public:
     add(static_cast<uint64_t>(options.semiring));
     add(std::bit_cast<uint64_t>(options.alpha));
     add(std::bit_cast<uint64_t>(options.beta));
+    add(uint64_t{options.fuse});
     add(options.order.size());
     for (const std::vector<int64_t> &step : options.order) add(step);
   }

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 #include <algorithm>
@@ -43,7 +44,8 @@ private:
   Memory argument(Block *block, func::FuncOp fn, const TensorType &type, StringRef kind, int64_t number);
   View view(TensorId tensor, ArrayRef<AccessSubscript> subscripts, int64_t at = 0);
   View resultView(TensorId tensor);
-  void lower(const Assignment &assignment);
+  void lower(const Assignment &assignment, bool isCascade = false);
+  void lowerCascade(const Cascade &cascade);
   void collect(ExprId e, SmallVectorImpl<ExprId> &accesses) const;
   bool isContraction(ExprId body, ArrayRef<IndexId> reduced, ArrayRef<View> inputs, const View &out) const;
   std::optional<linalg::TypeFn> contractionCast(ArrayRef<ExprId> accesses, DType to) const;
@@ -102,7 +104,15 @@ OwningOpRef<ModuleOp> LinalgLowering::run() {
       memory[t] = {base, 0, type.shape, type.strides, true};
     }
   }
-  for (const Assignment &a : p.assignments) lower(a);
+  auto cascade = flat.cascades.begin();
+  for (size_t i = 0; i < p.assignments.size();) {
+    if (cascade == flat.cascades.end() || i < cascade->first) {
+      lower(p.assignments[i++]);
+    } else {
+      i = cascade->last;
+      lowerCascade(*cascade++);
+    }
+  }
   func::ReturnOp::create(b);
   return module;
 }
@@ -195,7 +205,8 @@ std::optional<linalg::TypeFn> LinalgLowering::contractionCast(ArrayRef<ExprId> a
   return cast.value_or(linalg::TypeFn::cast_signed);
 }
 
-void LinalgLowering::lower(const Assignment &assignment) {
+/// In a cascade, reductions start by themselves.
+void LinalgLowering::lower(const Assignment &assignment, bool isCascade) {
   const Expr &root = p.exprs[assignment.value];
   const bool reduces = root.kind == Expr::Kind::Reduce;
   const ExprId body = reduces ? root.args[0] : assignment.value;
@@ -209,7 +220,9 @@ void LinalgLowering::lower(const Assignment &assignment) {
   if (llvm::is_contained(p.typeOf(assignment.result).shape, 0)) return; // nothing to write
   View out = resultView(assignment.result);
   if (reduces) {
-    linalg::FillOp::create(b, ValueRange{expressions.number(identityOf(root.monoid), stored)}, ValueRange{out.memref});
+    if (!isCascade)
+      linalg::FillOp::create(b, ValueRange{expressions.number(identityOf(root.monoid), stored)},
+                             ValueRange{out.memref});
     if (llvm::any_of(reduced, [&](IndexId i) { return *p.indices[i].extent == 0; })) return;
   }
 
@@ -246,6 +259,33 @@ void LinalgLowering::lower(const Assignment &assignment) {
                                               : expressions.convert(value, as, stored);
                               linalg::YieldOp::create(b, value);
                             });
+}
+
+/// A region of its own: what is never stored are allocations that nothing makes, and each operation knows its role.
+void LinalgLowering::lowerCascade(const Cascade &cascade) {
+  for (size_t i = cascade.first; i < cascade.last; ++i)
+    if (llvm::is_contained(p.typeOf(p.assignments[i].result).shape, 0)) return; // nothing to write
+  auto region = scf::ExecuteRegionOp::create(b, TypeRange{});
+  region->setAttr("ein.cascade", b.getDictionaryAttr({b.getNamedAttr("key", b.getI64IntegerAttr(cascade.key))}));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&region.getRegion().emplaceBlock());
+  for (size_t i = cascade.first; i < cascade.last; ++i) {
+    const Assignment &assignment = p.assignments[i];
+    const Role role = cascade.roles[i - cascade.first];
+    if (role != Role::Finish) {
+      TensorType type = p.typeOf(assignment.result);
+      auto memref = MemRefType::get(type.shape, expressions.elementType(type.dtype));
+      memory[assignment.result] = {memref::AllocOp::create(b, memref), 0, type.shape, type.strides, true};
+    }
+    lower(assignment, true);
+    Operation *op = &b.getInsertionBlock()->back();
+    op->setAttr("ein.role", b.getStringAttr(name(role)));
+    SmallVector<int64_t> loops(p.tensors[assignment.result].axes.begin(), p.tensors[assignment.result].axes.end());
+    if (const Expr &e = p.exprs[assignment.value]; e.kind == Expr::Kind::Reduce)
+      loops.append(e.indices.begin(), e.indices.end());
+    op->setAttr("ein.loops", b.getDenseI64ArrayAttr(loops));
+  }
+  scf::YieldOp::create(b);
 }
 
 } // namespace

@@ -21,14 +21,19 @@ std::optional<int64_t> bytesOf(const Program &p, TensorId t) {
 
 std::string describe(const Program &p, TensorId t) { return p.tensors[t].name + ": " + p.typeOf(t).str(); }
 
-/// Lifetimes of `blocks`, in steps of the Program; `blockOf` is -1 for other tensors.
-std::vector<Lifetime> lifetimesOf(const Program &p, const std::vector<TensorId> &blocks,
+/// Lifetimes of `blocks`, in steps of the Program, a cascade being one; `blockOf` is -1 for other tensors.
+std::vector<Lifetime> lifetimesOf(const FlatProgram &flat, const std::vector<TensorId> &blocks,
                                   const std::vector<int64_t> &blockOf) {
+  const Program &p = flat.program;
   std::vector<Lifetime> lifetimes(blocks.size());
   std::vector<size_t> seenAt(p.exprs.size(), p.assignments.size());
+  std::vector<size_t> begin(p.assignments.size()), end(p.assignments.size());
+  for (size_t step = 0; step < p.assignments.size(); ++step) begin[step] = end[step] = step;
+  for (const Cascade &c : flat.cascades)
+    for (size_t step = c.first; step < c.last; ++step) begin[step] = c.first, end[step] = c.last - 1;
   for (size_t step = 0; step < p.assignments.size(); ++step) {
     if (int64_t block = blockOf[p.assignments[step].result]; block >= 0)
-      lifetimes[block] = {*bytesOf(p, p.assignments[step].result), step, step};
+      lifetimes[block] = {*bytesOf(p, p.assignments[step].result), begin[step], end[step]};
     std::vector<ExprId> stack{p.assignments[step].value};
     while (!stack.empty()) {
       ExprId e = stack.back();
@@ -36,7 +41,7 @@ std::vector<Lifetime> lifetimesOf(const Program &p, const std::vector<TensorId> 
       if (seenAt[e] == step) continue;
       seenAt[e] = step;
       if (p.exprs[e].kind == Expr::Kind::Access && blockOf[p.exprs[e].tensor] >= 0)
-        lifetimes[blockOf[p.exprs[e].tensor]].last = step;
+        lifetimes[blockOf[p.exprs[e].tensor]].last = end[step];
       stack.insert(stack.end(), p.exprs[e].args.begin(), p.exprs[e].args.end());
     }
   }
@@ -62,15 +67,17 @@ Expected<void> placeIntermediates(FlatProgram &flat) {
   const Program &p = flat.program;
   std::vector<TensorId> blocks;
   std::vector<int64_t> blockOf(p.tensors.size(), -1);
-  for (const Assignment &a : p.assignments) {
+  for (size_t i = 0; i < p.assignments.size(); ++i) {
+    const Assignment &a = p.assignments[i];
     if (!bytesOf(p, a.result))
       return makeError(ErrorCode::Limit, "tensor " + describe(p, a.result) + " does not fit 63 bits of bytes");
     if (auto ok = checkPoints(p, a); !ok) return ok;
+    if (isVirtual(flat, i)) continue;
     if (std::find(p.outputs.begin(), p.outputs.end(), a.result) != p.outputs.end()) continue;
     blockOf[a.result] = static_cast<int64_t>(blocks.size());
     blocks.push_back(a.result);
   }
-  std::optional<WorkspacePlan> plan = packWorkspace(lifetimesOf(p, blocks, blockOf));
+  std::optional<WorkspacePlan> plan = packWorkspace(lifetimesOf(flat, blocks, blockOf));
   if (!plan) return makeError(ErrorCode::Limit, "the workspace of the intermediates does not fit 63 bits of bytes");
   flat.workspaceBytes = plan->bytes;
   flat.workspaceOffsets.assign(p.tensors.size(), -1);
@@ -88,8 +95,15 @@ std::string totalBytes(const Program &p, const std::vector<TensorId> &tensors) {
 
 } // namespace
 
+bool isVirtual(const FlatProgram &flat, size_t assignment) {
+  return std::any_of(flat.cascades.begin(), flat.cascades.end(), [&](const Cascade &c) {
+    return c.first <= assignment && assignment < c.last && c.roles[assignment - c.first] != Role::Finish;
+  });
+}
+
 Expected<FlatProgram> flattenAtAnySize(const Program &p, const CompileOptions &options) {
-  FlatProgram flat = Flattener(p, options).run();
+  const FusedProgram fused = options.fuse ? fuse(p) : FusedProgram{p, {}, {}};
+  FlatProgram flat = Flattener(fused, options).run();
   flat.program = inRealParts(std::move(flat.program));
   if (Expected<void> placed = placeIntermediates(flat); !placed) return placed.error();
   return flat;
@@ -115,6 +129,18 @@ std::string FlatProgram::str() const {
     text += "\n";
   }
   text += print(program);
+  for (const Cascade &c : cascades) {
+    text += "\ncascade over " + program.indices[c.key].name + ", one pass:\n";
+    for (size_t i = c.first; i < c.last; ++i) {
+      const TensorId t = program.assignments[i].result;
+      const std::string role = name(c.roles[i - c.first]);
+      text += "  " + role + std::string(8 - std::min<size_t>(7, role.size()), ' ') + describe(program, t);
+      text += isVirtual(*this, i) ? ", never stored\n" : "\n";
+    }
+  }
+  for (const Boundary &b : boundaries)
+    text += "\nboundary " + b.result + "  " + name(b.obstacle) + ": " + b.reason +
+            (b.hint.empty() ? "" : "\n  hint: " + b.hint) + "\n";
   text += "\nmemory: operands " + totalBytes(program, program.inputs) + ", results " +
           totalBytes(program, program.outputs) + ", workspace " + std::to_string(workspaceBytes) +
           " bytes at its peak\n";

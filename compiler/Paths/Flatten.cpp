@@ -12,8 +12,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 } // namespace
 
-Flattener::Flattener(const Program &source, const CompileOptions &options)
-    : source(source), options(options), out(flat.program), lowered(source.exprs.size()) {
+Flattener::Flattener(const FusedProgram &fused, const CompileOptions &options)
+    : fused(fused), source(fused.program), options(options), out(flat.program), lowered(source.exprs.size()) {
   out = source;
   out.exprs.clear();
   out.assignments.clear();
@@ -27,8 +27,28 @@ Flattener::Flattener(const Program &source, const CompileOptions &options)
 }
 
 FlatProgram Flattener::run() && {
-  for (const Assignment &a : source.assignments) flattenAssignment(a);
+  auto cascade = fused.cascades.begin();
+  for (size_t i = 0; i < source.assignments.size();) {
+    if (cascade == fused.cascades.end() || i < cascade->first) {
+      flattenAssignment(source.assignments[i++]);
+      continue;
+    }
+    Cascade moved = *cascade++;
+    const size_t count = moved.last - moved.first;
+    moved.first = out.assignments.size();
+    moved.last = moved.first + count;
+    for (const size_t end = i + count; i < end; ++i) keepAssignment(source.assignments[i]);
+    flat.cascades.push_back(std::move(moved));
+  }
+  flat.boundaries = fused.boundaries;
   return std::move(flat);
+}
+
+/// An assignment of a cascade, as it is.
+void Flattener::keepAssignment(const Assignment &assignment) {
+  current = assignment.result;
+  for (ExprId id : reachable(assignment.value)) lowered[id] = rebuild(source.exprs[id]);
+  assign(assignment.result, *lowered[assignment.value]);
 }
 
 /// What `root` is made of and is not lowered yet, children before parents.
@@ -81,6 +101,7 @@ void Flattener::flattenAssignment(const Assignment &assignment) {
 ExprId Flattener::rebuild(const Expr &e) {
   Expr copy = e;
   for (ExprId &arg : copy.args) arg = *lowered[arg];
+  if (copy.guard) copy.guard = *lowered[*copy.guard];
   return out.add(std::move(copy));
 }
 

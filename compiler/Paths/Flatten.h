@@ -1,6 +1,7 @@
 // From a bound Program to one loop nest per assignment: contraction order, softmax, nested reductions.
 #pragma once
 
+#include "compiler/Cascades/Cascade.h"
 #include "compiler/IndexNotation/Program.h"
 #include "compiler/Paths/ContractionPath.h"
 #include "compiler/Paths/Fusion.h"
@@ -26,12 +27,17 @@ struct FlatProgram {
     FusionChoice fusion;    ///< of three operands and more: whether they became one nest instead
   };
   std::vector<OrderedContraction> contractions; ///< one per n-ary contraction of the source
-  std::vector<int64_t> workspaceOffsets;        ///< bytes, by tensor id; -1 for inputs and outputs
+  std::vector<Cascade> cascades;                ///< their assignments may hold reductions and are one step
+  std::vector<Boundary> boundaries;             ///< chains that are no cascades
+  std::vector<int64_t> workspaceOffsets;        ///< bytes, by tensor id; -1 for what has no place there
   int64_t workspaceBytes = 0;                   ///< peak of the intermediates, as executed
 
   /// Path tables, the flat Program and its memory: what `einc path` prints.
   std::string str() const;
 };
+
+/// Whether only parts of a tensor exist, inside of a cascade.
+bool isVirtual(const FlatProgram &flat, size_t assignment);
 
 /// Flattens. Intermediates get row-major layouts over the axes chosen here and 64-byte aligned,
 /// liveness-packed places in one workspace. Refuses sizes that do not fit 63 bits and workspaces above

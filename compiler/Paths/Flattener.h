@@ -14,13 +14,14 @@ namespace ein {
 /// lowered once, children before parents; what it became is a pointwise expression of the new Program.
 class Flattener {
 public:
-  Flattener(const Program &source, const CompileOptions &options);
+  Flattener(const FusedProgram &source, const CompileOptions &options);
   /// Everything but the workspace.
   FlatProgram run() &&;
 
 private:
   // Flatten.cpp: the walk over expressions.
   void flattenAssignment(const Assignment &assignment);
+  void keepAssignment(const Assignment &assignment);
   std::vector<ExprId> reachable(ExprId root) const;
   ExprId rebuild(const Expr &e);
   void flattenReduce(const Expr &e, TensorId target);
@@ -55,6 +56,7 @@ private:
   ExprId materialise(ExprId value);
   ExprId masked(std::optional<ExprId> guard, ExprId value, double otherwise);
 
+  const FusedProgram &fused;
   const Program &source;
   const CompileOptions &options;
   FlatProgram flat;

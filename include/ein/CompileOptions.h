@@ -61,6 +61,10 @@ struct CompileOptions {
   /// here is summed and stored in i32. A Program says it itself.
   std::optional<DType> resultDType;
 
+  /// Let chains of reductions run as one pass that never stores what lies between, where that is legal and found to be
+  /// faster (attention). False: a kernel for each named step.
+  bool fuse = true;
+
   friend bool operator==(const CompileOptions &, const CompileOptions &) = default;
 };
 

@@ -21,6 +21,7 @@ void write(wire::Writer &w, const CompileOptions &options) {
   w.number(static_cast<uint8_t>(options.semiring));
   w.number(options.alpha);
   w.number(options.beta);
+  w.number(static_cast<uint8_t>(options.fuse));
   w.list(options.order, [&](const std::vector<int64_t> &step) { w.numbers(step); });
 }
 
@@ -42,6 +43,7 @@ CompileOptions readOptions(wire::Reader &r) {
   options.semiring = r.enumerator(Semiring::LogAddExpPlus);
   options.alpha = r.number<double>();
   options.beta = r.number<double>();
+  options.fuse = r.number<uint8_t>() != 0;
   options.order = r.list<std::vector<int64_t>>([&] { return r.numbers(); });
   return options;
 }
@@ -95,6 +97,7 @@ std::string CompileRequest::keyText() const {
     std::snprintf(numbers, sizeof numbers, "; alpha %.17g, beta %.17g", options.alpha, options.beta);
     key += numbers;
   }
+  if (!options.fuse) key += "; not fused";
   for (const std::vector<int64_t> &step : options.order) key += "; step " + shapeString(step);
   if (!cFunction.empty()) key += "; function " + cFunction + " in " + soname;
   return key;

@@ -73,6 +73,7 @@ Expected<Request> resolve(const Arguments &arguments) {
   request.options.memoryLimit = arguments.memoryLimit;
   request.options.labels = arguments.names ? LabelStyle::Names : LabelStyle::Letters;
   request.options.scatter = arguments.scatter;
+  request.options.fuse = !arguments.noFuse;
   if (!arguments.outDType.empty()) {
     request.options.resultDType = parseDType(arguments.outDType);
     if (!request.options.resultDType)

@@ -18,7 +18,7 @@ struct Arguments {
   std::string path = "auto";
   int threads = 0;
   int64_t memoryLimit = 0;
-  bool names = false, scatter = false;
+  bool names = false, scatter = false, noFuse = false;
   std::string outDType; ///< empty: what the operands promote to
   std::string semiring = "plus-times";
   double alpha = 1, beta = 0;

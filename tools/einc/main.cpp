@@ -39,6 +39,7 @@ static void addArguments(CLI::App &command, Arguments &arguments, bool needsText
       ->type_name("BYTES");
   command.add_flag("--names", arguments.names, "labels are names separated by white space");
   command.add_option("--out-dtype", arguments.outDType, "dtype of an einsum string's result")->type_name("DTYPE");
+  command.add_flag("--no-fuse", arguments.noFuse, "a kernel for each step: chains of reductions never run as one pass");
   command.add_flag("--scatter", arguments.scatter, "the output may repeat an index: write its diagonal");
   command
       .add_option(

@@ -140,6 +140,7 @@ TEST_F(DiskEngineTest, EachPartOfTheKeyCounts) {
   differs([](CompileRequest &r) { r.options.resultStrides = {{2}}; });
   differs([](CompileRequest &r) { r.options.plans = {"v1 step=0 kind=nest"}; });
   differs([](CompileRequest &r) { r.options.scatter = true; });
+  differs([](CompileRequest &r) { r.options.fuse = false; });
   differs([](CompileRequest &r) { r.options.resultDType = DType::I64; });
   differs([](CompileRequest &r) { r.options.semiring = Semiring::MinPlus; });
   differs([](CompileRequest &r) { r.options.beta = 1; });

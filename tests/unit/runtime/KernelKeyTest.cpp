@@ -38,6 +38,7 @@ TEST(KernelKey, HoldsEveryOption) {
   const std::string plain = bytesWith([](CompileOptions &) {});
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.labels = LabelStyle::Names; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.scatter = true; }));
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.fuse = false; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.resultDType = DType::F32; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.semiring = Semiring::MaxPlus; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.alpha = 2; }));

@@ -1,0 +1,265 @@
+// From statistics to the assignments of a cascade.
+#include "compiler/Cascades/CascadeBuilder.h"
+
+#include <algorithm>
+
+namespace ein {
+
+const char *name(Role role) {
+  switch (role) {
+  case Role::Low: return "low";
+  case Role::High: return "high";
+  case Role::Tile: return "tile";
+  case Role::Guard: return "guard";
+  case Role::Max: return "max";
+  case Role::Weight: return "weight";
+  case Role::Sum: return "sum";
+  case Role::Finish: return "finish";
+  }
+  return "?";
+}
+
+const char *name(Obstacle obstacle) {
+  switch (obstacle) {
+  case Obstacle::SecondPass: return "SECOND_PASS";
+  case Obstacle::OtherIndex: return "OTHER_INDEX";
+  case Obstacle::NonlinearUse: return "NONLINEAR_USE";
+  case Obstacle::NotLocal: return "NOT_LOCAL";
+  case Obstacle::Unprofitable: return "UNPROFITABLE";
+  case Obstacle::Unsupported: return "UNSUPPORTED";
+  }
+  return "?";
+}
+
+double CascadeBuilder::points(const std::vector<IndexId> &indices) const {
+  double n = 1;
+  for (IndexId i : indices) n *= double(*a.p.indices[i].extent);
+  return n;
+}
+
+bool CascadeBuilder::refuse(Obstacle obstacle, std::string reason, std::string hint) {
+  if (!refusal) refusal = Refusal{obstacle, std::move(reason), std::move(hint)};
+  return false;
+}
+
+TensorId CascadeBuilder::assign(Role role, const char *like, DType dtype, ExprId value) {
+  const TensorId t = a.newTensor(like, dtype, a.free(value));
+  steps.push_back({role, {t, value}});
+  return t;
+}
+
+/// A tensor with the value of `e`, computed before the cascade, or one that is there already.
+ExprId CascadeBuilder::stored(ExprId e) {
+  if (a.p.exprs[e].kind == Expr::Kind::Access) return e;
+  auto [canonical, order] = a.canonical(e);
+  auto known = tensors.find(canonical);
+  if (known == tensors.end()) {
+    DType dtype = DType::F32;
+    std::vector<std::optional<DType>> types = a.p.dtypes();
+    if (types[e]) dtype = accumulateType(*types[e]);
+    const TensorId t = a.newTensor("t", dtype, order);
+    before.push_back({t, e});
+    known = tensors.emplace(canonical, StoredTensor{t, order}).first;
+  }
+  Expr access;
+  access.kind = Expr::Kind::Access;
+  access.tensor = known->second.tensor;
+  for (IndexId axis : a.p.tensors[access.tensor].axes) {
+    const auto place = std::find(known->second.order.begin(), known->second.order.end(), axis);
+    access.subscripts.push_back(order[place - known->second.order.begin()]);
+  }
+  return a.add(std::move(access));
+}
+
+/// `e` on a tile: inner products are tiles of their own, what does not depend on the key is stored before.
+std::optional<ExprId> CascadeBuilder::onTile(ExprId e) {
+  std::map<ExprId, ExprId> values;
+  auto stops = [&](ExprId x) { return a.p.exprs[x].kind == Expr::Kind::Reduce; };
+  for (ExprId part : a.parts(e, stops)) {
+    if (!stops(part)) continue;
+    auto value = a.depends(part, key) ? innerProduct(part) : std::optional(stored(part));
+    if (!value) return std::nullopt;
+    values[part] = *value;
+  }
+  return a.replace(e, [&](ExprId x) -> std::optional<ExprId> {
+    auto found = values.find(x);
+    return found == values.end() ? std::nullopt : std::optional(found->second);
+  });
+}
+
+/// The tensor of some factors: an access, or their product, stored before where that is small beside a tile.
+std::optional<ExprId> CascadeBuilder::operandOf(const std::map<ExprId, int> &factors, double tilePoints) {
+  const ExprId product = terms.product(factors);
+  const Expr &e = a.p.exprs[product];
+  if (e.kind == Expr::Kind::Access) {
+    // A diagonal or a fixed place is no plain operand.
+    std::set<AccessSubscript> unique(e.subscripts.begin(), e.subscripts.end());
+    if (unique.size() == e.subscripts.size() && !unique.count(std::nullopt)) return product;
+  }
+  if (e.kind != Expr::Kind::Reduce && points(a.free(product)) * 4 > tilePoints) {
+    refuse(Obstacle::NotLocal, "a factor of an inner product is as large as the product");
+    return std::nullopt;
+  }
+  return stored(product);
+}
+
+/// A sum of products of what has the key and what has not, as a tile.
+std::optional<ExprId> CascadeBuilder::innerProduct(ExprId id) {
+  const Expr e = a.p.exprs[id];
+  const Terms body = terms.of(e.args[0]);
+  if (e.monoid != Monoid::Sum || e.guard || body.size() != 1 || !body[0].exponent.empty() || !body[0].guards.empty()) {
+    refuse(Obstacle::Unsupported, "a reduction inside is no sum of products");
+    return std::nullopt;
+  }
+  Term outside;
+  outside.scale = body[0].scale;
+  std::map<ExprId, int> withKey, without;
+  for (auto [x, power] : body[0].powers) {
+    const bool isInside = std::any_of(e.indices.begin(), e.indices.end(), [&](IndexId i) { return a.depends(x, i); });
+    (!isInside ? outside.powers : a.depends(x, key) ? withKey : without)[x] = power;
+  }
+  if (withKey.empty() || without.empty()) {
+    refuse(Obstacle::Unsupported, "a reduction inside has no two factors, one with " + a.nameOf(key));
+    return std::nullopt;
+  }
+  auto tile = tiles.find(id);
+  if (tile == tiles.end()) {
+    auto left = operandOf(withKey, points(a.free(id))), right = operandOf(without, points(a.free(id)));
+    if (!left || !right) return std::nullopt;
+    Expr sum = e;
+    sum.args = {a.map(Fn::Mul, {*left, *right})};
+    const ExprId value = a.add(std::move(sum));
+    std::set<IndexId> here;
+    for (IndexId i : a.free(*right))
+      if (!a.depends(*left, i)) here.insert(i);
+    lanes = lanes ? intersect(*lanes, here) : here;
+    tile = tiles.emplace(id, a.access(assign(Role::Tile, "s", stateType, value))).first;
+  }
+  outside.powers[tile->second] += 1;
+  return onTile(terms.expression(outside));
+}
+
+std::set<IndexId> CascadeBuilder::intersect(const std::set<IndexId> &x, const std::set<IndexId> &y) {
+  std::set<IndexId> both;
+  std::set_intersection(x.begin(), x.end(), y.begin(), y.end(), std::inserter(both, both.begin()));
+  return both;
+}
+
+/// The tile of an expression: the one that it is, or a new one.
+ExprId CascadeBuilder::tileOf(ExprId e, const char *like) {
+  const Expr &x = a.p.exprs[e];
+  if (x.kind == Expr::Kind::Access)
+    for (const Step &step : steps)
+      if (step.assignment.result == x.tensor && a.access(x.tensor) == e) return e;
+  return a.access(assign(Role::Tile, like, stateType, e));
+}
+
+bool CascadeBuilder::buildScore() {
+  const Bounds bounds = boundsOf(a, terms, found.guards, key);
+  auto bound = [&](Role role, const std::optional<ExprId> &e, const char *like) {
+    if (e) assign(role, like, DType::I64, *onTile(*e));
+  };
+  bound(Role::Low, bounds.low, "low");
+  bound(Role::High, bounds.high, "high");
+  auto score = onTile(*found.score);
+  if (!score) return false;
+  const ExprId tile = tileOf(*score, "s");
+  if (!bounds.rest.empty()) {
+    auto guard = onTile(terms.allOf(bounds.rest));
+    if (!guard) return false;
+    assign(Role::Guard, "guard", DType::Bool, *guard);
+  }
+  steps.push_back({Role::Max, {found.reference, a.reduce(Monoid::Max, key, tile)}});
+  const ExprId weight = a.map(Fn::Exp, {a.map(Fn::Sub, {tile, a.access(found.reference)})});
+  weights = a.access(assign(Role::Weight, "w", stateType, weight));
+  return true;
+}
+
+/// Whether all that `e` depends on are rows of the tiles, or the key.
+bool CascadeBuilder::isOfTile(ExprId e) const {
+  return std::all_of(a.free(e).begin(), a.free(e).end(), [&](IndexId i) { return i == key || rows.count(i); });
+}
+
+bool CascadeBuilder::buildSum(const Statistic &s) {
+  std::map<ExprId, int> ofTile, others;
+  for (auto [x, power] : s.factors) (isOfTile(x) ? ofTile : others)[x] = power;
+  std::set<ExprId> extra;
+  std::set_difference(s.guards.begin(), s.guards.end(), found.guards.begin(), found.guards.end(),
+                      std::inserter(extra, extra.begin()));
+  if (extra.size() + found.guards.size() != s.guards.size())
+    return refuse(Obstacle::Unsupported, "two sums have different guards");
+  std::optional<ExprId> left;
+  if (s.score) left = weights;
+  if (!ofTile.empty() || !extra.empty()) {
+    Term part;
+    part.powers = ofTile;
+    part.guards = extra;
+    auto value = onTile(terms.expression(part));
+    if (!value) return false;
+    left = tileOf(left ? a.map(Fn::Mul, {*left, *value}) : *value, "p");
+  }
+  if (!left) return refuse(Obstacle::Unsupported, "a sum has no factor that is computed on the way");
+  ExprId value = *left;
+  if (!others.empty()) {
+    auto right = operandOf(others, 4 * points(a.free(*left)) + 4 * 64 * points({key}));
+    if (!right) return false;
+    if (lanes) std::erase_if(*lanes, [&](IndexId i) { return a.depends(*right, i); });
+    std::vector<IndexId> wide;
+    for (IndexId i : a.free(*right))
+      if (i != key && !rows.count(i)) wide.push_back(i);
+    if (points(wide) > kMostState)
+      return refuse(Obstacle::Unprofitable, "a row's state has more than " + std::to_string(kMostState) + " elements");
+    value = a.map(Fn::Mul, {value, *right});
+  }
+  steps.push_back({Role::Sum, {s.state, a.reduce(Monoid::Sum, key, value)}});
+  return true;
+}
+
+bool CascadeBuilder::build(const std::vector<std::pair<TensorId, ExprId>> &results) {
+  stateType = DType::F32;
+  for (const Statistic &s : found.statistics) stateType = promote(stateType, a.p.tensors[s.state].dtype);
+  for (const Statistic &s : found.statistics) a.p.tensors[s.state].dtype = stateType;
+  if (found.score) a.p.tensors[found.reference].dtype = stateType;
+  auto addRows = [&](ExprId e) {
+    for (IndexId i : a.free(e))
+      if (i != key) rows.insert(i);
+  };
+  if (found.score) {
+    addRows(*found.score);
+    for (ExprId g : found.guards) addRows(g);
+  } else {
+    for (const Statistic &s : found.statistics)
+      for (auto [x, power] : s.factors)
+        for (ExprId part : a.parts(x))
+          if (a.p.exprs[part].kind == Expr::Kind::Reduce && a.depends(part, key)) addRows(part);
+  }
+  if (found.score && !buildScore()) return false;
+  for (const Statistic &s : found.statistics)
+    if (!buildSum(s)) return false;
+  double most = 0;
+  for (IndexId i : lanes.value_or(std::set<IndexId>())) most = std::max(most, points({i}));
+  if (most < kLeastLanes)
+    return refuse(Obstacle::Unprofitable, "too few rows share what has the index " + a.nameOf(key));
+  double virtualBytes = 0;
+  for (const Step &step : steps)
+    if (step.role == Role::Tile)
+      virtualBytes += points(a.p.tensors[step.assignment.result].axes) * double(byteSize(stateType));
+  if (!found.score && virtualBytes < kLeastPlainBytes)
+    return refuse(Obstacle::Unprofitable, "what lies between fits a cache");
+  std::set<IndexId> known = rows;
+  for (const Statistic &s : found.statistics)
+    known.insert(a.p.tensors[s.state].axes.begin(), a.p.tensors[s.state].axes.end());
+  for (auto [tensor, value] : results) {
+    for (ExprId part : a.parts(value, [&](ExprId x) { return a.p.exprs[x].kind == Expr::Kind::Reduce; }))
+      for (IndexId i : a.free(part))
+        if (a.p.exprs[part].kind == Expr::Kind::Reduce && !known.count(i))
+          return refuse(Obstacle::NonlinearUse, a.p.tensors[tensor].name + " is final only after all " + a.nameOf(key),
+                        "leave it out of the results");
+    auto finish = onTile(value);
+    if (!finish) return false;
+    steps.push_back({Role::Finish, {tensor, *finish}});
+  }
+  return true;
+}
+
+} // namespace ein

@@ -1,0 +1,242 @@
+// From a Program to a Program with cascades.
+#include "compiler/Cascades/CascadeBuilder.h"
+#include "compiler/Cascades/Compact.h"
+
+#include <algorithm>
+#include <deque>
+
+namespace ein {
+
+namespace {
+
+constexpr size_t kMostExpressions = 20000, kMostAssignments = 512;
+
+/// Assignments of the source that become one cascade.
+struct Group {
+  StatisticsFinder found;
+  IndexId key;
+  std::vector<size_t> members;
+  std::vector<Terms> values;
+};
+
+class Fuser {
+public:
+  explicit Fuser(const Program &source) : source(source), a(source), terms(a) {}
+
+  FusedProgram run();
+
+private:
+  std::vector<TensorId> tensorsOf(const Program &p, ExprId e) const;
+  bool collect(size_t assignment, ExprId value);
+  bool join(Group &group, size_t assignment, ExprId value);
+  void report(size_t assignment, const Refusal &refusal);
+  ExprId copy(ExprId e);
+  FusedProgram order(std::deque<CascadeBuilder> &built);
+
+  const Program &source;
+  Arena a;
+  TermForm terms;
+  std::deque<Group> groups;
+  std::vector<Boundary> boundaries;
+  std::map<ExprId, ExprId> copies;
+  std::set<TensorId> quiet; ///< what only refused chains need
+};
+
+/// Tensors that an expression reads.
+std::vector<TensorId> Fuser::tensorsOf(const Program &p, ExprId root) const {
+  std::set<TensorId> tensors;
+  std::set<ExprId> seen{root};
+  std::vector<ExprId> stack{root};
+  while (!stack.empty()) {
+    const Expr &e = p.exprs[stack.back()];
+    stack.pop_back();
+    if (e.kind == Expr::Kind::Access) tensors.insert(e.tensor);
+    for (ExprId arg : e.args)
+      if (seen.insert(arg).second) stack.push_back(arg);
+    if (e.guard && seen.insert(*e.guard).second) stack.push_back(*e.guard);
+  }
+  return {tensors.begin(), tensors.end()};
+}
+
+bool Fuser::join(Group &group, size_t assignment, ExprId value) {
+  const StatisticsFinder saved = group.found;
+  auto result = group.found.rewrite(value);
+  const bool first = group.members.empty();
+  const bool fits = result && group.found.statistics.size() > 0 &&
+                    (first || (saved.score && group.found.score == saved.score && group.found.shares(saved)));
+  if (fits) {
+    group.members.push_back(assignment);
+    group.values.push_back(std::move(*result));
+    return true;
+  }
+  auto refusal = group.found.refusal;
+  group.found.restore(saved);
+  group.found.refusal = first ? refusal : std::nullopt;
+  return false;
+}
+
+void Fuser::report(size_t assignment, const Refusal &r) {
+  if (quiet.count(source.assignments[assignment].result)) return;
+  boundaries.push_back({source.tensors[source.assignments[assignment].result].name, r.obstacle, r.reason, r.hint});
+}
+
+/// Puts an assignment into a group, if its value is made of keyed sums.
+bool Fuser::collect(size_t assignment, ExprId value) {
+  StatisticsFinder probe(a, terms, 0);
+  for (ExprId part : a.parts(value, [&](ExprId x) { return a.p.exprs[x].kind == Expr::Kind::Reduce; })) {
+    if (!probe.isKeyed(part) || a.p.exprs[part].monoid != Monoid::Sum) continue;
+    for (Group &group : groups)
+      if (join(group, assignment, value)) return true;
+    const IndexId bound = a.p.exprs[part].indices[0];
+    const IndexId key = a.newIndex(a.nameOf(bound), *a.p.indices[bound].extent);
+    Group group{StatisticsFinder(a, terms, key), key, {}, {}};
+    if (join(group, assignment, value)) {
+      groups.push_back(std::move(group));
+      return true;
+    }
+    if (group.found.refusal) report(assignment, *group.found.refusal);
+    return false;
+  }
+  return false;
+}
+
+/// An expression of the source in the arena, names of intermediates and bound indices kept.
+ExprId Fuser::copy(ExprId root) {
+  std::vector<ExprId> stack{root};
+  while (!stack.empty()) {
+    const ExprId e = stack.back();
+    Expr node = source.exprs[e];
+    bool ready = true;
+    auto need = [&](ExprId &child) {
+      auto done = copies.find(child);
+      if (done == copies.end()) {
+        stack.push_back(child);
+        ready = false;
+      } else {
+        child = done->second;
+      }
+    };
+    if (!copies.count(e)) {
+      for (ExprId &arg : node.args) need(arg);
+      if (node.guard) need(*node.guard);
+      if (!ready) continue;
+      copies[e] = a.add(std::move(node));
+    }
+    stack.pop_back();
+  }
+  return copies.at(root);
+}
+
+FusedProgram Fuser::run() {
+  FusedProgram unchanged{source, {}, {}};
+  auto isComplexTensor = [](const Tensor &t) { return isComplex(t.dtype); };
+  if (source.assignments.size() > kMostAssignments ||
+      std::any_of(source.tensors.begin(), source.tensors.end(), isComplexTensor))
+    return unchanged;
+  auto values = expand(a, source, kMostExpressions);
+  if (!values) return unchanged;
+  // What nothing needs any more is not looked at.
+  std::set<TensorId> needed(source.outputs.begin(), source.outputs.end());
+  for (size_t i = source.assignments.size(); i-- > 0;) {
+    const Assignment &s = source.assignments[i];
+    if (!needed.count(s.result)) continue;
+    const size_t reports = boundaries.size();
+    if (collect(i, (*values)[i])) continue;
+    // What a refused chain is made of may still be a cascade; if not, one report is enough.
+    const bool isRefused = boundaries.size() > reports || quiet.count(s.result);
+    for (TensorId t : tensorsOf(source, s.value)) {
+      needed.insert(t);
+      if (isRefused) quiet.insert(t);
+    }
+  }
+  std::map<ExprId, StoredTensor> tensors;
+  std::set<size_t> members;
+  for (const Group &group : groups) members.insert(group.members.begin(), group.members.end());
+  for (size_t i = 0; i < values->size(); ++i) {
+    if (members.count(i)) continue;
+    auto [canonical, order] = a.canonical((*values)[i]);
+    tensors.try_emplace(canonical, StoredTensor{source.assignments[i].result, order});
+  }
+  std::deque<CascadeBuilder> built;
+  for (Group &group : groups) {
+    CascadeBuilder builder(a, terms, group.key, group.found, tensors);
+    std::vector<std::pair<TensorId, ExprId>> results;
+    for (size_t m = 0; m < group.members.size(); ++m)
+      results.emplace_back(source.assignments[group.members[m]].result, group.found.finish(group.values[m]));
+    if (!builder.build(results)) {
+      report(group.members[0], *builder.refusal);
+      continue;
+    }
+    built.push_back(std::move(builder));
+  }
+  unchanged.boundaries = boundaries;
+  return built.empty() ? unchanged : order(built);
+}
+
+/// Everything that the outputs need, each after what it reads.
+FusedProgram Fuser::order(std::deque<CascadeBuilder> &built) {
+  struct Item {
+    std::vector<CascadeBuilder::Step> steps;
+    const CascadeBuilder *cascade = nullptr;
+    std::set<TensorId> reads, writes;
+  };
+  std::vector<Item> items;
+  std::map<TensorId, size_t> writer;
+  auto add = [&](std::vector<CascadeBuilder::Step> steps, const CascadeBuilder *cascade) {
+    Item item{std::move(steps), cascade, {}, {}};
+    for (const auto &step : item.steps) {
+      item.writes.insert(step.assignment.result);
+      for (TensorId t : tensorsOf(a.p, step.assignment.value)) item.reads.insert(t);
+    }
+    for (TensorId t : item.writes) item.reads.erase(t), writer[t] = items.size();
+    items.push_back(std::move(item));
+  };
+  std::set<TensorId> fused;
+  for (const CascadeBuilder &b : built)
+    for (const auto &step : b.steps) fused.insert(step.assignment.result);
+  for (const Assignment &s : source.assignments)
+    if (!fused.count(s.result)) add({{Role::Finish, {s.result, copy(s.value)}}}, nullptr);
+  for (const CascadeBuilder &b : built) {
+    for (const Assignment &s : b.before) add({{Role::Finish, s}}, nullptr);
+    add(b.steps, &b);
+  }
+  std::vector<char> live(items.size()), done(items.size());
+  std::vector<TensorId> stack = source.outputs;
+  while (!stack.empty()) {
+    const TensorId t = stack.back();
+    stack.pop_back();
+    auto w = writer.find(t);
+    if (w == writer.end() || live[w->second]) continue;
+    live[w->second] = true;
+    stack.insert(stack.end(), items[w->second].reads.begin(), items[w->second].reads.end());
+  }
+  FusedProgram result{a.p, {}, boundaries};
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (size_t i = 0; i < items.size(); ++i) {
+      auto isReady = [&](TensorId t) { return !writer.count(t) || done[writer.at(t)]; };
+      if (!live[i] || done[i] || !std::all_of(items[i].reads.begin(), items[i].reads.end(), isReady)) continue;
+      done[i] = moved = true;
+      const size_t first = result.program.assignments.size();
+      std::vector<Role> roles;
+      for (const auto &step : items[i].steps) {
+        result.program.assignments.push_back(step.assignment);
+        roles.push_back(step.role);
+      }
+      if (items[i].cascade)
+        result.cascades.push_back({first, first + roles.size(), items[i].cascade->keyIndex(), roles});
+    }
+  }
+  if (live != done) return {source, {}, boundaries}; // two cascades need each other
+  std::vector<IndexId> keys;
+  for (const Cascade &c : result.cascades) keys.push_back(c.key);
+  result.program = compact(result.program, source.indices.size(), keys);
+  for (size_t c = 0; c < keys.size(); ++c) result.cascades[c].key = keys[c];
+  return result;
+}
+
+} // namespace
+
+FusedProgram fuse(const Program &source) { return Fuser(source).run(); }
+
+} // namespace ein

@@ -1,0 +1,108 @@
+// Which Programs become cascades, and that they keep their meaning.
+#include "tests/unit/cascades/Fused.h"
+
+using namespace ein;
+using namespace ein::test;
+
+namespace {
+
+/// Checks the fused Program against the given one; its roles.
+std::string fusedRoles(const std::string &text, const std::vector<std::string> &types) {
+  Program p = bound(text, types);
+  FusedProgram f = fuse(p);
+  auto ok = verify(f.program);
+  EXPECT_TRUE(ok) << ok.error().render() << print(f.program);
+  std::mt19937 random(5);
+  std::vector<ReferenceTensor> operands = randomOperands(p, random);
+  for (size_t i = 0; i < operands.size(); ++i)
+    if (isInteger(p.tensors[p.inputs[i]].dtype))
+      for (double &x : operands[i].values) x = std::floor(std::fabs(x) * 4);
+  for (size_t i = 0; i < operands.size(); ++i)
+    if (!operands[i].integers.empty())
+      for (size_t n = 0; n < operands[i].values.size(); ++n) operands[i].integers[n] = int64_t(operands[i].values[n]);
+  expectSame(interpret(executable(f), operands), interpret(p, operands));
+  std::string result = roles(f);
+  for (const Boundary &b : f.boundaries)
+    result += (result.empty() ? "" : "; ") + b.result + " " + name(b.obstacle) + " " + b.reason;
+  return result;
+}
+
+const std::vector<std::string> kQkv = {"f32[2,3,9,4]", "f32[2,3,7,4]", "f32[2,3,7,5]"};
+const std::string kIn = "in Q: f32[b,h,q,d], K: f32[b,h,k,d], V: f32[b,h,k,e]\n";
+
+TEST(Fuse, Attention) {
+  EXPECT_EQ(fusedRoles(kIn + "S = sum[d](Q * K) * 0.125\nP = softmax[k](S)\nO[b,h,q,e] = sum[k](P * V)\nout O\n", kQkv),
+            "tile tile max weight sum sum finish");
+}
+
+TEST(Fuse, Causal) {
+  EXPECT_EQ(
+      fusedRoles(kIn + "S = sum[d](Q * K)\nP = softmax[k | k <= q - 1](S)\nO[b,h,q,e] = sum[k](P * V)\nout O\n", kQkv),
+      "high tile max weight sum sum finish");
+}
+
+TEST(Fuse, Spellings) {
+  const std::string tail = "out O\n";
+  const char *const bodies[] = {
+      "S = sum[d](Q * K)\nm = max[k](S)\nw = exp(S - m)\nO[b,h,q,e] = sum[k](w * V) / sum[k](w)\n",
+      "S = sum[d](Q * K)\nw = exp(S)\nl = sum[k](w)\nO[b,h,q,e] = sum[k](w / l * V)\n",
+      "O[b,h,q,e] = sum[k](softmax[k](sum[d](K * Q)) * V)\n",
+      "S = einsum(\"b h q d, b h k d -> b q h k\", Q, K)\nP = softmax[k](S)\nO = einsum(\"b q h k, b h k e -> b h q "
+      "e\", P, V)\n",
+      "S = sum[d](Q * K)\nL = lse[k](S)\nO[b,h,q,e] = sum[k](exp(S - L) * V)\n",
+      "S = sum[d](Q * K)\nm = max[k](S)\nO[b,h,q,e] = sum[k](exp(S - m) / sum[k](exp(S - m)) * V)\n",
+  };
+  for (const char *body : bodies)
+    EXPECT_EQ(fusedRoles(kIn + body + tail, kQkv), "tile max weight sum sum finish") << body;
+}
+
+TEST(Fuse, Masks) {
+  EXPECT_EQ(
+      fusedRoles(
+          kIn + "S = sum[d](Q * K)\nT = if k <= q then S else -inf\nO[b,h,q,e] = sum[k](softmax[k](T) * V)\nout O\n",
+          kQkv),
+      "high tile max weight sum sum finish");
+  EXPECT_EQ(
+      fusedRoles(kIn + "S = sum[d](Q * K)\nO[b,h,q,e] = sum[k](softmax[k | k <= q and q - k < 3](S) * V)\nout O\n",
+                 kQkv),
+      "low high tile max weight sum sum finish");
+  EXPECT_EQ(fusedRoles("in Q: f32[q,d], K: f32[k,d], V: f32[k,e], n: i32[q], a: i32[q], c: i32[k]\n"
+                       "S = sum[d](Q * K)\nO[q,e] = sum[k](softmax[k | k < n and (a == c or k < 2)](S) * V)\nout O\n",
+                       {"f32[9,4]", "f32[7,4]", "f32[7,5]", "i32[9]", "i32[9]", "i32[7]"}),
+            "high tile guard max weight sum sum finish");
+}
+
+TEST(Fuse, StatesBesideTheResult) {
+  EXPECT_EQ(fusedRoles(kIn + "S = sum[d](Q * K)\nP = softmax[k](S)\nO[b,h,q,e] = sum[k](P * V)\nL[b,h,q] = lse[k](S)\n"
+                             "H[b,h,q] = L - sum[k](P * S)\nout O, L, H\n",
+                       kQkv),
+            "tile max weight sum tile sum sum finish finish finish");
+}
+
+TEST(Fuse, CrossEntropy) {
+  EXPECT_EQ(fusedRoles("in H: f32[t,c], W: f32[c,v], y: i32[t]\nZ = sum[c](H * W)\nL = lse[v](Z)\n"
+                       "loss[t] = L - sum[v | v == y](Z)\nout loss, L\n",
+                       {"f32[9,4]", "f32[4,7]", "i32[9]"}),
+            "tile max weight sum tile sum finish finish");
+}
+
+TEST(Fuse, BlockWithProjections) {
+  EXPECT_EQ(fusedRoles(
+                "in X: f32[s,c], A: f32[c,h,d], B: f32[c,h,d], C: f32[c,h,d], D: f32[h,d,c]\nindex t = s\nindex f = c\n"
+                "Q = sum[c](X * A)\nK = sum[c](X * B)\nV = sum[c](X * C)\nP = softmax[t](sum[d](Q * K[t,h,d]) / 2)\n"
+                "O[s,h,d] = sum[t](P * V[t,h,d])\nY[s,f] = sum[h,d](O * D[h,d,f])\nout Y\n",
+                {"f32[9,4]", "f32[4,2,3]", "f32[4,2,3]", "f32[4,2,3]", "f32[2,3,4]"}),
+            "tile tile max weight sum sum finish");
+}
+
+TEST(Fuse, WhatIsNoCascade) {
+  EXPECT_EQ(fusedRoles(kIn + "P[b,h,q,k] = softmax[k](sum[d](Q * K))\nO[b,h,q,e] = sum[k](P * V)\nout P, O\n", kQkv),
+            "O NONLINEAR_USE P is final only after all k");
+  EXPECT_EQ(
+      fusedRoles("in S: f32[q,k], V: f32[k,e]\nO[q,e] = sum[k](softmax[k](S) * V)\nout O\n", {"f32[9,7]", "f32[7,4]"}),
+      "");
+  EXPECT_EQ(fusedRoles(kIn + "P = softmax[k](sum[d](Q * K))\nO[b,h,q,e] = sum[k](sqrt(P) * V)\nout O\n", kQkv),
+            "O SECOND_PASS a term is no product of what depends on k and a reduction over it");
+}
+
+} // namespace
