@@ -1,6 +1,7 @@
 // From a plan to a nest: one emitter per kernel family, all in scf, vector, memref, arith and omp.
 #pragma once
 
+#include "compiler/Lowering/CascadeRegion.h"
 #include "compiler/Lowering/ContractionPlan.h"
 #include "compiler/Lowering/NestBuilder.h"
 #include "compiler/Lowering/NestPlan.h"
@@ -21,6 +22,7 @@ struct NestOperand {
 /// Scratch memory a nest needs, bytes.
 int64_t scratchBytes(const ContractionPlan &plan);
 int64_t scratchBytes(const NestPlan &plan);
+int64_t scratchBytes(const CascadePlan &plan, const CascadeRegion &cascade);
 
 /// Emits a packed contraction over the body of `op`, which `hasTileableBody` accepts. `operands` are its inputs and
 /// output; with `overwrite` the output is written and never read, otherwise it is combined with. Functions are named
@@ -32,5 +34,9 @@ void emitContraction(NestBuilder &b, const ContractionPlan &plan, mlir::linalg::
 /// `analyseReduction` accepts. With `overwrite` a reduction starts from its identity.
 void emitNest(NestBuilder &b, const NestPlan &plan, mlir::linalg::LinalgOp op, llvm::ArrayRef<NestOperand> operands,
               mlir::Value scratch, bool overwrite, llvm::StringRef name);
+
+/// Emits a fused cascade. `operands`: of each of its operations, inputs and output; virtual tensors have no pointer.
+void emitCascade(NestBuilder &b, const CascadePlan &plan, const CascadeRegion &cascade,
+                 llvm::ArrayRef<llvm::SmallVector<NestOperand>> operands, mlir::Value scratch, llvm::StringRef name);
 
 } // namespace ein

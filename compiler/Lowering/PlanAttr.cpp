@@ -2,6 +2,7 @@
 #include "compiler/Lowering/PlanAttr.h"
 
 #include "compiler/Lowering/BodyEmitter.h"
+#include "compiler/Lowering/PlanFields.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -92,9 +93,8 @@ NestPlan planAsNest(linalg::LinalgOp op, const NestShape &shape, const CpuModel 
 
 SmallVector<linalg::LinalgOp> stepsOf(func::FuncOp kernel) {
   SmallVector<linalg::LinalgOp> steps;
-  kernel.walk([&](linalg::LinalgOp op) {
+  for (auto op : kernel.getBody().front().getOps<linalg::LinalgOp>())
     if (auto fill = dyn_cast<linalg::FillOp>(*op); !fill || !startsReduction(fill)) steps.push_back(op);
-  });
   return steps;
 }
 
@@ -122,13 +122,7 @@ DictionaryAttr planToAttr(MLIRContext *context, const KernelPlan &plan) {
   std::visit(
       [&](auto p) {
         list.append("kind", b.getStringAttr(std::is_same_v<decltype(p), NestPlan> ? "nest" : "contraction"));
-        visit(p, [&](StringRef name, auto &value) {
-          if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<int64_t>>)
-            list.append(name, b.getDenseI64ArrayAttr(value));
-          else
-            list.append(name, b.getI64IntegerAttr(int64_t(value)));
-          return true;
-        });
+        appendFields(list, b, p);
         list.append("summary", b.getStringAttr(p.str()));
       },
       plan);
@@ -137,19 +131,7 @@ DictionaryAttr planToAttr(MLIRContext *context, const KernelPlan &plan) {
 
 /// The decisions of `attr` laid over `plan`; a number of vectors, panels or threads must be positive.
 template <class Plan> static FailureOr<KernelPlan> read(Plan plan, DictionaryAttr attr) {
-  const bool complete = visit(plan, [&](StringRef name, auto &value) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<int64_t>>) {
-      auto numbers = attr.getAs<DenseI64ArrayAttr>(name);
-      if (!numbers) return false;
-      value = numbers.asArrayRef().vec();
-    } else {
-      auto number = attr.getAs<IntegerAttr>(name);
-      if (!number) return false;
-      value = std::remove_reference_t<decltype(value)>(number.getInt());
-    }
-    return true;
-  });
-  if (!complete || plan.lanes < 1 || plan.threads < 1) return failure();
+  if (!readFields(plan, attr) || plan.lanes < 1 || plan.threads < 1) return failure();
   return KernelPlan(plan);
 }
 

@@ -97,6 +97,26 @@ Value emitExp(NestBuilder &b, Value x) {
   return y;
 }
 
+Value emitExp2(NestBuilder &b, Value x) {
+  Vectors v(b, x);
+  // Minimax on [-1/2, 1/2] with p(0) = 1 for f32; for f64 the Taylor series is as short as it needs to be.
+  SmallVector<double> terms = {
+      1.0, 0.6931428306078069, 0.2402235065064462, 0.055574004743393336, 0.00966628252609183, 0.001112550734682184};
+  if (!v.type.getElementType().isF32()) {
+    terms.resize(1);
+    for (int i = 1; i <= 13; ++i) terms.push_back(terms.back() * std::log(2.0) / i);
+  }
+  // At the limit p is exactly 1 and its exponent falls to that of 0. The comparison keeps NaN.
+  Value limit = v.k(double(-v.f.bias)), magic = v.k(1.5 * std::ldexp(1.0, int(v.f.mantissa)));
+  Value clamped = v.select(arith::CmpFPredicate::OGT, limit, x, limit, x);
+  Value shifted = v.add(clamped, magic);
+  Value f = v.sub(clamped, v.sub(shifted, magic));
+  Value p = v.k(terms.back());
+  for (double term : llvm::reverse(ArrayRef(terms).drop_back())) p = v.fma(p, f, v.k(term));
+  Value n = arith::ShLIOp::create(b, v.toBits(shifted), v.k(v.f.mantissa));
+  return v.fromBits(arith::AddIOp::create(b, v.toBits(p), n));
+}
+
 Value emitTanh(NestBuilder &b, Value x) {
   Vectors v(b, x);
   using P = arith::CmpFPredicate;

@@ -24,6 +24,8 @@ private:
   LogicalResult bindArguments(NestBuilder &b, ValueRange arrays);
   FailureOr<NestOperand> operandOf(NestBuilder &b, Value memref);
   LogicalResult emitOp(NestBuilder &b, linalg::LinalgOp op, StringRef name);
+  LogicalResult emitRegion(NestBuilder &b, scf::ExecuteRegionOp region, StringRef name);
+  FailureOr<NestOperand> argumentOf(NestBuilder &b, linalg::LinalgOp op, Value memref);
 
   func::FuncOp kernel;
   ModuleOp module;
@@ -85,6 +87,36 @@ FailureOr<NestOperand> EntryEmitter::operandOf(NestBuilder &b, Value memref) {
   return result;
 }
 
+FailureOr<NestOperand> EntryEmitter::argumentOf(NestBuilder &b, linalg::LinalgOp op, Value memref) {
+  FailureOr<NestOperand> operand = operandOf(b, memref);
+  if (failed(operand)) return op->emitOpError("reads memory that is no argument and no view of the workspace");
+  return operand;
+}
+
+LogicalResult EntryEmitter::emitRegion(NestBuilder &b, scf::ExecuteRegionOp region, StringRef name) {
+  FailureOr<CascadeRegion> cascade = readCascade(region);
+  if (failed(cascade)) return failure();
+  auto attr = region->getAttrOfType<DictionaryAttr>(kPlanAttr);
+  if (!attr) return region.emitOpError("has no ein.plan");
+  FailureOr<CascadePlan> plan = planFromAttr(*cascade, attr);
+  if (failed(plan)) return region.emitOpError("has an ein.plan that is incomplete or does not fit its cascade");
+  SmallVector<SmallVector<NestOperand>> operands;
+  for (linalg::LinalgOp op : cascade->ops) {
+    operands.emplace_back();
+    for (Value v : op->getOperands()) {
+      const bool isVirtual = v.getDefiningOp<memref::AllocOp>();
+      FailureOr<NestOperand> operand = isVirtual ? NestOperand() : argumentOf(b, op, v);
+      if (failed(operand)) return failure();
+      operands.back().push_back(*operand);
+    }
+  }
+  b.unsignedOperands = false;
+  emitCascade(b, *plan, *cascade, operands, scratch, name);
+  threads = std::max(threads, plan->threads);
+  scratchMost = std::max(scratchMost, scratchBytes(*plan, *cascade));
+  return success();
+}
+
 LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRef name) {
   auto attr = op->getAttrOfType<DictionaryAttr>(kPlanAttr);
   if (!attr) return op->emitOpError("has no ein.plan");
@@ -95,8 +127,8 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
   if (!analyseReduction(op)) return op->emitOpError("reduces by something else than add, maximum or minimum");
   SmallVector<NestOperand> operands;
   for (Value v : op->getOperands()) {
-    FailureOr<NestOperand> operand = operandOf(b, v);
-    if (failed(operand)) return op->emitOpError("reads memory that is no argument and no view of the workspace");
+    FailureOr<NestOperand> operand = argumentOf(b, op, v);
+    if (failed(operand)) return failure();
     operands.push_back(*operand);
   }
   b.element = cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType();
@@ -127,6 +159,9 @@ LogicalResult EntryEmitter::emit() {
   if (failed(bindArguments(b, entry.getArguments()))) return failure();
   int number = 0;
   for (Operation &o : kernel.getBody().front()) {
+    if (auto region = dyn_cast<scf::ExecuteRegionOp>(o)) {
+      if (failed(emitRegion(b, region, "step" + std::to_string(number++)))) return failure();
+    }
     auto op = dyn_cast<linalg::LinalgOp>(o);
     if (!op) continue;
     if (auto fill = dyn_cast<linalg::FillOp>(o); fill && startsReduction(fill)) continue;

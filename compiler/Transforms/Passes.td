@@ -5,7 +5,7 @@
 include "mlir/Pass/PassBase.td"
 
 def PlanKernels : Pass<"ein-plan-kernels", "::mlir::func::FuncOp"> {
-  let summary = "Attach a plan to every linalg operation";
+  let summary = "Attach a plan to every linalg operation and fused cascade";
   let description = [{
     Before: linalg operations on memrefs of static shapes and strides.
     After: each carries `ein.plan`, the decisions the next pass obeys. Nothing else changes, so a plan can

@@ -1,4 +1,5 @@
 // ein-plan-kernels: attach a plan to every linalg operation.
+#include "compiler/Lowering/CascadeRegion.h"
 #include "compiler/Lowering/TunedPlan.h"
 #include "compiler/Transforms/Passes.h"
 
@@ -24,6 +25,16 @@ struct PlanKernels : impl::PlanKernelsBase<PlanKernels> {
         return signalPassFailure();
       }
       op->setAttr(kPlanAttr, planToAttr(&getContext(), planStep(op, step, *shape, cpu)));
+    }
+    for (scf::ExecuteRegionOp region : cascadesOf(getOperation())) {
+      FailureOr<CascadeRegion> cascade = readCascade(region);
+      if (failed(cascade)) return signalPassFailure();
+      auto planned = planCascade(cascade->shape, cpu);
+      if (auto *why = std::get_if<std::string>(&planned)) {
+        region.emitOpError("cannot be planned as one pass: ") << *why;
+        return signalPassFailure();
+      }
+      region->setAttr(kPlanAttr, planToAttr(&getContext(), std::get<CascadePlan>(planned)));
     }
   }
 };

@@ -1,0 +1,194 @@
+// The decisions about a cascade, and the scratch memory that follows from them.
+#include "compiler/Lowering/CascadePlan.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <numeric>
+#include <sstream>
+
+namespace ein {
+
+namespace {
+
+/// Keys in a tile: scores of 64 lanes then take 24 KB. Steps of an inner product that fit L1 with 64 lanes.
+constexpr int64_t kTileKeys = 96, kDepthBlock = 128;
+/// A packed copy of all keys of a batch may be this large.
+constexpr int64_t kHeadBytes = 8 << 20;
+/// What may follow an inner product while its sums hold the registers, in operations per element.
+constexpr int64_t kDirectOperations = 8;
+
+/// Rows of a register tile: few broadcasts per multiply-add, one register for them, and no spills.
+int64_t tileRows(int64_t nv, const CpuModel &cpu) {
+  const int64_t most = (cpu.vectorRegisters - nv - 1) / nv;
+  return std::min<int64_t>(most, nv == 1 ? 12 : nv == 2 ? 12 : nv == 3 ? 8 : 6);
+}
+
+void choosePanels(CascadePlan &plan, const CascadeShape &shape, int64_t batches, const CpuModel &cpu) {
+  const int64_t vectors = ceilDiv(shape.extent(plan.lane), plan.lanes), widest = cpu.vectorRegisters >= 32 ? 4 : 2;
+  int64_t panels = ceilDiv(vectors, widest);
+  if (plan.threads > 1 && batches * panels < plan.threads) {
+    panels = std::min(vectors, ceilDiv(plan.threads, batches));
+    plan.reason = "narrower panels give every thread one";
+  }
+  plan.nv = ceilDiv(vectors, panels);
+  plan.widePanels = vectors - (plan.nv - 1) * panels;
+  plan.narrowPanels = panels - plan.widePanels;
+  plan.mrWide = tileRows(plan.nv, cpu);
+  plan.mrNarrow = plan.narrowPanels ? tileRows(plan.nv - 1, cpu) : plan.mrWide;
+}
+
+/// Copies pay where rows are far apart, converted or read along the key; whole heads where they are used again.
+KeyPacking choosePacking(const CascadeShape &shape, const CascadeProduct &product, const CascadePlan &plan) {
+  const CascadeAccess &side = shape.ops[product.op].inputs[product.keySide];
+  const int64_t size = product.size(shape), keys = shape.extent(shape.key);
+  int64_t packed = 1; // stride that each index would have if the side were contiguous
+  bool fused = true, adjacent = true;
+  for (auto i = product.across.rbegin(); i != product.across.rend(); ++i) {
+    if (shape.extent(*i) == 1) continue;
+    if (packed == 1) adjacent = side.strides[*i] == 1;
+    fused &= side.strides[*i] == packed;
+    packed *= shape.extent(*i);
+  }
+  const bool reused = plan.panels() > 1;
+  const bool far = reused && std::abs(side.strides[shape.key]) >= 2 * size;
+  if (side.computed && fused && !far) return KeyPacking::None;
+  const bool fitsHead = size * keys * shape.elementBytes <= kHeadBytes;
+  return reused && fitsHead && adjacent ? KeyPacking::Head : KeyPacking::Tile;
+}
+
+int64_t align64(int64_t bytes) { return ceilDiv(bytes, 64) * 64; }
+
+} // namespace
+
+double cascadeFlops(const CascadeShape &shape, const CascadeFlow &flow) {
+  double points = double(shape.extent(shape.key)) * double(shape.extent(flow.lane)), sum = 0;
+  for (int i : flow.batch) points *= double(shape.extent(i));
+  for (const CascadeProduct &p : flow.products) sum += 2 * double(p.size(shape));
+  // An exponential, a maximum and a sum are some twenty operations.
+  return points * (sum + 20);
+}
+
+std::variant<CascadePlan, std::string> planCascade(const CascadeShape &shape, const CpuModel &cpu) {
+  CascadePlan plan;
+  CascadeFlow flow = analyseFlow(shape, -1, true);
+  if (!flow.obstacle.empty()) return flow.obstacle;
+  plan.lane = flow.lane;
+  plan.lanes = cpu.lanes(shape.elementBytes);
+  int64_t batches = 1, depth = 1, between = 0;
+  for (int i : flow.batch) batches *= shape.extent(i);
+  for (const CascadeProduct &p : flow.products)
+    if (!p.isState) depth = std::max(depth, p.size(shape));
+  for (const CascadeOp &op : shape.ops)
+    if ((op.role == CascadeRole::Tile || op.role == CascadeRole::Guard) && !op.contracts) between += op.operations;
+  const int64_t blocks = ceilDiv(depth, kDepthBlock);
+  plan.depthBlock = ceilDiv(depth, blocks);
+  plan.direct = blocks == 1 && between <= kDirectOperations;
+  plan.thinTrips = between > kDirectOperations;
+  const bool small = cascadeFlops(shape, flow) < kSerialFlops;
+  plan.threads = small ? 1 : cpu.threads;
+  choosePanels(plan, shape, batches, cpu);
+  const int64_t keys = shape.extent(shape.key), unit = std::lcm(std::lcm(plan.mrWide, plan.mrNarrow), int64_t(4));
+  plan.bk = ceilDiv(ceilDiv(keys, ceilDiv(keys, kTileKeys)), unit) * unit;
+  bool packsTiles = false;
+  for (const CascadeProduct &p : flow.products) {
+    const KeyPacking packing = choosePacking(shape, p, plan);
+    packsTiles |= packing == KeyPacking::Tile;
+    plan.packing.push_back(int64_t(packing));
+  }
+  // A packed tile serves as many panels as keep their state in L2.
+  if (packsTiles) {
+    const int64_t state = CascadeScratch(shape, flow, plan).panelBytes;
+    plan.groupPanels = std::clamp<int64_t>(cpu.l2Bytes / 2 / state, 1, std::min<int64_t>(8, plan.panels()));
+    plan.groupPanels = std::max<int64_t>(1, std::min(plan.groupPanels, batches * plan.panels() / plan.threads));
+  }
+  const int64_t items = batches * plan.groups();
+  plan.threads = std::min(plan.threads, items);
+  plan.cyclic = plan.threads > 1 && batches % plan.threads != 0;
+  if (small) plan.reason = "too little work for a team";
+  if (plan.reason.empty() && plan.threads > 1)
+    plan.reason = plan.cyclic ? "panels in turn: no even share of batches" : "even share of batches";
+  return plan;
+}
+
+bool CascadePlan::fits(const CascadeShape &shape, const CascadeFlow &flow) const {
+  const int64_t vectors = widePanels * nv + narrowPanels * (nv - 1);
+  auto positive = {lanes, nv, widePanels, mrWide, mrNarrow, bk, depthBlock, groupPanels, threads};
+  if (std::any_of(positive.begin(), positive.end(), [](int64_t n) { return n < 1; }) || narrowPanels < 0) return false;
+  if (std::max({lanes, nv, mrWide, mrNarrow}) > 64 || bk > (1 << 16) || groupPanels > panels()) return false;
+  if ((lanes & (lanes - 1)) != 0 || vectors < ceilDiv(shape.extent(lane), lanes) || (narrowPanels && nv < 2))
+    return false;
+  if ((panels() - 1) * nr() >= shape.extent(lane) + panels() * lanes) return false;
+  if (bk % mrWide || bk % mrNarrow || packing.size() != flow.products.size()) return false;
+  for (size_t i = 0; i < packing.size(); ++i) {
+    if (packing[i] < 0 || packing[i] > int64_t(KeyPacking::Tile)) return false;
+    if (!flow.products[i].isState && depthBlock < flow.products[i].size(shape) && direct) return false;
+  }
+  return true;
+}
+
+std::string CascadePlan::str() const {
+  std::ostringstream s;
+  s << "cascade lanes=" << lanes << " along i" << lane << ", panels " << widePanels << "x" << nv << "v";
+  if (narrowPanels) s << " + " << narrowPanels << "x" << nv - 1 << "v";
+  s << ", tile " << mrWide << "x" << nv << "v, keys " << bk << ", depth " << depthBlock
+    << (direct ? ", direct" : ", staged");
+  static const char *const names[] = {"in place", "head", "tile"};
+  for (size_t i = 0; i < packing.size(); ++i) s << (i ? " + " : ", key side ") << names[packing[i]];
+  if (groupPanels > 1) s << ", " << groupPanels << " panels at a time";
+  s << ", threads " << threads;
+  if (!reason.empty()) s << " (" << reason << ")";
+  return s.str();
+}
+
+Staging stagingOf(const CascadeShape &shape, const CascadeFlow &flow, const CascadeOp &op, const CascadeAccess &input) {
+  if (op.contracts || input.tensor >= 0 || !input.moves(flow.lane)) return Staging::None;
+  if (op.role == CascadeRole::Finish)
+    for (int i : op.loops)
+      if (i != flow.lane && std::find(flow.batch.begin(), flow.batch.end(), i) == flow.batch.end())
+        return Staging::None;
+  return input.moves(shape.key) ? Staging::Tile : Staging::Row;
+}
+
+CascadeScratch::CascadeScratch(const CascadeShape &shape, const CascadeFlow &flow, const CascadePlan &plan) {
+  const int64_t nr = plan.nr(), bytes = shape.elementBytes;
+  int64_t *place = &panelBytes;
+  auto take = [&](int64_t size) {
+    const int64_t at = *place;
+    *place += align64(size);
+    return at;
+  };
+  for (const CascadeProduct &p : flow.products) laneSide.push_back(take(turnedPitch(plan, p.size(shape)) * nr * bytes));
+  states.assign(shape.tensors, -1);
+  for (const CascadeOp &op : shape.ops)
+    if (op.role == CascadeRole::Max || (op.role == CascadeRole::Sum && !op.contracts))
+      states[op.output.tensor] = take(nr * bytes);
+  low = take(nr * 4), high = take(nr * 4), range = take(32);
+  staged.resize(shape.ops.size());
+  auto stage = [&](Staging kind, int64_t rows) {
+    for (size_t i = 0; i < shape.ops.size(); ++i) {
+      const CascadeOp &op = shape.ops[i];
+      staged[i].resize(op.inputs.size(), -1);
+      for (size_t j = 0; j < op.inputs.size(); ++j)
+        if (stagingOf(shape, flow, op, op.inputs[j]) == kind) staged[i][j] = take(rows * nr * op.inputs[j].bytes);
+    }
+  };
+  stage(Staging::Row, 1);
+
+  place = &total;
+  stage(Staging::Tile, plan.bk);
+  for (int64_t element : flow.bufferBytes) buffers.push_back(take(plan.bk * nr * element));
+  tileMax = take(nr * bytes), result = take(nr * 8);
+  for (size_t i = 0; i < flow.products.size(); ++i) {
+    const CascadeProduct &p = flow.products[i];
+    const int64_t size = p.size(shape), keys = KeyPacking(plan.packing[i]) == KeyPacking::Head ? shape.extent(shape.key)
+                                               : KeyPacking(plan.packing[i]) == KeyPacking::Tile ? plan.bk
+                                                                                                 : 0;
+    turned.push_back(p.isState ? take(nr * turnedPitch(plan, size) * bytes) : -1);
+    packs.push_back(take(keys * size * bytes));
+    packedAt.push_back(take(8));
+  }
+  panelsAt = total;
+  total += panelBytes * plan.groupPanels;
+}
+
+} // namespace ein

@@ -1,0 +1,222 @@
+// Reading of cascades, and their plans as attributes.
+#include "compiler/Lowering/CascadeRegion.h"
+
+#include "compiler/Lowering/BodyEmitter.h"
+#include "compiler/Lowering/PlanAttr.h"
+#include "compiler/Lowering/PlanFields.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+
+namespace ein {
+
+namespace {
+
+std::optional<CascadeRole> roleOf(linalg::LinalgOp op) {
+  auto name = op->getAttrOfType<StringAttr>(kRoleAttr);
+  return llvm::StringSwitch<std::optional<CascadeRole>>(name ? name.getValue() : "")
+      .Case("low", CascadeRole::Low)
+      .Case("high", CascadeRole::High)
+      .Case("tile", CascadeRole::Tile)
+      .Case("guard", CascadeRole::Guard)
+      .Case("max", CascadeRole::Max)
+      .Case("weight", CascadeRole::Weight)
+      .Case("sum", CascadeRole::Sum)
+      .Case("finish", CascadeRole::Finish)
+      .Default(std::nullopt);
+}
+
+class CascadeReader {
+public:
+  explicit CascadeReader(scf::ExecuteRegionOp region) { cascade.region = region; }
+
+  FailureOr<CascadeRegion> read();
+
+private:
+  LogicalResult readOp(linalg::LinalgOp op);
+  LogicalResult readAccess(linalg::LinalgOp op, OpOperand &operand, CascadeAccess &access, std::vector<int> &dims);
+  LogicalResult checkBody(linalg::LinalgOp op, const CascadeOp &info);
+  int indexOf(int64_t id);
+
+  CascadeRegion cascade;
+  SmallVector<int64_t> ids;                         ///< by index
+  llvm::DenseMap<Value, int> tensors;               ///< virtual ones
+  llvm::DenseMap<int, std::vector<int>> tensorDims; ///< indices of their dimensions
+};
+
+int CascadeReader::indexOf(int64_t id) {
+  auto *found = llvm::find(ids, id);
+  if (found != ids.end()) return int(found - ids.begin());
+  ids.push_back(id);
+  cascade.shape.extents.push_back(0);
+  return int(ids.size()) - 1;
+}
+
+LogicalResult CascadeReader::readAccess(linalg::LinalgOp op, OpOperand &operand, CascadeAccess &access,
+                                        std::vector<int> &dims) {
+  auto type = dyn_cast<MemRefType>(operand.get().getType());
+  if (!type) {
+    if (operand.get().getDefiningOp<arith::ConstantOp>()) return success();
+    return op.emitOpError("has a scalar operand that is no constant");
+  }
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (!type.hasStaticShape() || failed(type.getStridesAndOffset(strides, offset)) || ShapedType::isDynamic(offset) ||
+      llvm::any_of(strides, ShapedType::isDynamic))
+    return op.emitOpError("needs static shapes and strides");
+  access.bytes = bytesOf(type.getElementType());
+  auto loops = op->getAttrOfType<DenseI64ArrayAttr>(kLoopsAttr).asArrayRef();
+  SmallVector<std::pair<int, int64_t>> moves;
+  for (auto [d, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim) return op.emitOpError("has an indexing map that is no list of loops");
+    const int index = indexOf(loops[dim.getPosition()]);
+    dims.push_back(index);
+    moves.emplace_back(index, strides[d]);
+  }
+  access.strides.assign(ids.size(), 0);
+  for (auto [index, stride] : moves)
+    if (cascade.shape.extents[index] > 1) access.strides[index] += stride;
+  if (operand.get().getDefiningOp<memref::AllocOp>()) {
+    auto [known, isNew] = tensors.try_emplace(operand.get(), int(tensors.size()));
+    access.tensor = known->second;
+    if (isNew) tensorDims[access.tensor] = dims;
+    if (tensorDims[access.tensor] != dims) return op.emitOpError("moves through a virtual tensor in another order");
+    if (isNew != op.isDpsInit(&operand)) return op.emitOpError("uses a virtual tensor out of order");
+  }
+  return success();
+}
+
+/// Bodies of the forms that the emitter replaces by its own.
+LogicalResult CascadeReader::checkBody(linalg::LinalgOp op, const CascadeOp &info) {
+  std::optional<Reduction> reduction = analyseReduction(op);
+  const Combine wanted = info.role == CascadeRole::Max                     ? Combine::Max
+                         : info.role == CascadeRole::Sum || info.contracts ? Combine::Add
+                                                                           : Combine::None;
+  if (!reduction || reduction->combine != wanted) return op.emitOpError("has a body that does not fit its role");
+  auto isArgument = [&](Value v, unsigned number) { return v == op.getBlock()->getArgument(number); };
+  if (info.role == CascadeRole::Max && (info.inputs.size() != 1 || !isArgument(reduction->term, 0)))
+    return op.emitOpError("takes the maximum of something else than a tile");
+  if (info.role != CascadeRole::Weight) return success();
+  auto exp = reduction->term.getDefiningOp<math::ExpOp>();
+  auto difference = exp ? exp.getOperand().getDefiningOp<arith::SubFOp>() : arith::SubFOp();
+  if (info.inputs.size() != 2 || !difference || !isArgument(difference.getLhs(), 0) ||
+      !isArgument(difference.getRhs(), 1))
+    return op.emitOpError("is no exp(score - maximum)");
+  return success();
+}
+
+LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
+  CascadeOp info;
+  auto role = roleOf(op);
+  auto loops = op->getAttrOfType<DenseI64ArrayAttr>(kLoopsAttr);
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  if (!role || !loops || loops.size() != int64_t(ranges.size()))
+    return op.emitOpError("needs ein.role and ein.loops to be in a cascade");
+  if (!cascade.ops.empty() && *role < cascade.shape.ops.back().role && *role < CascadeRole::Finish &&
+      *role != CascadeRole::Tile && *role != CascadeRole::Guard)
+    return op.emitOpError("stands in the wrong place of a cascade");
+  info.role = *role;
+  info.contracts = isa<linalg::ContractOp>(op);
+  for (auto [id, extent] : llvm::zip(loops.asArrayRef(), ranges)) {
+    const int index = indexOf(id);
+    if (ShapedType::isDynamic(extent) || extent < 1 || extent > INT32_MAX)
+      return op.emitOpError("needs static extents from 1 to 2^31");
+    int64_t &known = cascade.shape.extents[index];
+    if (known && known != extent) return op.emitOpError("gives index ") << id << " another extent";
+    known = extent;
+    info.loops.push_back(index);
+  }
+  if (op->getNumOperands() == 0 || op.getNumDpsInits() != 1) return op.emitOpError("needs one output");
+  for (OpOperand &operand : op->getOpOperands()) {
+    CascadeAccess access;
+    std::vector<int> dims;
+    access.strides.assign(ids.size(), 0);
+    if (failed(readAccess(op, operand, access, dims))) return failure();
+    if (op.isDpsInit(&operand))
+      info.output = access, info.outputIndices = dims;
+    else
+      info.inputs.push_back(access);
+  }
+  if ((info.role == CascadeRole::Finish) != (info.output.tensor < 0))
+    return op.emitOpError("must write ") << (info.role == CascadeRole::Finish ? "memory" : "a virtual tensor");
+  for (Operation &inner : op.getBlock()->without_terminator())
+    info.operations += !isa<linalg::IndexOp, arith::ConstantOp>(inner);
+  if (failed(checkBody(op, info))) return failure();
+  cascade.shape.ops.push_back(std::move(info));
+  cascade.ops.push_back(op);
+  return success();
+}
+
+FailureOr<CascadeRegion> CascadeReader::read() {
+  auto attr = cascade.region->getAttrOfType<DictionaryAttr>(kCascadeAttr);
+  auto key = attr ? attr.getAs<IntegerAttr>("key") : IntegerAttr();
+  if (!key || !cascade.region.getRegion().hasOneBlock())
+    return cascade.region.emitOpError("needs ein.cascade = {key = ...} and one block");
+  cascade.shape.key = indexOf(key.getInt());
+  for (auto op : cascade.region.getRegion().front().getOps<linalg::LinalgOp>())
+    if (failed(readOp(op))) return failure();
+  if (cascade.shape.extents[cascade.shape.key] == 0) return cascade.region.emitOpError("has no loop over its key");
+  // Virtual tensors are numbered in order; every access knows every index.
+  CascadeShape &shape = cascade.shape;
+  shape.tensors = int(tensors.size());
+  for (CascadeOp &op : shape.ops) {
+    op.output.strides.resize(ids.size());
+    for (CascadeAccess &input : op.inputs) input.strides.resize(ids.size());
+    if (op.role == CascadeRole::Sum || (!cascade.element && op.role == CascadeRole::Max))
+      cascade.element =
+          cast<MemRefType>(cascade.ops[&op - shape.ops.data()].getDpsInits()[0].getType()).getElementType();
+  }
+  if (!cascade.element || !(cascade.element.isF32() || cascade.element.isF64()))
+    return cascade.region.emitOpError("sums neither f32 nor f64");
+  shape.elementBytes = bytesOf(cascade.element);
+  for (auto [op, info] : llvm::zip(cascade.ops, shape.ops)) {
+    for (auto [value, access] : llvm::zip(op.getDpsInputs(), info.inputs))
+      access.computed = getElementTypeOrSelf(value) == cascade.element;
+    const bool isValue = info.contracts || info.role == CascadeRole::Max || info.role == CascadeRole::Weight ||
+                         info.role == CascadeRole::Sum;
+    if (isValue && getElementTypeOrSelf(op.getDpsInits()[0]) != cascade.element)
+      return op.emitOpError("computes in another type than the sums of its cascade");
+  }
+  return cascade;
+}
+
+} // namespace
+
+template <class Visitor> static bool visit(CascadePlan &p, Visitor &&field) {
+  return field("lane", p.lane) && field("lanes", p.lanes) && field("nv", p.nv) && field("wide_panels", p.widePanels) &&
+         field("narrow_panels", p.narrowPanels) && field("mr_wide", p.mrWide) && field("mr_narrow", p.mrNarrow) &&
+         field("keys", p.bk) && field("depth_block", p.depthBlock) && field("direct", p.direct) &&
+         field("thin_trips", p.thinTrips) && field("packing", p.packing) && field("group_panels", p.groupPanels) &&
+         field("cyclic", p.cyclic) && field("threads", p.threads);
+}
+
+SmallVector<scf::ExecuteRegionOp> cascadesOf(func::FuncOp kernel) {
+  SmallVector<scf::ExecuteRegionOp> cascades;
+  for (auto region : kernel.getBody().front().getOps<scf::ExecuteRegionOp>()) cascades.push_back(region);
+  return cascades;
+}
+
+FailureOr<CascadeRegion> readCascade(scf::ExecuteRegionOp region) { return CascadeReader(region).read(); }
+
+DictionaryAttr planToAttr(MLIRContext *context, const CascadePlan &plan) {
+  Builder b(context);
+  NamedAttrList list;
+  list.append("kind", b.getStringAttr("cascade"));
+  appendFields(list, b, plan);
+  list.append("summary", b.getStringAttr(plan.str()));
+  return list.getDictionary(context);
+}
+
+FailureOr<CascadePlan> planFromAttr(const CascadeRegion &cascade, DictionaryAttr attr) {
+  CascadePlan plan;
+  if (!readFields(plan, attr) || plan.lane < 0 || plan.lane >= int(cascade.shape.extents.size())) return failure();
+  CascadeFlow flow = analyseFlow(cascade.shape, plan.lane, plan.direct);
+  if (!flow.obstacle.empty() || !plan.fits(cascade.shape, flow)) return failure();
+  return plan;
+}
+
+} // namespace ein

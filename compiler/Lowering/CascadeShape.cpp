@@ -1,0 +1,220 @@
+// Which index of a cascade does what, and where its values are kept.
+#include "compiler/Lowering/CascadeShape.h"
+
+#include <algorithm>
+
+namespace ein {
+
+namespace {
+
+bool contains(const std::vector<int> &all, int index) { return std::find(all.begin(), all.end(), index) != all.end(); }
+
+class FlowAnalysis {
+public:
+  FlowAnalysis(const CascadeShape &shape, int lane, bool direct) : shape(shape), direct(direct) { flow.lane = lane; }
+
+  CascadeFlow run() {
+    flow.obstacle = findRows();
+    for (size_t i = 0; i < shape.ops.size() && flow.obstacle.empty(); ++i)
+      if (shape.ops[i].contracts) flow.obstacle = addProduct(int(i));
+    if (flow.obstacle.empty()) flow.obstacle = checkPointwise();
+    if (flow.obstacle.empty()) flow.obstacle = chooseLane();
+    if (flow.obstacle.empty()) placeValues();
+    return std::move(flow);
+  }
+
+private:
+  std::string findRows();
+  std::string addProduct(int number);
+  std::string checkPointwise() const;
+  std::string chooseLane();
+  bool canBeLane(int row) const;
+  void placeValues();
+  void keep(int tensor, int64_t bytes);
+
+  const CascadeShape &shape;
+  bool direct;
+  CascadeFlow flow;
+  std::vector<int> rows;
+};
+
+/// Rows are what the maximum has; without one, what every sum shares with the tiles.
+std::string FlowAnalysis::findRows() {
+  std::vector<int> ofTiles;
+  bool first = true;
+  for (const CascadeOp &op : shape.ops) {
+    if (op.role == CascadeRole::Tile)
+      for (int i : op.outputIndices)
+        if (i != shape.key && !contains(ofTiles, i)) ofTiles.push_back(i);
+    if (op.role != CascadeRole::Sum && op.role != CascadeRole::Max) continue;
+    if (first) rows = op.outputIndices;
+    first = false;
+    std::erase_if(rows, [&](int i) { return !contains(op.outputIndices, i); });
+  }
+  if (first) return "nothing is summed over the key";
+  if (!shape.has(CascadeRole::Max)) std::erase_if(rows, [&](int i) { return !contains(ofTiles, i); });
+  for (int i : ofTiles)
+    if (!contains(rows, i)) return "a tile has an index that is no row";
+  if (shape.has(CascadeRole::Max) != shape.has(CascadeRole::Weight)) return "a maximum and a weight come together";
+  return {};
+}
+
+std::string FlowAnalysis::addProduct(int number) {
+  const CascadeOp &op = shape.ops[number];
+  CascadeProduct product{number, 0, 1, {}, op.role == CascadeRole::Sum};
+  const auto moves = [&](unsigned side, int index) { return op.inputs[side].moves(index); };
+  if (product.isState) {
+    if ((op.inputs[0].tensor < 0) == (op.inputs[1].tensor < 0)) return "a sum is no product of one tile and one tensor";
+    product.laneSide = op.inputs[0].tensor < 0;
+    if (!op.inputs[product.laneSide].computed) return "a tile is summed in another type than its own";
+  } else {
+    if (op.inputs[0].tensor >= 0 || op.inputs[1].tensor >= 0) return "an inner product of tiles";
+    if (moves(0, shape.key) && moves(1, shape.key)) return "both sides of an inner product move with the key";
+    product.laneSide = moves(0, shape.key);
+  }
+  product.keySide = 1 - product.laneSide;
+  for (int i : op.loops) {
+    const bool isOutput = contains(op.outputIndices, i);
+    if (contains(rows, i) || i == shape.key) {
+      if (!isOutput && i != shape.key) return "a contraction reduces a row";
+      continue;
+    }
+    if (isOutput != product.isState) return "a contraction has an index that is neither row nor depth";
+    if (product.isState && moves(product.laneSide, i)) return "a tile moves with an index of its sum";
+    product.across.push_back(i);
+  }
+  // The key side walks its fastest index last.
+  std::stable_sort(product.across.begin(), product.across.end(), [&](int a, int c) {
+    return std::abs(op.inputs[product.keySide].strides[a]) > std::abs(op.inputs[product.keySide].strides[c]);
+  });
+  flow.products.push_back(product);
+  return {};
+}
+
+/// Pointwise operations and plain reductions stay within rows and key, finishes within rows and one sum's indices.
+std::string FlowAnalysis::checkPointwise() const {
+  for (const CascadeOp &op : shape.ops) {
+    const bool finishes = op.role == CascadeRole::Finish;
+    if (op.contracts) continue;
+    for (int row : rows)
+      if ((op.role == CascadeRole::Sum || op.role == CascadeRole::Max) && !contains(op.outputIndices, row))
+        return "a sum lacks a row";
+    for (int i : op.loops)
+      if (!finishes && !contains(rows, i) && i != shape.key) return "an operation has an index that is no row";
+    for (const CascadeAccess &input : op.inputs) {
+      const int maker = input.tensor < 0 ? -1 : shape.producer(input.tensor);
+      if (finishes || op.role == CascadeRole::Weight || maker < 0) continue;
+      if (shape.ops[maker].role != CascadeRole::Tile && shape.ops[maker].role != CascadeRole::Weight)
+        return "an operation needs a sum before it is complete";
+    }
+    if (!finishes) continue;
+    for (const CascadeAccess &input : op.inputs) {
+      if (input.tensor < 0) continue;
+      const CascadeProduct *product = flow.product(shape.producer(input.tensor));
+      if (!product) continue;
+      for (int i : op.loops)
+        if (!contains(rows, i) && !contains(product->across, i)) return "a result crosses the indices of two sums";
+    }
+  }
+  return {};
+}
+
+/// Lanes are broadcast to: no tensor on a key side may move along them.
+bool FlowAnalysis::canBeLane(int row) const {
+  return std::none_of(flow.products.begin(), flow.products.end(), [&](const CascadeProduct &product) {
+    return shape.ops[product.op].inputs[product.keySide].moves(row);
+  });
+}
+
+std::string FlowAnalysis::chooseLane() {
+  if (flow.lane >= 0 && (!contains(rows, flow.lane) || !canBeLane(flow.lane)))
+    return "its lanes cannot follow that index";
+  if (flow.lane < 0)
+    for (int row : rows)
+      if (canBeLane(row) && (flow.lane < 0 || shape.extent(row) >= shape.extent(flow.lane))) flow.lane = row;
+  if (flow.lane < 0) return "no index of the rows can be the lanes: each moves what the key moves";
+  // Rows that share what is read by key turn innermost.
+  for (bool shared : {false, true})
+    for (int row : rows)
+      if (row != flow.lane && canBeLane(row) == shared) flow.batch.push_back(row);
+  return {};
+}
+
+void FlowAnalysis::keep(int tensor, int64_t bytes) {
+  if (flow.buffer[tensor] >= 0) return;
+  flow.buffer[tensor] = int(flow.bufferBytes.size());
+  flow.bufferBytes.push_back(bytes);
+}
+
+/// Which tiles need the weight, and which are kept in memory for what comes after them.
+void FlowAnalysis::placeValues() {
+  flow.late.assign(shape.tensors, false);
+  flow.buffer.assign(shape.tensors, -1);
+  int last = -1;
+  for (int i = 0; i < int(shape.ops.size()); ++i)
+    if (shape.ops[i].role == CascadeRole::Tile && shape.ops[i].contracts) last = i;
+  auto require = [&](const CascadeAccess &tile) {
+    if (!flow.late[tile.tensor] && !contains(flow.kept, tile.tensor)) flow.kept.push_back(tile.tensor);
+    keep(tile.tensor, tile.bytes);
+  };
+  for (int i = 0; i < int(shape.ops.size()); ++i) {
+    const CascadeOp &op = shape.ops[i];
+    if (op.role == CascadeRole::Finish) break;
+    if (op.role == CascadeRole::Max) {
+      flow.score = op.inputs[0].tensor;
+      require(op.inputs[0]);
+    }
+    if (op.role == CascadeRole::Tile && op.contracts && !(direct && i == last)) keep(op.output.tensor, op.output.bytes);
+    if (op.role == CascadeRole::Weight) { // in the place of the score
+      flow.late[op.output.tensor] = true;
+      flow.buffer[op.output.tensor] = flow.buffer[flow.score];
+      continue;
+    }
+    const bool isLate = std::any_of(op.inputs.begin(), op.inputs.end(),
+                                    [&](const CascadeAccess &a) { return a.tensor >= 0 && flow.late[a.tensor]; });
+    if (isLate && op.role == CascadeRole::Tile) flow.late[op.output.tensor] = true;
+    const bool readsBuffer = op.role == CascadeRole::Sum && op.contracts;
+    for (const CascadeAccess &a : op.inputs)
+      if (a.tensor >= 0 && (readsBuffer || (isLate && !flow.late[a.tensor]))) require(a);
+  }
+}
+
+} // namespace
+
+bool CascadeShape::has(CascadeRole role) const { return find(role) != nullptr; }
+
+const CascadeOp *CascadeShape::find(CascadeRole role) const {
+  auto found = std::find_if(ops.begin(), ops.end(), [&](const CascadeOp &op) { return op.role == role; });
+  return found == ops.end() ? nullptr : &*found;
+}
+
+int CascadeShape::producer(int tensor) const {
+  for (size_t i = 0; i < ops.size(); ++i)
+    if (ops[i].output.tensor == tensor) return int(i);
+  return -1;
+}
+
+int64_t CascadeProduct::size(const CascadeShape &shape) const {
+  int64_t n = 1;
+  for (int i : across) n *= shape.extent(i);
+  return n;
+}
+
+const CascadeProduct *CascadeFlow::product(int op) const {
+  for (const CascadeProduct &p : products)
+    if (p.op == op) return &p;
+  return nullptr;
+}
+
+const CascadeProduct *CascadeFlow::lastTile() const {
+  const CascadeProduct *last = nullptr;
+  for (const CascadeProduct &p : products)
+    if (!p.isState) last = &p;
+  return last;
+}
+
+CascadeFlow analyseFlow(const CascadeShape &shape, int lane, bool direct) {
+  return FlowAnalysis(shape, lane, direct).run();
+}
+
+} // namespace ein

@@ -1,0 +1,91 @@
+// What a plan sees of a fused cascade: its indices, its operations and how they move. No MLIR.
+#pragma once
+
+#include "compiler/Lowering/NestShape.h"
+
+#include <string>
+#include <vector>
+
+namespace ein {
+
+/// What an operation does for its cascade; they come in this order.
+enum class CascadeRole : uint8_t {
+  Low,    ///< first key that counts, by row
+  High,   ///< first key after those that count
+  Tile,   ///< values by row and key: an inner product, or pointwise
+  Guard,  ///< whether a point counts, by row and key
+  Max,    ///< the largest score of a row
+  Weight, ///< exp(score - maximum)
+  Sum,    ///< over the key
+  Finish, ///< results from the sums
+};
+
+/// How an operation moves through a tensor.
+struct CascadeAccess {
+  int tensor = -1;              ///< number of a virtual tensor; -1: memory, or a constant
+  std::vector<int64_t> strides; ///< by index, in elements; 0 where it does not move and where the extent is 1
+  int64_t bytes = 4;            ///< of an element in memory
+  bool computed = true;         ///< whether elements are of the type that is computed in
+
+  bool moves(int index) const { return strides[index] != 0; }
+};
+
+struct CascadeOp {
+  CascadeRole role = CascadeRole::Tile;
+  bool contracts = false; ///< two inputs, multiplied and summed
+  std::vector<int> loops; ///< index of each loop
+  std::vector<CascadeAccess> inputs;
+  CascadeAccess output;
+  std::vector<int> outputIndices; ///< of the dimensions of the output
+  int64_t operations = 0;         ///< in the body
+};
+
+/// A cascade of operations over one key. Indices are numbered from 0; virtual tensors too.
+struct CascadeShape {
+  std::vector<int64_t> extents; ///< by index
+  int key = 0;
+  std::vector<CascadeOp> ops;
+  int tensors = 0;          ///< virtual ones
+  int64_t elementBytes = 4; ///< of the type computed in
+
+  int64_t extent(int index) const { return extents[index]; }
+  bool has(CascadeRole role) const;
+  const CascadeOp *find(CascadeRole role) const;
+  /// The operation that makes a virtual tensor.
+  int producer(int tensor) const;
+};
+
+/// A contraction with one side on the lanes: a tile (sum over `across` of lane side times key side), or a state
+/// (sum over the key of a tile times the key side, for each point of `across`).
+struct CascadeProduct {
+  int op = 0;
+  unsigned laneSide = 0, keySide = 1; ///< inputs
+  std::vector<int> across;            ///< indices, outermost first
+  bool isState = false;
+
+  int64_t size(const CascadeShape &shape) const;
+};
+
+/// The roles of the indices, and what becomes of the values. Early values are computed as soon as the inner products
+/// are there, late ones after the maximum is known.
+struct CascadeFlow {
+  std::vector<int> batch; ///< rows but the lanes, outermost first
+  int lane = -1;
+  std::vector<CascadeProduct> products; ///< tiles first
+  std::vector<bool> late;               ///< by virtual tensor: a tile that needs the weight
+  std::vector<int> buffer;              ///< by virtual tensor: number of the tile buffer it is kept in, or -1
+  std::vector<int64_t> bufferBytes;     ///< of an element, by buffer
+  std::vector<int> kept;                ///< early tiles that are masked and stored for what follows
+  int score = -1;                       ///< the virtual tensor whose maximum is taken
+  std::string obstacle;                 ///< why the cascade cannot be tiled; empty if it can
+
+  const CascadeProduct *product(int op) const;
+  /// The last inner product; none in a cascade of pointwise tiles.
+  const CascadeProduct *lastTile() const;
+};
+
+/// Analyses a cascade with its lanes along `lane`, or along the best index where that is -1. `direct`: the last inner
+/// product goes from registers into what follows it.
+CascadeFlow analyseFlow(const CascadeShape &shape, int lane, bool direct);
+
+} // namespace ein

@@ -1,0 +1,175 @@
+// The nest of a fused cascade: the team, groups of panels, tiles of keys.
+#include "compiler/Lowering/EmitCascade.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace ein {
+
+CascadeEmitter::CascadeEmitter(NestBuilder &b, const CascadePlan &plan, const CascadeRegion &cascade,
+                               ArrayRef<SmallVector<NestOperand>> operands, StringRef name)
+    : b(b), p(plan), cascade(cascade), shape(cascade.shape), operands(operands), name(name),
+      flow(analyseFlow(shape, plan.lane, plan.direct)), layout(shape, flow, plan), w() {
+  for (const auto &ofOp : operands)
+    for (const NestOperand &operand : ofOp)
+      if (operand.pointer && !llvm::is_contained(pointers, operand.pointer)) pointers.push_back(operand.pointer);
+}
+
+bool CascadeEmitter::isLate(const CascadeOp &op) const {
+  return llvm::any_of(op.inputs, [&](const CascadeAccess &a) { return a.tensor >= 0 && flow.late[a.tensor]; });
+}
+
+/// Views of the operands inside the current function.
+void CascadeEmitter::bind(ValueRange args) {
+  arguments.assign(args.begin(), args.end());
+  scratch = args.back();
+  memory.assign(operands.size(), {});
+  for (auto [op, ofOp] : llvm::enumerate(operands))
+    for (const NestOperand &operand : ofOp) {
+      auto *pointer = llvm::find(pointers, operand.pointer);
+      memory[op].push_back(operand.pointer ? b.flat(args[pointer - pointers.begin()], operand.element, operand.extent)
+                                           : Value());
+    }
+  position.assign(shape.extents.size(), Value());
+}
+
+/// The values of the batch's indices, from its linear number.
+void CascadeEmitter::bindBatch(Value batch) {
+  for (auto i = flow.batch.rbegin(); i != flow.batch.rend(); ++i) {
+    const bool isLast = std::next(i) == flow.batch.rend();
+    position[*i] = isLast ? batch : b.rem(batch, shape.extent(*i));
+    if (!isLast) batch = b.div(batch, shape.extent(*i));
+  }
+}
+
+void CascadeEmitter::bindPanel(Value panel, Value slot) {
+  const int64_t before = w.nv == p.nv ? 0 : p.widePanels;
+  position[flow.lane] = b.add(b.mul(b.sub(panel, b.c(before)), w.nr), before * p.nr());
+  valid = b.min(b.c(w.nr), b.sub(b.c(shape.extent(flow.lane)), position[flow.lane]));
+  panelState = b.advance(scratch, b.add(b.mul(slot, layout.panelBytes), layout.panelsAt));
+}
+
+/// Where an operand is at the begin of the batch.
+Value CascadeEmitter::offsetOf(size_t op, unsigned operand) {
+  const CascadeOp &info = shape.ops[op];
+  const CascadeAccess &access = operand < info.inputs.size() ? info.inputs[operand] : info.output;
+  Value sum = b.c(operands[op][operand].offset);
+  for (int i : flow.batch) sum = b.add(sum, b.mul(position[i], access.strides[i]));
+  return sum;
+}
+
+Value CascadeEmitter::scratchAt(int64_t place, Type type, int64_t extent) {
+  return b.flat(b.advance(scratch, b.c(place)), type, extent);
+}
+Value CascadeEmitter::stateAt(int64_t place, Type type, int64_t extent) {
+  return b.flat(b.advance(panelState, b.c(place)), type, extent);
+}
+
+Value CascadeEmitter::rangeAt(Bound bound) {
+  if (!hasBounds()) return b.c(bound == Some || bound == All ? 0 : shape.extent(shape.key));
+  return b.load(stateAt(layout.range, b.getIndexType(), 4), b.c(bound));
+}
+
+CascadeEmitter::PanelFunctions CascadeEmitter::panelFunctions(const Width &width, StringRef suffix) {
+  w = width;
+  auto make = [&](StringRef part, unsigned more, llvm::function_ref<void(ValueRange)> body) {
+    return b.function((name + suffix + part).str(), pointers.size() + 1, 3 + more,
+                      [&](ValueRange args, ValueRange index) {
+                        bind(args);
+                        bindBatch(index[0]);
+                        bindPanel(index[1], index[2]);
+                        body(index.drop_front(3));
+                      });
+  };
+  return {make("_begin", 0, [&](ValueRange) { begin(); }),
+          make("_tile", 2,
+               [&](ValueRange more) {
+                 firstKey = more[0], keys = more[1];
+                 tile();
+               }),
+          make("_finish", 0, [&](ValueRange) { finish(); })};
+}
+
+/// Calls a function of the panel `indices[1]`, by its width.
+void CascadeEmitter::callPanel(func::FuncOp PanelFunctions::*which, ValueRange indices) {
+  Values all(arguments);
+  llvm::append_range(all, indices);
+  auto call = [&](PanelFunctions &functions) { func::CallOp::create(b, functions.*which, all); };
+  if (!p.narrowPanels) return call(wide);
+  b.ifThen(b.lessEqual(b.c(p.widePanels), indices[1]), [&] { call(narrow); }, [&] { call(wide); });
+}
+
+/// Panels [first, last) of a batch: every tile of keys that counts for one of them.
+void CascadeEmitter::group(Value batch, Value first, Value last) {
+  bindBatch(batch);
+  packHeads();
+  auto panels = [&](llvm::function_ref<void(Value panel, Value slot)> body) {
+    if (p.groupPanels == 1) return body(first, b.c(0));
+    b.loop(first, last, 1, [&](Value panel) { body(panel, b.sub(panel, first)); });
+  };
+  panels([&](Value panel, Value slot) { callPanel(&PanelFunctions::begin, {batch, panel, slot}); });
+  Value low = b.c(0), high = b.c(shape.extent(shape.key));
+  if (hasBounds()) {
+    auto boundOf = [&](Value slot, Bound bound) {
+      panelState = b.advance(scratch, b.add(b.mul(slot, layout.panelBytes), layout.panelsAt));
+      return rangeAt(bound);
+    };
+    Value init[] = {boundOf(b.c(0), Some), boundOf(b.c(0), SomeEnd)};
+    low = init[0], high = init[1];
+    if (p.groupPanels > 1) {
+      Values all = b.loop(b.c(1), b.sub(last, first), 1, init, [&](Value slot, ValueRange now) {
+        return Values{b.min(now[0], boundOf(slot, Some)), b.max(now[1], boundOf(slot, SomeEnd))};
+      });
+      low = all[0], high = all[1];
+    }
+  }
+  b.loop(low, high, p.bk, [&](Value from) {
+    Value count = b.min(b.c(p.bk), b.sub(high, from));
+    for (size_t i = 0; i < flow.products.size(); ++i)
+      if (KeyPacking(p.packing[i]) == KeyPacking::Tile) packKeys(i, from, count);
+    panels([&](Value panel, Value slot) { callPanel(&PanelFunctions::tile, {batch, panel, slot, from, count}); });
+  });
+  panels([&](Value panel, Value slot) { callPanel(&PanelFunctions::finish, {batch, panel, slot}); });
+}
+
+/// The groups of one thread, in scratch memory of its own.
+void CascadeEmitter::thread(Value t) {
+  scratch = b.advance(scratch, b.mul(t, layout.total));
+  arguments.back() = scratch;
+  for (auto [i, packing] : llvm::enumerate(p.packing))
+    if (KeyPacking(packing) == KeyPacking::Head)
+      b.store(b.c(-1), scratchAt(layout.packedAt[i], b.getIndexType(), 1), b.c(0));
+  int64_t items = p.groups();
+  for (int i : flow.batch) items *= shape.extent(i);
+  auto [low, high] = p.cyclic ? std::pair{t, b.c(items)} : b.chunkBounds(t, p.threads, items);
+  b.loop(low, high, p.cyclic ? p.threads : 1, [&](Value item) {
+    Value first = b.mul(b.rem(item, p.groups()), p.groupPanels);
+    group(b.div(item, p.groups()), first, b.min(b.add(first, p.groupPanels), b.c(p.panels())));
+  });
+}
+
+void CascadeEmitter::emit(Value shared) {
+  b.element = cascade.element;
+  wide = panelFunctions({p.nv, p.mrWide, p.nr()}, "_wide");
+  if (p.narrowPanels) narrow = panelFunctions({p.nv - 1, p.mrNarrow, p.nr() - p.lanes}, "_narrow");
+  auto fn = b.function(name, pointers.size() + 1, 1, [&](ValueRange args, ValueRange index) {
+    bind(args);
+    thread(index[0]);
+  });
+  Values all(pointers);
+  all.push_back(shared);
+  b.parallelChunks(p.threads, fn, all);
+}
+
+int64_t scratchBytes(const CascadePlan &plan, const CascadeRegion &cascade) {
+  const CascadeFlow flow = analyseFlow(cascade.shape, plan.lane, plan.direct);
+  return CascadeScratch(cascade.shape, flow, plan).total * plan.threads;
+}
+
+void emitCascade(NestBuilder &b, const CascadePlan &plan, const CascadeRegion &cascade,
+                 ArrayRef<SmallVector<NestOperand>> operands, Value scratch, StringRef name) {
+  CascadeEmitter(b, plan, cascade, operands, name).emit(scratch);
+}
+
+} // namespace ein

@@ -1,0 +1,247 @@
+// A panel before its first key and after its last: lane sides, keys that count, results.
+#include "compiler/Lowering/EmitCascade.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace ein {
+
+/// Below every score, in powers of two; finite, so that differences are numbers.
+static double startOf(Type element) { return element.isF32() ? -1e30 : -1e300; }
+
+void CascadeEmitter::fill(Value memory, int64_t elements, double value) {
+  Value vector = b.constant(value, p.lanes);
+  b.loop(0, elements, p.lanes, [&](Value i) { b.storeVector(vector, memory, i); });
+}
+
+void CascadeEmitter::begin() {
+  for (auto [i, product] : llvm::enumerate(flow.products)) {
+    if (!product.isState) {
+      packLanes(i);
+      continue;
+    }
+    const int64_t elements = CascadeScratch::turnedPitch(p, product.size(shape)) * w.nr;
+    fill(stateAt(layout.laneSide[i], b.element, elements), elements, 0);
+  }
+  for (auto [op, info] : llvm::enumerate(shape.ops)) {
+    const bool isMax = info.role == CascadeRole::Max;
+    if (isMax || (info.role == CascadeRole::Sum && !info.contracts))
+      fill(stateOf(info.output.tensor), w.nr, isMax ? startOf(b.element) : 0);
+    if (info.role != CascadeRole::Finish) stageRows(op);
+  }
+  if (hasBounds()) findRange();
+}
+
+/// Puts the lane side of an inner product on the lanes: [across][nr], in register transposes where it is adjacent
+/// across. Lanes past the end repeat the last point.
+void CascadeEmitter::packLanes(size_t number) {
+  const CascadeProduct &product = flow.products[number];
+  const CascadeAccess &side = shape.ops[product.op].inputs[product.laneSide];
+  const int64_t n = p.lanes, perLane = side.strides[flow.lane], size = product.size(shape);
+  const int64_t run = product.across.empty() ? 1 : shape.extent(product.across.back());
+  Value source = memory[product.op][product.laneSide], to = stateAt(layout.laneSide[number], b.element, size * w.nr);
+  Value base = b.add(offsetOf(product.op, product.laneSide), b.mul(position[flow.lane], perLane));
+  auto laneAt = [&](Value lane) { return b.add(base, b.mul(b.min(lane, b.sub(valid, b.c(1))), perLane)); };
+  if (run < n || side.strides[product.across.back()] != 1)
+    return overAcross(product, side, product.across.size(), [&](Value offset, Value place) {
+      b.loop(0, w.nr, 1, [&](Value lane) {
+        Value value = b.widened(b.load(source, b.add(laneAt(lane), offset)));
+        b.store(value, to, b.add(b.mul(place, w.nr), lane));
+      });
+    });
+  overAcross(product, side, product.across.size() - 1, [&](Value offset, Value place) {
+    b.loop(0, w.nr, n, [&](Value lane) {
+      Values from;
+      for (int64_t i = 0; i < n; ++i) from.push_back(b.add(laneAt(b.add(lane, i)), offset));
+      // The last square moves back to end with the run; what it repeats is the same.
+      b.loop(0, run, n, [&](Value start) {
+        Value at = run % n ? b.min(start, b.c(run - n)) : start;
+        Values vectors;
+        for (Value row : from) vectors.push_back(b.widened(b.loadVector(n, source, b.add(row, at))));
+        Value first = b.add(b.mul(place, run), at);
+        for (auto [i, vector] : llvm::enumerate(b.transpose(vectors)))
+          b.storeVector(vector, to, b.add(b.mul(b.add(first, i), w.nr), lane));
+      });
+    });
+  });
+}
+
+/// Copies what an operation reads by lane only to the lanes.
+void CascadeEmitter::stageRows(size_t op) {
+  const CascadeOp &info = shape.ops[op];
+  for (auto [i, access] : llvm::enumerate(info.inputs)) {
+    if (stagingOf(shape, flow, info, access) != Staging::Row) continue;
+    const int64_t perLane = access.strides[flow.lane];
+    Value source = memory[op][i];
+    Value to = stateAt(layout.staged[op][i], cast<MemRefType>(source.getType()).getElementType(), w.nr);
+    Value base = b.add(offsetOf(op, i), b.mul(position[flow.lane], perLane)), last = b.sub(valid, b.c(1));
+    b.loop(0, w.nr, 1,
+           [&](Value lane) { b.store(b.load(source, b.add(base, b.mul(b.min(lane, last), perLane))), to, lane); });
+  }
+}
+
+/// The keys that count for each lane, and for some and all lanes of the panel.
+void CascadeEmitter::findRange() {
+  const int32_t extent = int32_t(shape.extent(shape.key));
+  Value range = stateAt(layout.range, b.getIndexType(), 4);
+  auto splat = [&](int32_t value) {
+    return b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(value)), p.lanes);
+  };
+  auto bounds = [&](CascadeRole role, int64_t place, int32_t otherwise) {
+    Value least, most;
+    const CascadeOp *info = shape.find(role);
+    for (int64_t j = 0; j < w.nv; ++j) {
+      Value keys = splat(otherwise);
+      if (info) {
+        keys = evaluateAt(info - shape.ops.data(), {Value(), Value(), b.c(j)}, Known());
+        keys = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, keys, splat(0)), splat(extent));
+        b.storeVector(keys, stateAt(place, b.getI32Type(), w.nr), b.c(j * p.lanes));
+      }
+      least = j ? Value(arith::MinSIOp::create(b, least, keys)) : keys;
+      most = j ? Value(arith::MaxSIOp::create(b, most, keys)) : keys;
+    }
+    auto reduce = [&](vector::CombiningKind kind, Value vector) -> Value {
+      return arith::IndexCastOp::create(b, b.getIndexType(), vector::ReductionOp::create(b, kind, vector));
+    };
+    return std::pair{reduce(vector::CombiningKind::MINSI, least), reduce(vector::CombiningKind::MAXSI, most)};
+  };
+  auto [some, all] = bounds(CascadeRole::Low, layout.low, 0);
+  auto [allEnd, someEnd] = bounds(CascadeRole::High, layout.high, extent);
+  for (auto [place, bound] : {std::pair{Some, some}, {SomeEnd, someEnd}, {All, all}, {AllEnd, allEnd}})
+    b.store(bound, range, b.c(place));
+}
+
+/// Elements of a vector from memory, `stride` apart.
+static Value loadElements(NestBuilder &b, Value memory, Value offset, int64_t stride, int64_t lanes) {
+  if (stride == 1) return b.loadVector(lanes, memory, offset);
+  if (stride == 0) return b.splat(b.load(memory, offset), lanes);
+  SmallVector<Value> elements;
+  for (int64_t i = 0; i < lanes; ++i) elements.push_back(b.load(memory, b.add(offset, i * stride)));
+  return vector::FromElementsOp::create(b, VectorType::get({lanes}, elements[0].getType()), elements);
+}
+
+void CascadeEmitter::finish() {
+  // The reference is a power of two; results are told of it as an exponent of e.
+  if (const CascadeOp *max = shape.find(CascadeRole::Max)) {
+    Value reference = stateOf(max->output.tensor), ln2 = b.constant(std::log(2.0), p.lanes);
+    b.loop(0, w.nr, p.lanes, [&](Value lane) {
+      b.storeVector(arith::MulFOp::create(b, b.loadVector(p.lanes, reference, lane), ln2), reference, lane);
+    });
+  }
+  for (size_t i = 0; i < flow.products.size(); ++i)
+    if (flow.products[i].isState) turn(i);
+  for (auto [op, info] : llvm::enumerate(shape.ops)) {
+    if (info.role != CascadeRole::Finish) continue;
+    const bool isByRow =
+        llvm::all_of(info.loops, [&](int i) { return i == flow.lane || llvm::is_contained(flow.batch, i); });
+    if (isByRow && llvm::none_of(info.inputs, [&](const CascadeAccess &a) {
+          return a.tensor >= 0 && flow.product(shape.producer(a.tensor));
+        }))
+      finishLanes(op);
+    else
+      finishRows(op);
+  }
+}
+
+/// Transposes a state to [nr][across].
+void CascadeEmitter::turn(size_t number) {
+  const int64_t n = p.lanes, pitch = CascadeScratch::turnedPitch(p, flow.products[number].size(shape));
+  Value from = stateAt(layout.laneSide[number], b.element, pitch * w.nr);
+  Value to = scratchAt(layout.turned[number], b.element, pitch * w.nr);
+  b.loop(0, w.nr, n, [&](Value lane) {
+    b.loop(0, pitch, n, [&](Value across) {
+      Values vectors;
+      for (int64_t i = 0; i < n; ++i)
+        vectors.push_back(b.loadVector(n, from, b.add(b.mul(b.add(across, i), w.nr), lane)));
+      for (auto [i, vector] : llvm::enumerate(b.transpose(vectors)))
+        b.storeVector(vector, to, b.add(b.mul(b.add(lane, i), pitch), across));
+    });
+  });
+}
+
+/// Results with indices of their own, row by row: vectors along the innermost of those.
+void CascadeEmitter::finishRows(size_t op) {
+  const CascadeOp &info = shape.ops[op];
+  std::vector<int> own; // as the sum that is read has them
+  for (const CascadeAccess &a : info.inputs)
+    if (const CascadeProduct *product = a.tensor < 0 ? nullptr : flow.product(shape.producer(a.tensor)))
+      own = product->across;
+  for (int i : info.loops)
+    if (i != flow.lane && !llvm::is_contained(flow.batch, i) && !llvm::is_contained(own, i)) own.push_back(i);
+  const int inner = own.empty() ? -1 : own.back();
+  const int64_t extent = own.empty() ? 1 : shape.extent(inner);
+  b.loop(b.c(0), valid, 1, [&](Value row) {
+    Values at(position);
+    at[flow.lane] = b.add(position[flow.lane], row);
+    std::function<void(size_t, Value)> loops = [&](size_t d, Value place) {
+      if (d + 1 < own.size())
+        return b.loop(0, shape.extent(own[d]), 1, [&](Value i) {
+          at[own[d]] = i;
+          loops(d + 1, b.add(b.mul(place, shape.extent(own[d])), i));
+        });
+      place = b.mul(place, extent);
+      if (extent >= p.lanes)
+        return b.loop(0, extent, p.lanes, [&](Value i) {
+          // The last vector moves back to end with the row.
+          Value start = extent % p.lanes ? b.min(i, b.c(extent - p.lanes)) : i;
+          finishVector(op, row, b.add(place, start), inner, start, p.lanes, at);
+        });
+      for (int64_t done = 0, n; done < extent; done += n) {
+        n = llvm::bit_floor<uint64_t>(extent - done);
+        finishVector(op, row, b.add(place, done), inner, b.c(done), n, at);
+      }
+    };
+    loops(0, b.c(0));
+  });
+}
+
+/// Elements [start, start + lanes) of index `inner` of one row; `place` is their number in the states.
+void CascadeEmitter::finishVector(size_t op, Value row, Value place, int inner, Value start, int64_t lanes,
+                                  const Values &at) {
+  const CascadeOp &info = shape.ops[op];
+  auto offset = [&](unsigned operand, const CascadeAccess &access) {
+    Value sum = offsetOf(op, operand);
+    for (int i : info.loops)
+      if (!llvm::is_contained(flow.batch, i)) sum = b.add(sum, b.mul(i == inner ? start : at[i], access.strides[i]));
+    return sum;
+  };
+  auto load = [&](unsigned i) -> Value {
+    const CascadeAccess &access = info.inputs[i];
+    if (access.tensor < 0)
+      return loadElements(b, memory[op][i], offset(i, access), inner < 0 ? 0 : access.strides[inner], lanes);
+    const CascadeProduct *product = flow.product(shape.producer(access.tensor));
+    if (!product) return b.splat(b.load(stateOf(access.tensor), row), lanes);
+    const int64_t pitch = CascadeScratch::turnedPitch(p, product->size(shape));
+    Value turned = scratchAt(layout.turned[product - flow.products.data()], b.element, pitch * w.nr);
+    return b.loadVector(lanes, turned, b.add(b.mul(row, pitch), place));
+  };
+  auto index = [&](int i) { return indexVector(i == inner ? start : at[i], lanes, i == inner); };
+  Value value = evaluate(op, lanes, load, index), to = offset(info.inputs.size(), info.output);
+  const int64_t stride = inner < 0 ? 1 : info.output.strides[inner];
+  if (stride == 1 || lanes == 1) return b.storeVector(value, memory[op].back(), to);
+  for (int64_t i = 0; i < lanes; ++i)
+    b.store(vector::ExtractOp::create(b, value, ArrayRef<int64_t>{i}), memory[op].back(), b.add(to, i * stride));
+}
+
+/// Results by row: on the lanes, then one by one to where they belong.
+void CascadeEmitter::finishLanes(size_t op) {
+  const CascadeOp &info = shape.ops[op];
+  stageRows(op);
+  Value output = memory[op].back();
+  Value result = scratchAt(layout.result, cast<MemRefType>(output.getType()).getElementType(), w.nr);
+  b.loop(0, w.nv, 1, [&](Value j) {
+    Known known;
+    for (const CascadeAccess &a : info.inputs)
+      if (a.tensor >= 0) known[a.tensor] = b.loadVector(p.lanes, stateOf(a.tensor), b.mul(j, p.lanes));
+    b.storeVector(evaluateAt(op, {Value(), Value(), j}, known), result, b.mul(j, p.lanes));
+  });
+  const int64_t perLane = info.output.strides[flow.lane];
+  Value base = b.add(offsetOf(op, info.inputs.size()), b.mul(position[flow.lane], perLane));
+  b.loop(b.c(0), valid, 1,
+         [&](Value lane) { b.store(b.load(result, lane), output, b.add(base, b.mul(lane, perLane))); });
+}
+
+} // namespace ein

@@ -1,0 +1,307 @@
+// One panel and one tile of keys: what follows the inner products, before and after the maximum is known.
+#include "compiler/Lowering/EmitCascade.h"
+
+#include "compiler/Lowering/VectorMath.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+
+namespace ein {
+
+/// How far, in powers of two, a score may exceed the reference before sums are scaled to a new one.
+static constexpr double kLazyPowers = 20;
+static const double kLog2E = 1 / std::log(2.0);
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// The first operand where it is larger, else the second: one instruction, which drops a NaN of the first.
+Value CascadeEmitter::larger(Value a, Value c) {
+  return arith::SelectOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, a, c), a, c);
+}
+
+/// A scalar index as vector of i32, or the numbers from it on.
+Value CascadeEmitter::indexVector(Value scalar, int64_t lanes, bool counts) {
+  Value vector = b.splat(arith::IndexCastOp::create(b, b.getI32Type(), scalar), lanes);
+  if (!counts) return vector;
+  SmallVector<int32_t> numbers;
+  for (int64_t i = 0; i < lanes; ++i) numbers.push_back(int32_t(i));
+  return arith::AddIOp::create(b, vector, arith::ConstantOp::create(b, b.getI32VectorAttr(numbers)));
+}
+
+/// The lanes' index; lanes past the end repeat the last one.
+Value CascadeEmitter::laneIndices(Value j) {
+  Value numbers = indexVector(b.add(position[flow.lane], b.mul(j, p.lanes)), p.lanes, true);
+  Value last = b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(shape.extent(flow.lane) - 1)), p.lanes);
+  return arith::MinSIOp::create(b, numbers, last);
+}
+
+/// An operation's term on `lanes` elements; constants are not loaded.
+Value CascadeEmitter::evaluate(size_t op, int64_t lanes, llvm::function_ref<Value(unsigned)> load,
+                               llvm::function_ref<Value(int)> index) {
+  linalg::LinalgOp linalg = cascade.ops[op];
+  Values inputs;
+  for (unsigned i = 0; i < shape.ops[op].inputs.size(); ++i) {
+    auto constant = linalg->getOperand(i).getDefiningOp<arith::ConstantOp>();
+    if (constant && !memory[op][i]) {
+      auto type = VectorType::get({lanes}, constant.getType());
+      inputs.push_back(
+          arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<Attribute>(constant.getValue()))));
+    } else {
+      inputs.push_back(load(i));
+    }
+  }
+  auto ofLoop = [&](int64_t loop) { return index(shape.ops[op].loops[loop]); };
+  return BodyEmitter(b, linalg, lanes, inputs, ofLoop).emit(analyseReduction(linalg)->term);
+}
+
+/// An operation's term at a point; `known` has its virtual inputs.
+Value CascadeEmitter::evaluateAt(size_t op, const Point &at, const Known &known) {
+  const CascadeOp &info = shape.ops[op];
+  auto load = [&](unsigned i) -> Value {
+    const CascadeAccess &access = info.inputs[i];
+    if (access.tensor >= 0) return known.lookup(access.tensor);
+    const int64_t place = layout.staged[op][i];
+    Value source = memory[op][i];
+    Type type = cast<MemRefType>(source.getType()).getElementType();
+    switch (stagingOf(shape, flow, info, access)) {
+    case Staging::Row: return b.loadVector(p.lanes, stateAt(place, type, w.nr), b.mul(at.j, p.lanes));
+    case Staging::Tile: return b.loadVector(p.lanes, scratchAt(place, type, p.bk * w.nr), lanesAt(at.row, at.j));
+    case Staging::None: break;
+    }
+    // Rows that pad a tile read its last key.
+    Value offset = offsetOf(op, i);
+    if (access.moves(shape.key)) {
+      Value row = b.min(at.row, b.sub(keys, b.c(1)));
+      offset = b.add(offset, b.mul(b.add(firstKey, row), access.strides[shape.key]));
+    }
+    return b.splat(b.load(source, offset), p.lanes);
+  };
+  auto index = [&](int i) {
+    if (i == flow.lane) return laneIndices(at.j);
+    return indexVector(i == shape.key ? at.key : position[i], p.lanes, false);
+  };
+  return evaluate(op, p.lanes, load, index);
+}
+
+/// memory[j] = memory[j] combined with every row of values[row * nv + j].
+void CascadeEmitter::accumulate(Value memory, ArrayRef<Value> values, bool isMax) {
+  auto combine = [&](Value a, Value c) { return isMax ? larger(a, c) : emitCombine(b, Combine::Add, a, c); };
+  for (int64_t j = 0; j < w.nv; ++j) {
+    // Sums of the rows first: fewer roundings meet the large number in memory.
+    Value all = isMax ? b.loadVector(p.lanes, memory, b.c(j * p.lanes)) : values[j];
+    for (size_t i = isMax ? j : j + w.nv; i < values.size(); i += w.nv) all = combine(values[i], all);
+    if (!isMax) all = combine(b.loadVector(p.lanes, memory, b.c(j * p.lanes)), all);
+    b.storeVector(all, memory, b.c(j * p.lanes));
+  }
+}
+
+/// Early tiles at a point: inner products from registers or their buffers, then what is pointwise.
+CascadeEmitter::Known CascadeEmitter::earlyValues(const Point &at, Value direct) {
+  Known known;
+  for (size_t op = 0; op < shape.ops.size(); ++op) {
+    const CascadeOp &info = shape.ops[op];
+    const int tensor = info.output.tensor;
+    if ((info.role != CascadeRole::Tile && info.role != CascadeRole::Guard) || flow.late[tensor]) continue;
+    if (!info.contracts)
+      known[tensor] = evaluateAt(op, at, known);
+    else if (const int buffer = flow.buffer[tensor]; buffer >= 0 && !(p.direct && flow.product(op) == flow.lastTile()))
+      known[tensor] =
+          b.loadVector(p.lanes, scratchAt(layout.buffers[buffer], b.element, p.bk * w.nr), lanesAt(at.row, at.j));
+    else
+      known[tensor] = direct;
+  }
+  return known;
+}
+
+/// values[(part * rows + i) * nv + j], with the identity of its part where key `i` does not count for a lane. Only rows
+/// that some lane does not count are looked at.
+CascadeEmitter::Values CascadeEmitter::masked(Value row, int64_t rows, const Values &values,
+                                              ArrayRef<double> identities) {
+  Value key = b.add(firstKey, row), end = b.add(key, rows);
+  const bool hasLow = shape.has(CascadeRole::Low), hasHigh = shape.has(CascadeRole::High);
+  Value partial = b.lessEqual(b.add(rangeAt(AllEnd), 1), end);
+  if (hasLow) partial = arith::OrIOp::create(b, partial, b.lessEqual(b.add(key, 1), rangeAt(All)));
+  SmallVector<Type> types(ValueRange(values).getTypes());
+  auto choice = scf::IfOp::create(b, types, partial, /*addThenBlock=*/true, /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  Values result(values);
+  Value last = b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(shape.extent(shape.key))), p.lanes);
+  for (int64_t j = 0; j < w.nv; ++j) {
+    auto boundAt = [&](int64_t place) {
+      return b.loadVector(p.lanes, stateAt(place, b.getI32Type(), w.nr), b.c(j * p.lanes));
+    };
+    Value high = hasHigh ? boundAt(layout.high) : last, low = hasLow ? boundAt(layout.low) : Value();
+    for (int64_t i = 0; i < rows; ++i) {
+      Value number = indexVector(b.add(key, i), p.lanes, false);
+      Value counts = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, high);
+      if (hasLow)
+        counts = arith::AndIOp::create(b, counts, arith::CmpIOp::create(b, arith::CmpIPredicate::sge, number, low));
+      for (size_t part = 0; part < identities.size(); ++part) {
+        Value &value = result[(part * rows + i) * w.nv + j];
+        value = arith::SelectOp::create(b, counts, value, b.constant(identities[part], p.lanes));
+      }
+    }
+  }
+  scf::YieldOp::create(b, result);
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, values);
+  return Values(choice.getResults());
+}
+
+/// Rows [row, row + rows) of the tile up to the maximum: early values, masked; those that are needed again are stored,
+/// the score's maximum and plain sums of early values are taken.
+void CascadeEmitter::early(Value row, int64_t rows, ArrayRef<Value> direct) {
+  SmallVector<size_t> sums;
+  for (size_t op = 0; op < shape.ops.size(); ++op)
+    if (shape.ops[op].role == CascadeRole::Sum && !shape.ops[op].contracts && !isLate(shape.ops[op]))
+      sums.push_back(op);
+  const size_t parts = flow.kept.size() + sums.size();
+  if (!parts) return;
+  SmallVector<double> identities(parts, 0);
+  for (auto [part, tensor] : llvm::enumerate(flow.kept))
+    if (tensor == flow.score) identities[part] = -kInfinity;
+  Values values(parts * rows * w.nv);
+  const CascadeOp *guard = shape.find(CascadeRole::Guard);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < w.nv; ++j) {
+      Point at{b.add(row, i), b.add(firstKey, b.add(row, i)), b.c(j)};
+      Known known = earlyValues(at, direct.empty() ? Value() : direct[i * w.nv + j]);
+      for (size_t part = 0; part < parts; ++part) {
+        Value value = part < flow.kept.size() ? known.lookup(flow.kept[part])
+                                              : evaluateAt(sums[part - flow.kept.size()], at, known);
+        if (guard)
+          value = arith::SelectOp::create(b, known.lookup(guard->output.tensor), value,
+                                          b.constant(identities[part], p.lanes));
+        values[(part * rows + i) * w.nv + j] = value;
+      }
+    }
+  values = masked(row, rows, values, identities);
+  for (size_t part = 0; part < parts; ++part) {
+    ArrayRef<Value> own = ArrayRef<Value>(values).slice(part * rows * w.nv, rows * w.nv);
+    if (part >= flow.kept.size()) {
+      accumulate(stateOf(shape.ops[sums[part - flow.kept.size()]].output.tensor), own, false);
+      continue;
+    }
+    const int tensor = flow.kept[part];
+    Value buffer = scratchAt(layout.buffers[flow.buffer[tensor]], cast<VectorType>(own[0].getType()).getElementType(),
+                             p.bk * w.nr);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < w.nv; ++j) b.storeVector(own[i * w.nv + j], buffer, lanesAt(b.add(row, i), b.c(j)));
+    if (tensor == flow.score) accumulate(scratchAt(layout.tileMax, b.element, w.nr), own, true);
+  }
+}
+
+/// Where a score exceeds the reference by far: a new reference, an integer power of two, and everything summed so far
+/// scaled to it.
+void CascadeEmitter::rescale() {
+  Value largest = scratchAt(layout.tileMax, b.element, w.nr),
+        reference = stateOf(shape.find(CascadeRole::Max)->output.tensor);
+  Values powers, now;
+  Value exceeds;
+  for (int64_t j = 0; j < w.nv; ++j) {
+    Value most = b.loadVector(p.lanes, largest, b.c(j * p.lanes));
+    powers.push_back(arith::MulFOp::create(b, most, b.constant(kLog2E, p.lanes)));
+    now.push_back(b.loadVector(p.lanes, reference, b.c(j * p.lanes)));
+    Value limit = arith::AddFOp::create(b, now[j], b.constant(kLazyPowers, p.lanes));
+    Value here = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, powers[j], limit);
+    exceeds = exceeds ? arith::OrIOp::create(b, exceeds, here).getResult() : here;
+  }
+  Value any = vector::ReductionOp::create(b, vector::CombiningKind::OR, exceeds);
+  b.ifThen(any, [&] {
+    Values factors;
+    for (int64_t j = 0; j < w.nv; ++j) {
+      Value next = larger(LLVM::FCeilOp::create(b, powers[j]), now[j]);
+      factors.push_back(emitExp2(b, arith::SubFOp::create(b, now[j], next)));
+      b.storeVector(next, reference, b.c(j * p.lanes));
+    }
+    auto scale = [&](Value state, int64_t rows) {
+      b.loop(0, rows, 1, [&](Value row) {
+        for (int64_t j = 0; j < w.nv; ++j) {
+          Value at = lanesAt(row, b.c(j));
+          b.storeVector(arith::MulFOp::create(b, b.loadVector(p.lanes, state, at), factors[j]), state, at);
+        }
+      });
+    };
+    for (auto [op, info] : llvm::enumerate(shape.ops)) {
+      if (info.role != CascadeRole::Sum || !isLate(info)) continue;
+      if (!info.contracts) {
+        scale(stateOf(info.output.tensor), 1);
+        continue;
+      }
+      const CascadeProduct *product = flow.product(op);
+      const int64_t size = product->size(shape);
+      scale(stateAt(layout.laneSide[product - flow.products.data()], b.element, size * w.nr), size);
+    }
+  });
+}
+
+/// Rows [row, row + rows) once the reference is known: weights, in the place of the scores, and what needs them.
+void CascadeEmitter::late(Value row, int64_t rows) {
+  const CascadeOp &max = *shape.find(CascadeRole::Max), &weight = *shape.find(CascadeRole::Weight);
+  Value reference = stateOf(max.output.tensor);
+  llvm::MapVector<size_t, Values> terms; // by operation
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < w.nv; ++j) {
+      Point at{b.add(row, i), b.add(firstKey, b.add(row, i)), b.c(j)};
+      Known known;
+      for (int tensor : flow.kept) {
+        linalg::LinalgOp maker = cascade.ops[shape.producer(tensor)];
+        Type type = cast<MemRefType>(maker.getDpsInits()[0].getType()).getElementType();
+        known[tensor] = b.loadVector(p.lanes, scratchAt(layout.buffers[flow.buffer[tensor]], type, p.bk * w.nr),
+                                     lanesAt(at.row, at.j));
+      }
+      Value score = known[flow.score], none = b.constant(-kInfinity, p.lanes);
+      Value negative = arith::NegFOp::create(b, b.loadVector(p.lanes, reference, b.c(j * p.lanes)));
+      Value own = emitExp2(b, b.multiplyAdd(score, b.constant(kLog2E, p.lanes), negative));
+      known[weight.output.tensor] = own;
+      // What is no weight itself is masked: its other factors may be anything where the weight is zero.
+      auto counted = [&](Value value) -> Value {
+        if (value == own) return value;
+        Value counts = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, score, none);
+        return arith::SelectOp::create(b, counts, value, b.constant(0, p.lanes));
+      };
+      for (auto [op, info] : llvm::enumerate(shape.ops)) {
+        if (!isLate(info) || info.contracts || info.role == CascadeRole::Finish) continue;
+        Value value = evaluateAt(op, at, known);
+        if (info.role == CascadeRole::Sum)
+          terms[op].push_back(counted(value));
+        else
+          known[info.output.tensor] = counted(value);
+      }
+      for (int tensor = 0; tensor < shape.tensors; ++tensor) {
+        if (!flow.late[tensor] || flow.buffer[tensor] < 0) continue;
+        Value value = known[tensor];
+        Type type = cast<VectorType>(value.getType()).getElementType();
+        b.storeVector(value, scratchAt(layout.buffers[flow.buffer[tensor]], type, p.bk * w.nr), lanesAt(at.row, at.j));
+      }
+    }
+  for (auto &[op, values] : terms) accumulate(stateOf(shape.ops[op].output.tensor), values, false);
+}
+
+void CascadeEmitter::tile() {
+  copyTiles();
+  const bool hasMax = shape.has(CascadeRole::Max);
+  if (hasMax) fill(scratchAt(layout.tileMax, b.element, w.nr), w.nr, -kInfinity);
+  const CascadeProduct *last = p.direct ? flow.lastTile() : nullptr;
+  for (auto [i, product] : llvm::enumerate(flow.products))
+    if (!product.isState && &product != last) stagedProduct(i);
+  // Trips of rows that divide a register tile, so that all of them together are its rows.
+  Value rows = b.mul(b.div(b.add(keys, w.mr - 1), w.mr), w.mr);
+  const int64_t trip = w.mr % 4 == 0 ? 4 : w.mr % 3 == 0 ? 3 : w.mr % 2 == 0 ? 2 : 1;
+  if (last)
+    innerProduct(last - flow.products.data(), [&](Value row, const Values &sums) { early(row, w.mr, sums); });
+  else
+    b.loop(b.c(0), rows, p.thinTrips ? 1 : trip, [&](Value row) { early(row, p.thinTrips ? 1 : trip, {}); });
+  if (hasMax) {
+    rescale();
+    b.loop(b.c(0), rows, trip, [&](Value row) { late(row, trip); });
+  }
+  for (auto [i, product] : llvm::enumerate(flow.products))
+    if (product.isState) sumOver(i);
+}
+
+} // namespace ein
