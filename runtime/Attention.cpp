@@ -52,13 +52,14 @@ public:
     if (o.lengths) also("k < lengths");
     text += "\nP = softmax[k" + guard + "](C" + (o.sinks ? ", sink = sinks" : "") + ")";
     if (o.logSumExp) text += "\nL = lse[k" + guard + "](C)";
-    text += "\nO = sum[k](P * V)\nout O" + dims(shared > 1 ? "g,r" : "g", "q", "e") + ": " + name(operands[0].dtype);
+    text += "\nO = sum[k](P * V)\nout O" + dims(shared > 1 ? "g,r" : "g", "q", "e") + ": " +
+            std::string(name(operands[0].dtype));
     if (o.logSumExp) text += ", L[b," + std::string(shared > 1 ? "g,r" : "g") + ",q]";
     return text + "\n";
   }
 
 private:
-  std::string next() { return name(operands[operand++].dtype); }
+  std::string next() { return std::string(name(operands[operand++].dtype)); }
   std::string dims(const std::string &head, const std::string &sequence, const std::string &last) const {
     if (o.layout == HeadLayout::HeadsFirst) return "[b," + head + "," + sequence + "," + last + "]";
     return "[b," + sequence + "," + head + "," + last + "]";

@@ -103,6 +103,13 @@ static void addDump(CLI::App &app, DumpArguments &arguments) {
   command.add_option("--dump-dir", arguments.directory, "write numbered files and command.txt here")->type_name("DIR");
 }
 
+static void addExplain(CLI::App &app, ExplainArguments &arguments) {
+  CLI::App &command =
+      *app.add_subcommand("explain", "the steps of a kernel: what they store, and why they are not fewer");
+  addArguments(command, arguments);
+  command.add_flag("--json", arguments.json, "one JSON object on stdout");
+}
+
 static void addBench(CLI::App &app, BenchArguments &arguments) {
   CLI::App &command = *app.add_subcommand("bench", "time compilation, execution and the cache hit");
   addArguments(command, arguments);
@@ -174,8 +181,8 @@ static int usageError(int argc, char **argv, const CLI::App &app, const CLI::Par
     message = "there is no subcommand '" + std::string(argv[1]) + "'";
   std::fprintf(
       stderr,
-      "error: %s\nhelp: subcommands are run, compile, dump, path, bench, tune, cache and doctor; einc --help, einc "
-      "run --help\n",
+      "error: %s\nhelp: subcommands are run, compile, dump, path, explain, bench, tune, cache and doctor; einc --help, "
+      "einc run --help\n",
       message.c_str());
   return kUserError;
 }
@@ -200,6 +207,7 @@ int main(int argc, char **argv) {
   DumpArguments dumpArguments;
   Arguments pathArguments;
   CompileArguments compileArguments;
+  ExplainArguments explainArguments;
   BenchArguments benchArguments;
   DoctorArguments doctorArguments;
   TuneArguments tuneArguments;
@@ -208,6 +216,7 @@ int main(int argc, char **argv) {
   addCompile(app, compileArguments);
   addDump(app, dumpArguments);
   addArguments(*app.add_subcommand("path", "print the contraction order and what it costs"), pathArguments);
+  addExplain(app, explainArguments);
   addBench(app, benchArguments);
   addTune(app, tuneArguments);
   addDoctor(app, doctorArguments);
@@ -223,6 +232,7 @@ int main(int argc, char **argv) {
   }
   if (app.got_subcommand("run")) return run(runArguments);
   if (app.got_subcommand("path")) return path(pathArguments);
+  if (app.got_subcommand("explain")) return explain(explainArguments);
   if (app.got_subcommand("compile")) return compileAhead(compileArguments);
   if (app.got_subcommand("bench")) return benchArguments.compile ? benchCompile(benchArguments) : bench(benchArguments);
   if (app.got_subcommand("doctor")) return doctor(doctorArguments);
