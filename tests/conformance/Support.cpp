@@ -52,6 +52,9 @@ std::string reproducer(const Case &c) {
   if (c.options.labels == LabelStyle::Names) line += " --names";
   if (c.options.scatter) line += " --scatter";
   if (c.options.resultDType) line += " --out-dtype " + std::string(name(*c.options.resultDType));
+  if (c.options.computeDType) line += " --compute-dtype " + std::string(name(*c.options.computeDType));
+  if (c.options.accumulateDType) line += " --accumulate-dtype " + std::string(name(*c.options.accumulateDType));
+  for (int64_t o : c.options.conjugate) line += " --conj " + std::to_string(o);
   if (c.options.semiring != Semiring::PlusTimes) line += std::string(" --semiring ") + name(c.options.semiring);
   if (c.options.alpha != 1) line += " --alpha " + std::to_string(c.options.alpha);
   if (c.options.beta != 0) line += " --beta " + std::to_string(c.options.beta);
