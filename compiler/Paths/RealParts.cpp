@@ -96,9 +96,11 @@ private:
     } else {
       reals[id] = out.add(std::move(copy));
     }
-    if (types[id] == DType::Bool) return;
     imaginaries[id] = out.literal(0);
-    if (e.kind == Expr::Kind::Reduce) // the root, as the value of a complex tensor
+    // The root, as the value of a complex tensor.
+    if (types[id] == DType::Bool)
+      wholes[id] = firstPart(out.map(Fn::Select, {*reals[id], out.literal(1), out.literal(0)}), *imaginaries[id]);
+    else if (e.kind == Expr::Kind::Reduce)
       wholes[id] = out.reduce(e.monoid, e.indices, *wholes[e.args[0]]);
     else
       wholes[id] = firstPart(*reals[id], *imaginaries[id]);
@@ -166,8 +168,8 @@ private:
     return source.exprs[isConjugate(operand) ? source.exprs[operand].args[0] : operand];
   }
 
-  /// W[.., inner, .., part]: at (0, .) the number itself, at (1, .) the number times i, or times -i where the other factor
-  /// is to be conjugated. Summed indices come before `inner`, the result's after it, so that both sides of the
+  /// W[.., inner, .., part]: at (0, .) the number itself, at (1, .) the number times i, or times -i where the other
+  /// factor is to be conjugated. Summed indices come before `inner`, the result's after it, so that both sides of the
   /// contraction are long runs.
   ExprId expand(ExprId operand, bool conjugatesOther, const std::vector<IndexId> &summed,
                 const std::vector<IndexId> &order) {

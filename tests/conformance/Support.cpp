@@ -32,9 +32,15 @@ const char *strategyName(PathStrategy strategy) {
   return "auto";
 }
 
+/// No case comes again, and what is loaded slows down the loading of more.
+Engine &smallEngine() {
+  static Engine engine({.maxKernels = 8});
+  return engine;
+}
+
 /// A kernel for a case; through `compile` where stages are asked for.
 Expected<Kernel> kernelOf(const Case &c, std::vector<std::pair<std::string, std::string>> &stages) {
-  Engine &engine = Engine::global();
+  Engine &engine = smallEngine();
   if (c.stages.empty()) return engine.compile(c.text, std::span<const TensorType>(c.types), c.options);
   auto result = compile({c.text, c.types, c.options, c.stages});
   if (!result) return result.error();
