@@ -40,6 +40,14 @@ static void addArguments(CLI::App &command, Arguments &arguments, bool needsText
   command.add_flag("--names", arguments.names, "labels are names separated by white space");
   command.add_option("--out-dtype", arguments.outDType, "dtype of an einsum string's result")->type_name("DTYPE");
   command.add_flag("--no-fuse", arguments.noFuse, "a kernel for each step: chains of reductions never run as one pass");
+  command.add_option("--compute-dtype", arguments.computeDType, "dtype operands are rounded to before they are multiplied")
+      ->type_name("DTYPE");
+  command.add_option("--accumulate-dtype", arguments.accumulateDType, "dtype that sums are taken in")
+      ->type_name("DTYPE");
+  command.add_option("--conj", arguments.conjugate, "operands to conjugate, by number: 0,2")
+      ->type_name("N,...")
+      ->allow_extra_args(false)
+      ->delimiter(',');
   command.add_flag("--scatter", arguments.scatter, "the output may repeat an index: write its diagonal");
   command
       .add_option(
