@@ -83,7 +83,7 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
     assign(sum, out.reduce(Monoid::Sum, summed, productOf(Fn::Mul, product.factors)));
   } else {
     for (ExprId &factor : product.factors)
-      if (out.exprs[factor].kind != Expr::Kind::Access) factor = materialise(factor);
+      if (!isTensor(factor)) factor = materialise(factor);
     contract(sum, {Monoid::Sum, Fn::Mul}, summed, product.factors);
   }
   if (plain) return;
@@ -99,7 +99,7 @@ bool Flattener::keepsInOneNest(const std::vector<ExprId> &factors) const {
   std::vector<IndexId> all;
   for (ExprId factor : factors) addMissing(all, indicesOf(factor));
   return std::any_of(factors.begin(), factors.end(), [&](ExprId factor) {
-    return out.exprs[factor].kind != Expr::Kind::Access && indicesOf(factor).size() == all.size();
+    return !isTensor(factor) && indicesOf(factor).size() == all.size();
   });
 }
 
@@ -120,12 +120,12 @@ void Flattener::flattenTropical(TensorId target, Monoid monoid, const std::vecto
       factors.push_back(id);
   }
   auto isConstant = [&](ExprId factor) {
-    return indicesOf(factor).empty() && out.exprs[factor].kind != Expr::Kind::Access;
+    return indicesOf(factor).empty() && !isTensor(factor);
   };
   if (factors.size() == 1 || keepsInOneNest(factors) || std::any_of(factors.begin(), factors.end(), isConstant))
     return reduceTo(target, monoid, reduced, body);
   for (ExprId &factor : factors)
-    if (out.exprs[factor].kind != Expr::Kind::Access) factor = materialise(factor);
+    if (!isTensor(factor)) factor = materialise(factor);
   contract(target, ring, reduced, factors);
 }
 
@@ -265,7 +265,7 @@ ContractionProblem Flattener::problemOf(TensorId target, const std::vector<ExprI
 
 /// Free indices; those of an access in the order of its subscripts.
 std::vector<IndexId> Flattener::indicesOf(ExprId e) const {
-  if (out.exprs[e].kind != Expr::Kind::Access) return out.freeIndices(e);
+  if (!isTensor(e)) return out.freeIndices(e);
   std::vector<IndexId> indices;
   for (const AccessSubscript &s : out.exprs[e].subscripts)
     if (s && !contains(indices, *s)) indices.push_back(*s);

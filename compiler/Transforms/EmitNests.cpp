@@ -99,6 +99,11 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
     if (failed(operand)) return op->emitOpError("reads memory that is no argument and no view of the workspace");
     operands.push_back(*operand);
   }
+  for (memref::LoadOp load : gathersOf(op)) {
+    FailureOr<NestOperand> operand = operandOf(b, load.getMemRef());
+    if (failed(operand)) return load->emitOpError("gathers from memory that is no argument and no view of the workspace");
+    operands.push_back(*operand);
+  }
   b.element = cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType();
   b.unsignedOperands = extendsUnsigned(op);
   const bool overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);

@@ -77,12 +77,15 @@ private:
     case Expr::Kind::Access: return byTensor[expr.tensor];
     case Expr::Kind::Map:
       if (expr.fn == Fn::Mul) return sum + 1;
+      if (expr.fn == Fn::Pow) return result.sumsOfProducts = false, largest + 16;
       result.sumsOfProducts &= expr.fn == Fn::Add || expr.fn == Fn::Sub || expr.fn == Fn::Neg;
       return largest + 1;
     case Expr::Kind::Reduce:
       result.sumsOfProducts &= expr.monoid == Monoid::Sum && !expr.guard;
       if (expr.monoid == Monoid::LogSumExp) return largest + terms(expr.indices) + 3;
+      if (expr.monoid == Monoid::Prod) return (largest + 1) * terms(expr.indices);
       return largest + (expr.monoid == Monoid::Sum ? terms(expr.indices) : 0);
+    case Expr::Kind::Top: result.sumsOfProducts = false; return largest;
     case Expr::Kind::Softmax: result.sumsOfProducts = false; return largest + terms(expr.indices) + 3;
     }
     return largest;
