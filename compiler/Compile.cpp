@@ -158,7 +158,8 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   DiagnosticText diagnostics(context);
 
   std::vector<TensorType> operandViews, resultViews;
-  for (const TensorType &type : request.operands) operandViews.push_back(realView(type));
+  for (size_t i = 0; i < request.operands.size(); ++i)
+    operandViews.push_back(realView(ungrouped(*program, program->inputs[i], request.operands[i])));
   for (const TensorType &type : *results) resultViews.push_back(realView(type));
   mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, operandViews, resultViews);
   auto kernel = module->lookupSymbol<mlir::func::FuncOp>("kernel");
@@ -194,6 +195,7 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   result.module.features = std::move(host->needs);
   result.compiler = "LLVM " LLVM_VERSION_STRING;
   result.cpu = host->cpu;
+  result.warnings = std::move(program->warnings);
   prepareModule(*llvmModule, *machine, result.module.entry);
   if (!request.cFunction.empty())
     if (auto added = addCFunction(*llvmModule, request.cFunction, result.module); !added) return added.error();

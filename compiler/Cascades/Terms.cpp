@@ -97,9 +97,19 @@ Terms TermForm::ofMap(ExprId id) {
   case Fn::Div:
     if (auto below = inverse(arg(1))) return multiply(arg(0), *below);
     break;
-  case Fn::Exp:
-    if (auto term = exponential(e.args[0])) return {*term};
+  case Fn::Exp: return {exponential(e.args[0], 1)};
+  case Fn::Exp2: return {exponential(e.args[0], std::log(2.0))};
+  case Fn::Pow: {
+    const Expr &power = a.p.exprs[e.args[1]];
+    if (power.kind != Expr::Kind::Literal || power.literal != std::trunc(power.literal)) break;
+    if (std::fabs(power.literal) < 1 || std::fabs(power.literal) > 4) break;
+    Terms result = arg(0);
+    for (int n = 1; n < int(std::fabs(power.literal)) && result.size() <= kMostTerms; ++n)
+      result = multiply(result, arg(0));
+    if (power.literal > 0) return result;
+    if (auto below = inverse(result)) return *below;
     break;
+  }
   case Fn::Log: {
     // log(exp(x) y) = x + log(y)
     const Terms &inside = arg(0);
@@ -158,9 +168,10 @@ bool TermForm::isSumOfExponentials(ExprId id) {
   return body.kind == Expr::Kind::Map && body.fn == Fn::Exp;
 }
 
-std::optional<Term> TermForm::exponential(ExprId argument) {
+/// exp(scale * argument)
+Term TermForm::exponential(ExprId argument, double scale) {
   Term result;
-  std::vector<std::pair<ExprId, double>> stack{{argument, 1}};
+  std::vector<std::pair<ExprId, double>> stack{{argument, scale}};
   while (!stack.empty()) {
     auto [e, by] = stack.back();
     stack.pop_back();

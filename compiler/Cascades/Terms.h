@@ -39,7 +39,7 @@ private:
   Terms compute(ExprId e);
   Terms ofMap(ExprId e);
   std::optional<Terms> inverse(const Terms &terms);
-  std::optional<Term> exponential(ExprId argument);
+  Term exponential(ExprId argument, double scale);
   bool isSumOfExponentials(ExprId e);
   Terms factor(ExprId e);
 

@@ -44,9 +44,10 @@ private:
   Memory argument(Block *block, func::FuncOp fn, const TensorType &type, StringRef kind, int64_t number);
   View view(TensorId tensor, ArrayRef<AccessSubscript> subscripts, int64_t at = 0);
   View resultView(TensorId tensor);
+  Value whole(TensorId tensor);
   void lower(const Assignment &assignment, bool isCascade = false);
   void lowerCascade(const Cascade &cascade);
-  void collect(ExprId e, SmallVectorImpl<ExprId> &accesses) const;
+  void collect(ExprId e, SmallVectorImpl<ExprId> &accesses, SmallVectorImpl<ExprId> &gathers) const;
   bool isContraction(ExprId body, ArrayRef<IndexId> reduced, ArrayRef<View> inputs, const View &out) const;
   std::optional<linalg::TypeFn> contractionCast(ArrayRef<ExprId> accesses, DType to) const;
   AffineMap map(const View &view, ArrayRef<IndexId> loops);
@@ -156,13 +157,23 @@ LinalgLowering::View LinalgLowering::resultView(TensorId tensor) {
   return view(tensor, axes);
 }
 
-/// Accesses of an expression in order of appearance. Children precede parents in `exprs`.
-void LinalgLowering::collect(ExprId e, SmallVectorImpl<ExprId> &accesses) const {
+/// The memory of a tensor along its axes, whatever they are.
+Value LinalgLowering::whole(TensorId tensor) {
+  const Memory &m = memory[tensor];
+  if (m.plain) return m.base;
+  auto layout = StridedLayoutAttr::get(b.getContext(), m.offset, m.strides);
+  auto type = MemRefType::get(m.shape, expressions.elementType(p.tensors[tensor].dtype), layout);
+  return memref::ReinterpretCastOp::create(b, type, m.base, m.offset, m.shape, m.strides);
+}
+
+/// Accesses of an expression in order of appearance; those with computed subscripts apart.
+void LinalgLowering::collect(ExprId e, SmallVectorImpl<ExprId> &accesses, SmallVectorImpl<ExprId> &gathers) const {
   SmallVector<ExprId> stack{e};
   while (!stack.empty()) {
     const ExprId now = stack.pop_back_val();
     const Expr &x = p.exprs[now];
-    if (x.kind == Expr::Kind::Access && !llvm::is_contained(accesses, now)) accesses.push_back(now);
+    auto &list = x.computed.empty() ? accesses : gathers;
+    if (x.kind == Expr::Kind::Access && !llvm::is_contained(list, now)) list.push_back(now);
     for (auto i = x.args.rbegin(); i != x.args.rend(); ++i) stack.push_back(*i);
   }
 }
@@ -179,7 +190,7 @@ bool LinalgLowering::isContraction(ExprId body, ArrayRef<IndexId> reduced, Array
   const Expr &e = p.exprs[body];
   if (e.kind != Expr::Kind::Map || e.fn != Fn::Mul || inputs.size() != 2 || e.args[0] == e.args[1]) return false;
   for (ExprId a : e.args)
-    if (p.exprs[a].kind != Expr::Kind::Access) return false;
+    if (p.exprs[a].kind != Expr::Kind::Access || !p.exprs[a].computed.empty()) return false;
   auto has = [](const View &v, IndexId i) { return llvm::is_contained(v.indices, i); };
   for (IndexId i : reduced)
     if (!has(inputs[0], i) || !has(inputs[1], i)) return false;
@@ -226,8 +237,10 @@ void LinalgLowering::lower(const Assignment &assignment, bool isCascade) {
     if (llvm::any_of(reduced, [&](IndexId i) { return *p.indices[i].extent == 0; })) return;
   }
 
-  SmallVector<ExprId> accesses;
-  collect(body, accesses);
+  SmallVector<ExprId> accesses, gathers;
+  collect(body, accesses, gathers);
+  SmallVector<Value> gathered;
+  for (ExprId g : gathers) gathered.push_back(whole(p.exprs[g].tensor));
   SmallVector<View> inputs;
   for (ExprId a : accesses) inputs.push_back(view(p.exprs[a].tensor, p.exprs[a].subscripts, p.exprs[a].at));
   SmallVector<IndexId> loops(out.indices);
@@ -254,7 +267,7 @@ void LinalgLowering::lower(const Assignment &assignment, bool isCascade) {
                             [&](OpBuilder &nested, Location, ValueRange arguments) {
                               OpBuilder::InsertionGuard guard(b);
                               b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
-                              Value value = expressions.emit(body, as, {accesses, arguments.drop_back(), loops});
+                              Value value = expressions.emit(body, as, {accesses, arguments.drop_back(), loops, gathers, gathered});
                               value = reduces ? expressions.combine(root.monoid, as, arguments.back(), value)
                                               : expressions.convert(value, as, stored);
                               linalg::YieldOp::create(b, value);

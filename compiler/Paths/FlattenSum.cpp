@@ -125,7 +125,7 @@ void Flattener::flattenTropical(TensorId target, Monoid monoid, const std::vecto
       factors.push_back(id);
   }
   auto isConstant = [&](ExprId factor) {
-    return indicesOf(factor).empty() && out.exprs[factor].kind != Expr::Kind::Access;
+    return indicesOf(factor).empty() && !out.isOperand(factor);
   };
   // Over nothing there is no term: identities of parts must not meet, as -inf * 0 or -inf + inf.
   if (factors.size() == 1 || isEmpty(reduced) || keepsInOneNest(factors) ||

@@ -28,6 +28,7 @@ private:
   void reduceTo(TensorId target, Monoid monoid, std::vector<IndexId> indices, ExprId body);
   void logSumExpTo(TensorId target, const std::vector<IndexId> &indices, ExprId x);
   void flattenSoftmax(const Expr &e, TensorId target);
+  void flattenTop(const Expr &e, TensorId target); // FlattenTop.cpp
 
   // FlattenSum.cpp: sums of products, and what else distributes.
   struct Product;
@@ -48,6 +49,7 @@ private:
   void sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vector<ExprId> &operands, DType dtype);
   ContractionProblem problemOf(TensorId target, const std::vector<ExprId> &operands) const;
   std::vector<IndexId> indicesOf(ExprId access) const;
+  /// Whether an expression is a tensor as it lies in memory.
 
   // Tensors of the new Program.
   std::vector<IndexId> inOrder(std::vector<IndexId> indices) const;

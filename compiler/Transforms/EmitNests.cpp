@@ -133,6 +133,11 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
   }
   for (auto [operand, argument] : llvm::zip(operands, op.getBlock()->getArguments()))
     operand.isUnsigned = widensUnsigned(argument);
+  for (memref::LoadOp load : gathersOf(op)) {
+    FailureOr<NestOperand> operand = operandOf(b, load.getMemRef());
+    if (failed(operand)) return load->emitOpError("gathers from memory that is no argument and no view of the workspace");
+    operands.push_back(*operand);
+  }
   b.element = cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType();
   const bool overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);
   int64_t bytes = 0;
