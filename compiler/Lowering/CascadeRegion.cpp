@@ -15,6 +15,9 @@ namespace ein {
 
 namespace {
 
+/// What an elementary function counts for.
+constexpr int64_t kFunctionOperations = 16;
+
 std::optional<CascadeRole> roleOf(linalg::LinalgOp op) {
   auto name = op->getAttrOfType<StringAttr>(kRoleAttr);
   return llvm::StringSwitch<std::optional<CascadeRole>>(name ? name.getValue() : "")
@@ -144,7 +147,9 @@ LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   if ((info.role == CascadeRole::Finish) != (info.output.tensor < 0))
     return op.emitOpError("must write ") << (info.role == CascadeRole::Finish ? "memory" : "a virtual tensor");
   for (Operation &inner : op.getBlock()->without_terminator())
-    info.operations += !isa<linalg::IndexOp, arith::ConstantOp>(inner);
+    info.operations += isa<linalg::IndexOp, arith::ConstantOp>(inner)          ? 0
+                       : isa<math::ExpOp, math::LogOp, math::TanhOp>(inner) ? kFunctionOperations
+                                                                            : 1;
   if (failed(checkBody(op, info))) return failure();
   cascade.shape.ops.push_back(std::move(info));
   cascade.ops.push_back(op);

@@ -38,6 +38,8 @@ struct CascadeOp {
   CascadeAccess output;
   std::vector<int> outputIndices; ///< of the dimensions of the output
   int64_t operations = 0;         ///< in the body
+
+  bool isPlainSum() const { return role == CascadeRole::Sum && !contracts; }
 };
 
 /// A cascade of operations over one key. Indices are numbered from 0; virtual tensors too.

@@ -28,7 +28,7 @@ void CascadeEmitter::begin() {
   }
   for (auto [op, info] : llvm::enumerate(shape.ops)) {
     const bool isMax = info.role == CascadeRole::Max;
-    if (isMax || (info.role == CascadeRole::Sum && !info.contracts))
+    if (isMax || info.isPlainSum())
       fill(stateOf(info.output.tensor), w.nr, isMax ? startOf(b.element) : 0);
     if (info.role != CascadeRole::Finish) stageRows(op);
   }
