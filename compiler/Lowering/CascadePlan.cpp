@@ -157,11 +157,15 @@ CascadeScratch::CascadeScratch(const CascadeShape &shape, const CascadeFlow &flo
     *place += align64(size);
     return at;
   };
-  for (const CascadeProduct &p : flow.products) laneSide.push_back(take(turnedPitch(plan, p.size(shape)) * nr * bytes));
+  for (const CascadeProduct &p : flow.products) {
+    auto same = std::find_if(flow.products.begin(), flow.products.begin() + int64_t(laneSide.size()),
+                             [&](const CascadeProduct &other) { return p.sharesLanes(shape, other); });
+    const size_t first = size_t(same - flow.products.begin());
+    laneSide.push_back(first < laneSide.size() ? laneSide[first] : take(turnedPitch(plan, p.size(shape)) * nr * bytes));
+  }
   states.assign(shape.tensors, -1);
   for (const CascadeOp &op : shape.ops)
-    if (op.role == CascadeRole::Max || op.isPlainSum())
-      states[op.output.tensor] = take(nr * bytes);
+    if (op.role == CascadeRole::Max || op.isPlainSum()) states[op.output.tensor] = take(nr * bytes);
   low = take(nr * 4), high = take(nr * 4), range = take(32);
   staged.resize(shape.ops.size());
   auto stage = [&](Staging kind, int64_t rows) {

@@ -47,6 +47,7 @@ private:
   CascadeRegion cascade;
   SmallVector<int64_t> ids;                         ///< by index
   llvm::DenseMap<Value, int> tensors;               ///< virtual ones
+  llvm::DenseMap<Value, int> memories;              ///< the others
   llvm::DenseMap<int, std::vector<int>> tensorDims; ///< indices of their dimensions
 };
 
@@ -83,7 +84,9 @@ LogicalResult CascadeReader::readAccess(linalg::LinalgOp op, OpOperand &operand,
   access.strides.assign(ids.size(), 0);
   for (auto [index, stride] : moves)
     if (cascade.shape.extents[index] > 1) access.strides[index] += stride;
-  if (operand.get().getDefiningOp<memref::AllocOp>()) {
+  if (!operand.get().getDefiningOp<memref::AllocOp>()) {
+    access.memory = memories.try_emplace(operand.get(), int(memories.size())).first->second;
+  } else {
     auto [known, isNew] = tensors.try_emplace(operand.get(), int(tensors.size()));
     access.tensor = known->second;
     if (isNew) tensorDims[access.tensor] = dims;
@@ -147,7 +150,7 @@ LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   if ((info.role == CascadeRole::Finish) != (info.output.tensor < 0))
     return op.emitOpError("must write ") << (info.role == CascadeRole::Finish ? "memory" : "a virtual tensor");
   for (Operation &inner : op.getBlock()->without_terminator())
-    info.operations += isa<linalg::IndexOp, arith::ConstantOp>(inner)          ? 0
+    info.operations += isa<linalg::IndexOp, arith::ConstantOp>(inner)       ? 0
                        : isa<math::ExpOp, math::LogOp, math::TanhOp>(inner) ? kFunctionOperations
                                                                             : 1;
   if (failed(checkBody(op, info))) return failure();

@@ -23,6 +23,7 @@ enum class CascadeRole : uint8_t {
 /// How an operation moves through a tensor.
 struct CascadeAccess {
   int tensor = -1;              ///< number of a virtual tensor; -1: memory, or a constant
+  int memory = -1;              ///< number of a tensor in memory
   std::vector<int64_t> strides; ///< by index, in elements; 0 where it does not move and where the extent is 1
   int64_t bytes = 4;            ///< of an element in memory
   bool computed = true;         ///< whether elements are of the type that is computed in
@@ -66,6 +67,8 @@ struct CascadeProduct {
   bool isState = false;
 
   int64_t size(const CascadeShape &shape) const;
+  /// Whether another product puts the same on the lanes.
+  bool sharesLanes(const CascadeShape &shape, const CascadeProduct &other) const;
 };
 
 /// The roles of the indices, and what becomes of the values. Early values are computed as soon as the inner products

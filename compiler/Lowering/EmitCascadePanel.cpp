@@ -20,7 +20,8 @@ void CascadeEmitter::fill(Value memory, int64_t elements, double value) {
 void CascadeEmitter::begin() {
   for (auto [i, product] : llvm::enumerate(flow.products)) {
     if (!product.isState) {
-      packLanes(i);
+      // Products that put the same on the lanes have one place.
+      if (llvm::find(layout.laneSide, layout.laneSide[i]) == layout.laneSide.begin() + i) packLanes(i);
       continue;
     }
     const int64_t elements = CascadeScratch::turnedPitch(p, product.size(shape)) * w.nr;
@@ -28,8 +29,7 @@ void CascadeEmitter::begin() {
   }
   for (auto [op, info] : llvm::enumerate(shape.ops)) {
     const bool isMax = info.role == CascadeRole::Max;
-    if (isMax || info.isPlainSum())
-      fill(stateOf(info.output.tensor), w.nr, isMax ? startOf(b.element) : 0);
+    if (isMax || info.isPlainSum()) fill(stateOf(info.output.tensor), w.nr, isMax ? startOf(b.element) : 0);
     if (info.role != CascadeRole::Finish) stageRows(op);
   }
   if (hasBounds()) findRange();

@@ -156,8 +156,7 @@ CascadeEmitter::Values CascadeEmitter::masked(Value row, int64_t rows, const Val
 void CascadeEmitter::early(Value row, int64_t rows, ArrayRef<Value> direct) {
   SmallVector<size_t> sums;
   for (size_t op = 0; op < shape.ops.size(); ++op)
-    if (shape.ops[op].isPlainSum() && !isLate(shape.ops[op]))
-      sums.push_back(op);
+    if (shape.ops[op].isPlainSum() && !isLate(shape.ops[op])) sums.push_back(op);
   const size_t parts = flow.kept.size() + sums.size();
   if (!parts) return;
   SmallVector<double> identities(parts, 0);
