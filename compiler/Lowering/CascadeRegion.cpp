@@ -18,6 +18,9 @@ namespace {
 /// What an elementary function counts for.
 constexpr int64_t kFunctionOperations = 16;
 
+/// Identifiers of indices are small numbers: they are places in tables.
+constexpr int64_t kMostIndices = 4096;
+
 std::optional<CascadeRole> roleOf(linalg::LinalgOp op) {
   auto name = op->getAttrOfType<StringAttr>(kRoleAttr);
   return llvm::StringSwitch<std::optional<CascadeRole>>(name ? name.getValue() : "")
@@ -42,22 +45,12 @@ private:
   LogicalResult readOp(linalg::LinalgOp op);
   LogicalResult readAccess(linalg::LinalgOp op, OpOperand &operand, CascadeAccess &access, std::vector<int> &dims);
   LogicalResult checkBody(linalg::LinalgOp op, const CascadeOp &info);
-  int indexOf(int64_t id);
 
   CascadeRegion cascade;
-  SmallVector<int64_t> ids;                         ///< by index
   llvm::DenseMap<Value, int> tensors;               ///< virtual ones
   llvm::DenseMap<Value, int> memories;              ///< the others
   llvm::DenseMap<int, std::vector<int>> tensorDims; ///< indices of their dimensions
 };
-
-int CascadeReader::indexOf(int64_t id) {
-  auto *found = llvm::find(ids, id);
-  if (found != ids.end()) return int(found - ids.begin());
-  ids.push_back(id);
-  cascade.shape.extents.push_back(0);
-  return int(ids.size()) - 1;
-}
 
 LogicalResult CascadeReader::readAccess(linalg::LinalgOp op, OpOperand &operand, CascadeAccess &access,
                                         std::vector<int> &dims) {
@@ -77,11 +70,11 @@ LogicalResult CascadeReader::readAccess(linalg::LinalgOp op, OpOperand &operand,
   for (auto [d, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
     auto dim = dyn_cast<AffineDimExpr>(expr);
     if (!dim) return op.emitOpError("has an indexing map that is no list of loops");
-    const int index = indexOf(loops[dim.getPosition()]);
+    const int index = int(loops[dim.getPosition()]);
     dims.push_back(index);
     moves.emplace_back(index, strides[d]);
   }
-  access.strides.assign(ids.size(), 0);
+  access.strides.assign(cascade.shape.extents.size(), 0);
   for (auto [index, stride] : moves)
     if (cascade.shape.extents[index] > 1) access.strides[index] += stride;
   if (!operand.get().getDefiningOp<memref::AllocOp>()) {
@@ -128,9 +121,11 @@ LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   info.role = *role;
   info.contracts = isa<linalg::ContractOp>(op);
   for (auto [id, extent] : llvm::zip(loops.asArrayRef(), ranges)) {
-    const int index = indexOf(id);
+    if (id < 0 || id >= kMostIndices) return op.emitOpError("has an index beyond ") << kMostIndices - 1;
     if (ShapedType::isDynamic(extent) || extent < 1 || extent > INT32_MAX)
       return op.emitOpError("needs static extents from 1 to 2^31");
+    const int index = int(id);
+    if (index >= int(cascade.shape.extents.size())) cascade.shape.extents.resize(index + 1);
     int64_t &known = cascade.shape.extents[index];
     if (known && known != extent) return op.emitOpError("gives index ") << id << " another extent";
     known = extent;
@@ -140,7 +135,7 @@ LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   for (OpOperand &operand : op->getOpOperands()) {
     CascadeAccess access;
     std::vector<int> dims;
-    access.strides.assign(ids.size(), 0);
+    access.strides.assign(cascade.shape.extents.size(), 0);
     if (failed(readAccess(op, operand, access, dims))) return failure();
     if (op.isDpsInit(&operand))
       info.output = access, info.outputIndices = dims;
@@ -164,16 +159,18 @@ FailureOr<CascadeRegion> CascadeReader::read() {
   auto key = attr ? attr.getAs<IntegerAttr>("key") : IntegerAttr();
   if (!key || !cascade.region.getRegion().hasOneBlock())
     return cascade.region.emitOpError("needs ein.cascade = {key = ...} and one block");
-  cascade.shape.key = indexOf(key.getInt());
   for (auto op : cascade.region.getRegion().front().getOps<linalg::LinalgOp>())
     if (failed(readOp(op))) return failure();
-  if (cascade.shape.extents[cascade.shape.key] == 0) return cascade.region.emitOpError("has no loop over its key");
+  const auto &extents = cascade.shape.extents;
+  if (key.getInt() < 0 || key.getInt() >= int64_t(extents.size()) || extents[key.getInt()] == 0)
+    return cascade.region.emitOpError("has no loop over its key");
+  cascade.shape.key = int(key.getInt());
   // Virtual tensors are numbered in order; every access knows every index.
   CascadeShape &shape = cascade.shape;
   shape.tensors = int(tensors.size());
   for (CascadeOp &op : shape.ops) {
-    op.output.strides.resize(ids.size());
-    for (CascadeAccess &input : op.inputs) input.strides.resize(ids.size());
+    op.output.strides.resize(shape.extents.size());
+    for (CascadeAccess &input : op.inputs) input.strides.resize(shape.extents.size());
     if (op.role == CascadeRole::Sum || (!cascade.element && op.role == CascadeRole::Max))
       cascade.element =
           cast<MemRefType>(cascade.ops[&op - shape.ops.data()].getDpsInits()[0].getType()).getElementType();

@@ -43,9 +43,9 @@ struct CascadeOp {
   bool isPlainSum() const { return role == CascadeRole::Sum && !contracts; }
 };
 
-/// A cascade of operations over one key. Indices are numbered from 0; virtual tensors too.
+/// A cascade of operations over one key. Indices are numbered as in `ein.loops`, virtual tensors in order.
 struct CascadeShape {
-  std::vector<int64_t> extents; ///< by index
+  std::vector<int64_t> extents; ///< by index; 0 where no loop has that number
   int key = 0;
   std::vector<CascadeOp> ops;
   int tensors = 0;          ///< virtual ones
