@@ -9,6 +9,8 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/ADT/StringSwitch.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace ein {
@@ -45,6 +47,7 @@ private:
   LogicalResult readOp(linalg::LinalgOp op);
   LogicalResult readAccess(linalg::LinalgOp op, OpOperand &operand, CascadeAccess &access, std::vector<int> &dims);
   LogicalResult checkBody(linalg::LinalgOp op, const CascadeOp &info);
+  void foldFactors();
 
   CascadeRegion cascade;
   llvm::DenseMap<Value, int> tensors;               ///< virtual ones
@@ -106,6 +109,40 @@ LogicalResult CascadeReader::checkBody(linalg::LinalgOp op, const CascadeOp &inf
       !isArgument(difference.getRhs(), 1))
     return op.emitOpError("is no exp(score - maximum)");
   return success();
+}
+
+/// The constant that a pointwise body multiplies its only input by.
+static std::optional<double> factorOf(linalg::LinalgOp op) {
+  Operation *last = op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+  if (!isa_and_nonnull<arith::MulFOp, arith::DivFOp>(last)) return std::nullopt;
+  const bool isSwapped = isa<arith::MulFOp>(last) && isa<BlockArgument>(last->getOperand(1));
+  auto constant = last->getOperand(isSwapped ? 0 : 1).getDefiningOp<arith::ConstantOp>();
+  if (!constant || last->getOperand(isSwapped ? 1 : 0) != op.getBlock()->getArgument(0)) return std::nullopt;
+  const double value = cast<FloatAttr>(constant.getValue()).getValueAsDouble();
+  return isa<arith::MulFOp>(last) ? value : 1 / value;
+}
+
+/// An inner product that is only multiplied by a constant takes the factor along: it costs nothing on the lane side.
+void CascadeReader::foldFactors() {
+  CascadeShape &shape = cascade.shape;
+  for (size_t i = 0; i < shape.ops.size(); ++i) {
+    const CascadeOp &scaling = shape.ops[i];
+    if (scaling.role != CascadeRole::Tile || scaling.contracts || scaling.inputs.size() != 1) continue;
+    const int tensor = scaling.inputs[0].tensor;
+    const int maker = tensor < 0 ? -1 : shape.producer(tensor);
+    const auto users = llvm::count_if(shape.ops, [&](const CascadeOp &op) {
+      return llvm::any_of(op.inputs, [&](const CascadeAccess &a) { return a.tensor == tensor; });
+    });
+    auto factor = factorOf(cascade.ops[i]);
+    if (maker < 0 || !shape.ops[maker].contracts || users != 1 || !factor || !std::isnormal(*factor)) continue;
+    if (scaling.output.bytes != shape.ops[maker].output.bytes) continue;
+    shape.ops[maker].factor *= *factor;
+    shape.ops[maker].output = scaling.output;
+    shape.ops[maker].outputIndices = scaling.outputIndices;
+    shape.ops.erase(shape.ops.begin() + i);
+    cascade.ops.erase(cascade.ops.begin() + i);
+    --i;
+  }
 }
 
 LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
@@ -186,6 +223,7 @@ FailureOr<CascadeRegion> CascadeReader::read() {
     if (isValue && getElementTypeOrSelf(op.getDpsInits()[0]) != cascade.element)
       return op.emitOpError("computes in another type than the sums of its cascade");
   }
+  foldFactors();
   return cascade;
 }
 

@@ -39,6 +39,7 @@ struct CascadeOp {
   CascadeAccess output;
   std::vector<int> outputIndices; ///< of the dimensions of the output
   int64_t operations = 0;         ///< in the body
+  double factor = 1;              ///< that an inner product is multiplied by
 
   bool isPlainSum() const { return role == CascadeRole::Sum && !contracts; }
 };

@@ -45,10 +45,15 @@ void CascadeEmitter::packLanes(size_t number) {
   Value source = memory[product.op][product.laneSide], to = stateAt(layout.laneSide[number], b.element, size * w.nr);
   Value base = b.add(offsetOf(product.op, product.laneSide), b.mul(position[flow.lane], perLane));
   auto laneAt = [&](Value lane) { return b.add(base, b.mul(b.min(lane, b.sub(valid, b.c(1))), perLane)); };
+  const double factor = shape.ops[product.op].factor;
+  auto scaled = [&](Value value, int64_t lanes) -> Value {
+    if (factor == 1) return value;
+    return arith::MulFOp::create(b, value, b.constant(factor, lanes));
+  };
   if (run < n || side.strides[product.across.back()] != 1)
     return overAcross(product, side, product.across.size(), [&](Value offset, Value place) {
       b.loop(0, w.nr, 1, [&](Value lane) {
-        Value value = b.widened(b.load(source, b.add(laneAt(lane), offset)));
+        Value value = scaled(b.widened(b.load(source, b.add(laneAt(lane), offset))), 0);
         b.store(value, to, b.add(b.mul(place, w.nr), lane));
       });
     });
@@ -63,7 +68,7 @@ void CascadeEmitter::packLanes(size_t number) {
         for (Value row : from) vectors.push_back(b.widened(b.loadVector(n, source, b.add(row, at))));
         Value first = b.add(b.mul(place, run), at);
         for (auto [i, vector] : llvm::enumerate(b.transpose(vectors)))
-          b.storeVector(vector, to, b.add(b.mul(b.add(first, i), w.nr), lane));
+          b.storeVector(scaled(vector, n), to, b.add(b.mul(b.add(first, i), w.nr), lane));
       });
     });
   });
