@@ -92,17 +92,20 @@ void CascadeEmitter::stageRows(size_t op) {
 void CascadeEmitter::findRange() {
   const int32_t extent = int32_t(shape.extent(shape.key));
   Value range = stateAt(layout.range, b.getIndexType(), 4);
-  auto splat = [&](int32_t value) {
-    return b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(value)), p.lanes);
-  };
   auto bounds = [&](CascadeRole role, int64_t place, int32_t otherwise) {
     Value least, most;
     const CascadeOp *info = shape.find(role);
     for (int64_t j = 0; j < w.nv; ++j) {
-      Value keys = splat(otherwise);
+      Value keys = b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(otherwise)), p.lanes);
       if (info) {
         keys = evaluateAt(info - shape.ops.data(), {Value(), Value(), b.c(j)}, Known());
-        keys = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, keys, splat(0)), splat(extent));
+        auto limit = [&](int64_t value) {
+          auto type = cast<VectorType>(keys.getType());
+          return arith::ConstantOp::create(
+              b, DenseElementsAttr::get(type, b.getIntegerAttr(type.getElementType(), value)));
+        };
+        keys = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, keys, limit(0)), limit(extent));
+        keys = b.convert(keys, b.getI32Type(), false);
         b.storeVector(keys, stateAt(place, b.getI32Type(), w.nr), b.c(j * p.lanes));
       }
       least = j ? Value(arith::MinSIOp::create(b, least, keys)) : keys;
