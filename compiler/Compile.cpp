@@ -7,7 +7,7 @@
 #include "compiler/IndexNotation/Program.h"
 #include "compiler/Lowering/LowerToLinalg.h"
 #include "compiler/Lowering/TunedPlan.h"
-#include "compiler/Paths/Flatten.h"
+#include "compiler/Paths/Explain.h"
 #include "compiler/Paths/RealParts.h"
 #include "compiler/Pipelines/CpuPipeline.h"
 #include "compiler/Transforms/Passes.h"
@@ -106,6 +106,20 @@ std::mutex &compileMutex() {
   return mutex;
 }
 
+/// The explanation of a flat Program with the plans that its steps got.
+Explanation explainPlanned(const FlatProgram &flat, mlir::func::FuncOp kernel) {
+  Explanation explanation = explain(flat);
+  auto step = explanation.steps.begin();
+  for (mlir::Operation &op : kernel.getBody().front()) {
+    auto plan = op.getAttrOfType<mlir::DictionaryAttr>(kPlanAttr);
+    if (!plan || step == explanation.steps.end()) continue;
+    if (auto summary = plan.getAs<mlir::StringAttr>("summary")) step->plan = summary.str();
+    for (size_t at; (at = step->plan.find('\n')) != std::string::npos;) step->plan.replace(at, 1, "; ");
+    ++step;
+  }
+  return explanation;
+}
+
 bool exceedsLimit(const CompileResult &result, const CompileRequest &request) {
   return request.options.memoryLimit > 0 && result.module.workspaceBytes > request.options.memoryLimit;
 }
@@ -160,10 +174,12 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
       passes.addPass(std::move(step.pass));
     if (failed(passes.run(*module))) return diagnostics.error(step.stage);
     recorder.end(step.stage, [&] { return print(*module); });
+    if (step.onFunctions) result.module.explanation = explainPlanned(*flat, kernel);
   }
   auto number = [&](const char *name) { return (*module)->getAttrOfType<mlir::IntegerAttr>(name).getInt(); };
   result.module.workspaceBytes = number("ein.workspace_bytes");
   result.module.threads = int32_t(number("ein.threads"));
+  result.module.explanation.workspaceBytes = result.module.workspaceBytes;
   if (exceedsLimit(result, request)) return result;
 
   llvm::LLVMContext llvmContext;

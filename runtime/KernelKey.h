@@ -47,7 +47,9 @@ public:
     for (const std::string &plan : options.plans) add(plan);
     add(static_cast<uint64_t>(options.labels));
     add(uint64_t{options.scatter});
-    add(options.resultDType ? 1 + static_cast<uint64_t>(*options.resultDType) : 0);
+    for (const std::optional<DType> &dtype : {options.resultDType, options.computeDType, options.accumulateDType})
+      add(dtype ? 1 + static_cast<uint64_t>(*dtype) : 0);
+    add(options.conjugate);
     add(static_cast<uint64_t>(options.semiring));
     add(std::bit_cast<uint64_t>(options.alpha));
     add(std::bit_cast<uint64_t>(options.beta));

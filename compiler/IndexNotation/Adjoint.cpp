@@ -9,14 +9,18 @@
 namespace ein {
 namespace {
 
-/// An einsum is linear in each operand, so its gradient is the product of the others and the cotangent, summed over
-/// what the operand does not have. Its dimensions are the operand's: a repeated index scatters to the diagonal, one
+/// An einsum is linear in each operand, so its gradient is the product of the others, conjugated, and the cotangent,
+/// summed over what the operand does not have. Where the operand itself is conjugated, all that is conjugated again. Its dimensions are the operand's: a repeated index scatters to the diagonal, one
 /// that only the operand has stretches the gradient, and a dimension that was stretched is summed back to extent 1.
 BoundEinsum transpose(const BoundEinsum &einsum, size_t which) {
-  BoundEinsum adjoint{{}, einsum.indices, einsum.operands, "gradient", einsum.dtype, {}};
-  BoundEinsum::Operand cotangent{"cotangent", einsum.dtype, {}, einsum.output, {}};
+  BoundEinsum adjoint{{}, einsum.indices, einsum.operands, "gradient", einsum.dtypes, {}};
+  BoundEinsum::Operand cotangent{"cotangent", einsum.dtypes.result, {}, einsum.output, {}};
+  const bool again = einsum.operands[which].conjugated;
+  cotangent.conjugated = again && isComplex(cotangent.dtype);
   for (IndexId i : einsum.output) cotangent.shape.push_back(*einsum.indices[i].extent);
   adjoint.operands.erase(adjoint.operands.begin() + which);
+  for (BoundEinsum::Operand &other : adjoint.operands)
+    other.conjugated = isComplex(other.dtype) && other.conjugated == again;
   adjoint.operands.push_back(std::move(cotangent));
   const std::vector<IndexId> &dims = einsum.operands[which].dims;
   for (size_t d = 0; d < dims.size(); ++d) {
@@ -28,8 +32,10 @@ BoundEinsum transpose(const BoundEinsum &einsum, size_t which) {
   return adjoint;
 }
 
-/// Whether an einsum string can say it: no diagonal to scatter to, and every output index in some operand.
+/// Whether an einsum string can say it: no conjugate, no diagonal to scatter to, every output index in some operand.
 bool isEinsumString(const BoundEinsum &einsum) {
+  for (const BoundEinsum::Operand &operand : einsum.operands)
+    if (operand.conjugated) return false;
   std::set<IndexId> owned;
   for (size_t o = 0; o < einsum.operands.size(); ++o)
     for (size_t d = 0; d < einsum.operands[o].dims.size(); ++d)

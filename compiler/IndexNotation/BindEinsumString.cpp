@@ -34,6 +34,7 @@ public:
     if (auto conflict = unify(dims)) return conflictError(*conflict);
     if (auto ok = subscripts.output ? explicitOutput() : implicitOutput(); !ok) return std::move(ok.error());
     if (auto ok = checkResult(); !ok) return std::move(ok.error());
+    if (auto ok = checkConjugates(); !ok) return std::move(ok.error());
     if (auto ok = checkContractionOrder(); !ok) return std::move(ok.error());
     return finish();
   }
@@ -235,32 +236,41 @@ private:
     return {};
   }
 
-  /// What the operands promote to, or what the options ask for.
-  DType promoted() const {
-    DType dtype = operands[0].dtype;
-    for (const TensorType &operand : operands) dtype = promote(dtype, operand.dtype);
-    return dtype;
-  }
-  DType resultDType() const { return options.resultDType.value_or(promoted()); }
-
   /// The result's rank, dtype and bytes.
-  Expected<void> checkResult() const {
+  Expected<void> checkResult() {
     Span place = subscripts.output ? subscripts.output->span : Span{0, static_cast<uint32_t>(subscripts.text.size())};
     if (output.size() > kMaxRank)
       return at(place,
                 makeError(ErrorCode::Limit, "the result has rank " + std::to_string(output.size()) + "; the limit is " +
                                                 std::to_string(kMaxRank)),
                 "the result");
-    if (!convertible(promoted(), resultDType()))
-      return at(place,
-                makeError(ErrorCode::DTypeMismatch, "the operands make " + std::string(name(promoted())) +
-                                                        ", which cannot be stored as " +
-                                                        std::string(name(resultDType()))),
-                "the result");
+    auto settled = dtypesOfEinsum(operands, options);
+    if (!settled) return at(place, std::move(settled.error()), "the result");
+    dtypes = *settled;
     std::vector<int64_t> shape;
     for (IndexId i : output) shape.push_back(*indices[i].extent);
-    if (auto ok = TensorType(resultDType(), std::move(shape)).verify(); !ok)
+    if (auto ok = TensorType(dtypes.result, std::move(shape)).verify(); !ok)
       return at(place, std::move(ok.error()), "the result");
+    return {};
+  }
+
+  Expected<void> checkConjugates() const {
+    const Span inputs{subscripts.inputs.front().span.begin, subscripts.inputs.back().span.end};
+    std::vector<bool> taken(operands.size(), false);
+    for (int64_t o : options.conjugate) {
+      if (o < 0 || o >= std::ssize(operands))
+        return at(inputs,
+                  makeError(ErrorCode::OperandCount,
+                            "the conjugate of operand " + std::to_string(o) + ", which the expression does not have",
+                            "operands count from 0 to " + std::to_string(operands.size() - 1)),
+                  count(operands.size(), "operand"));
+      if (taken[o])
+        return at(subscripts.inputs[o].span,
+                  makeError(ErrorCode::DuplicateName,
+                            "the conjugate of operand " + std::to_string(o) + " is taken twice", "list it once"),
+                  "operand " + std::to_string(o));
+      taken[o] = true;
+    }
     return {};
   }
 
@@ -276,10 +286,11 @@ private:
   }
 
   BoundEinsum finish() {
-    BoundEinsum bound{subscripts.text, std::move(indices), {}, "result", resultDType(), std::move(output)};
+    BoundEinsum bound{subscripts.text, std::move(indices), {}, "result", dtypes, std::move(output)};
     for (size_t o = 0; o < operands.size(); ++o)
       bound.operands.push_back({"op" + std::to_string(o), operands[o].dtype, operands[o].shape, std::move(dims[o]),
                                 subscripts.inputs[o].span});
+    for (int64_t o : options.conjugate) bound.operands[o].conjugated = isComplex(operands[o].dtype);
     return bound;
   }
 
@@ -306,6 +317,7 @@ private:
   std::vector<Index> indices;
   std::map<std::string, IndexId> ids;
   size_t dotsRank = 0; ///< dimensions of the longest ellipsis; their indices come first
+  EinsumDTypes dtypes;
   OperandIndices dims;
   std::vector<IndexId> output;
 };

@@ -101,7 +101,8 @@ ExprId Binder::asNumber(ExprId condition) {
 /// What a function is not defined for: division and roots of integers, the order of complex numbers.
 Expected<void> Binder::checkApply(const SyntaxNode &node, Type type) const {
   if (!type) return {};
-  const bool arithmetic = node.fn == Fn::Add || node.fn == Fn::Sub || node.fn == Fn::Mul || node.fn == Fn::Neg;
+  const bool arithmetic =
+      node.fn == Fn::Add || node.fn == Fn::Sub || node.fn == Fn::Mul || node.fn == Fn::Neg || node.fn == Fn::Conj;
   const bool real = node.fn == Fn::Div || (node.fn >= Fn::Exp && node.fn <= Fn::Tanh);
   const bool equality = node.fn == Fn::Equal || node.fn == Fn::NotEqual || node.fn == Fn::Select;
   if ((isInteger(*type) && real) || (isComplex(*type) && !arithmetic && !equality))
@@ -147,7 +148,9 @@ Expected<Binder::Value> Binder::bindApply(const SyntaxNode &node) {
     }
   }
   if (auto ok = checkApply(node, common); !ok) return ok.error();
-  result.e = program.map(node.fn, std::move(args));
+  // What is real is its own conjugate.
+  const bool isReal = node.fn == Fn::Conj && !(common && isComplex(*common));
+  result.e = isReal ? args[0] : program.map(node.fn, std::move(args));
   result.type = isPredicate(node.fn) ? DType::Bool : common;
   return result;
 }

@@ -1,6 +1,7 @@
 // An einsum string bound to its operands: every dimension has an index, every index an extent.
 #pragma once
 
+#include "compiler/IndexNotation/EinsumDTypes.h"
 #include "compiler/IndexNotation/Program.h"
 #include "compiler/Subscripts/Subscripts.h"
 
@@ -19,12 +20,13 @@ struct BoundEinsum {
     std::vector<int64_t> shape;
     std::vector<IndexId> dims; ///< the index of each dimension; one that repeats takes the diagonal
     Span span;
+    bool conjugated = false; ///< what is complex
   };
   std::string text;              ///< what the user wrote; may be empty
   std::vector<Index> indices;    ///< named as written; "dots0", ... for the dimensions of the ellipsis
   std::vector<Operand> operands; ///< at least one
   std::string resultName;
-  DType dtype = DType::F32;    ///< of the result
+  EinsumDTypes dtypes;
   std::vector<IndexId> output; ///< one that repeats scatters to the diagonal; no operand need have it
   Semiring semiring = Semiring::PlusTimes;
 

@@ -35,6 +35,8 @@ public:
     program.text = einsum.text;
     program.indices = einsum.indices;
     for (const Index &i : einsum.indices) names.insert(i.name);
+    for (const BoundEinsum::Operand &operand : einsum.operands) names.insert(operand.name);
+    names.insert(einsum.resultName);
   }
 
   Program run() {
@@ -44,13 +46,14 @@ public:
     const bool isEmpty =
         std::any_of(summed.begin(), summed.end(), [&](IndexId i) { return einsum.indices[i].extent == 0; });
     if (!summed.empty()) value = program.reduce(operations.add, std::move(summed), value);
+    value = accumulated(value);
     // "or" is the maximum of 0 and 1, but over nothing false.
     if (isEmpty && !isBool && einsum.semiring == Semiring::OrAnd)
       value = program.map(Fn::Max, {value, program.literal(0)});
     std::vector<IndexId> axes;
     value = scatter(value, axes);
     auto result = static_cast<TensorId>(program.tensors.size());
-    program.tensors.push_back({einsum.resultName, einsum.dtype, std::move(axes)});
+    program.tensors.push_back({einsum.resultName, einsum.dtypes.result, std::move(axes)});
     program.assignments.push_back({result, value});
     program.outputs = {result};
     return std::move(program);
@@ -70,10 +73,14 @@ private:
     program.tensors.push_back(std::move(t));
   }
 
-  IndexId newIndex(const std::string &base, int64_t extent) {
+  std::string newName(const std::string &base) {
     std::string name = base;
     for (size_t n = 0; !names.insert(name).second; ++n) name = base + std::to_string(n);
-    program.indices.push_back({std::move(name), extent});
+    return name;
+  }
+
+  IndexId newIndex(const std::string &base, int64_t extent) {
+    program.indices.push_back({newName(base), extent});
     return static_cast<IndexId>(program.indices.size() - 1);
   }
 
@@ -86,6 +93,8 @@ private:
         if (einsum.stretches(o, d)) at[d] = std::nullopt;
       ExprId factor = program.access(static_cast<TensorId>(o), std::move(at));
       program.exprs[factor].span = operand.span;
+      if (const auto to = einsum.dtypes.roundingOf(operand.dtype)) factor = stored(factor, operand.name + "r", *to, operand.dims);
+      if (operand.conjugated) factor = program.map(Fn::Conj, {factor});
       // Bool times a number is a number.
       if (!isBool && (einsum.semiring == Semiring::OrAnd || operand.dtype == DType::Bool))
         factor = truthOf(factor, operand.dtype);
@@ -94,6 +103,27 @@ private:
         if (!einsum.stretches(o, d)) inProduct.insert(operand.dims[d]);
     }
     return value;
+  }
+
+  /// `value` by way of a tensor of its own with a dtype that rounds it, or in which it is computed.
+  ExprId stored(ExprId value, const std::string &base, DType dtype, const std::vector<IndexId> &order) {
+    const std::vector<IndexId> free = program.freeIndices(value);
+    std::vector<IndexId> axes;
+    for (IndexId i : order)
+      if (std::binary_search(free.begin(), free.end(), i) && std::find(axes.begin(), axes.end(), i) == axes.end())
+        axes.push_back(i);
+    const auto tensor = static_cast<TensorId>(program.tensors.size());
+    program.tensors.push_back({newName(base), dtype, std::move(axes)});
+    program.assignments.push_back({tensor, value});
+    return program.access(tensor);
+  }
+
+  /// A sum is taken in the dtype of its tensor, or of its operands where that is wider.
+  ExprId accumulated(ExprId value) {
+    const DType dtype = einsum.dtypes.accumulate;
+    const DType operands = program.dtypes()[value].value_or(dtype);
+    if (accumulateType(promote(operands, einsum.dtypes.result)) == dtype) return value;
+    return stored(value, "accumulated", dtype, einsum.output);
   }
 
   /// 1 where `x` is not 0, also where it is NaN.

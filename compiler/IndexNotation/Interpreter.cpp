@@ -154,6 +154,7 @@ private:
     case Fn::Neg: return magnitudes ? x : -x;
     case Fn::Abs: return real(x) < 0 ? -x : x;
     case Fn::Sign: return real(x) > 0 ? Number(1) : real(x) < 0 ? Number(-1) : x;
+    case Fn::Conj: return conjugate(x);
     case Fn::Max: return larger(x, y);
     case Fn::Min: return smaller(x, y);
     case Fn::And: return real(x) != 0 && real(y) != 0;
@@ -202,6 +203,13 @@ private:
       return {x.real() * y.real() - x.imag() * y.imag(), x.real() * y.imag() + x.imag() * y.real()};
     else
       return x * y;
+  }
+
+  static Number conjugate(Number x) {
+    if constexpr (complex)
+      return std::conj(x);
+    else
+      return x;
   }
 
   // A NaN on either side is the result, as in numpy.maximum and arith.maximumf.

@@ -59,6 +59,7 @@ FnInfo infoOf(Fn fn) {
   case Fn::Abs: return {"abs", 1};
   case Fn::Floor: return {"floor", 1};
   case Fn::Sign: return {"sign", 1};
+  case Fn::Conj: return {"conj", 1};
   case Fn::Max: return {"max", 2};
   case Fn::Min: return {"min", 2};
   case Fn::Less: return {"<", 2};
@@ -141,6 +142,11 @@ ExprId Program::reduce(Monoid monoid, std::vector<IndexId> indices, ExprId arg, 
   return add(std::move(e));
 }
 
+bool Program::isOperand(ExprId e) const {
+  const bool conjugates = exprs[e].kind == Expr::Kind::Map && exprs[e].fn == Fn::Conj;
+  return exprs[conjugates ? exprs[e].args[0] : e].kind == Expr::Kind::Access;
+}
+
 std::vector<std::vector<IndexId>> Program::allFreeIndices() const {
   std::vector<IndexSet> sets;
   sets.reserve(exprs.size());
@@ -198,6 +204,12 @@ static Expected<void> checkOptions(std::string_view text, const CompileOptions &
   if (isProgramText(text) && !options.order.empty())
     return makeError(ErrorCode::Unsupported, "an explicit contraction order is for einsum strings, not for Programs",
                      "name the intermediates in the Program");
+  if (isProgramText(text) && !options.conjugate.empty())
+    return makeError(ErrorCode::Unsupported, "conjugated operands are an option of einsum strings, and this is a Program",
+                     "write conj(X)");
+  if (isProgramText(text) && (options.resultDType || options.computeDType || options.accumulateDType))
+    return makeError(ErrorCode::Unsupported, "dtypes are options of einsum strings, and this is a Program",
+                     "a Program says them itself: S: f64 = sum[k](A * B)");
   const bool scales = options.alpha != 1 || options.beta != 0;
   if (!std::isfinite(options.alpha) || !std::isfinite(options.beta))
     return makeError(ErrorCode::Unsupported, "alpha or beta is infinite or NaN", "give finite numbers");

@@ -31,7 +31,7 @@ struct Tensor {
   std::vector<IndexId> axes;
 };
 
-/// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN. The comparisons and And, Or, Not give bool;
+/// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN; Conj takes complex numbers. The comparisons and And, Or, Not give bool;
 /// Select takes (bool, x, y).
 enum class Fn : uint8_t {
   Add,
@@ -46,6 +46,7 @@ enum class Fn : uint8_t {
   Abs,
   Floor,
   Sign,
+  Conj,
   Max,
   Min,
   Less,
@@ -126,6 +127,8 @@ struct Program {
   ExprId map(Fn fn, std::vector<ExprId> args);
   ExprId reduce(Monoid monoid, std::vector<IndexId> indices, ExprId arg, std::optional<ExprId> guard = {});
 
+  /// Whether an expression is a tensor as it stands: an access, or the conjugate of one.
+  bool isOperand(ExprId e) const;
   /// Free indices of an expression, ascending.
   std::vector<IndexId> freeIndices(ExprId e) const;
   /// `freeIndices` of every expression, in one sweep.

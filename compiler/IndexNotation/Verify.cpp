@@ -103,6 +103,8 @@ private:
       bool bool0 = wantsBool || (e.fn == Fn::Select && i == 0);
       if ((types[e.args[i]] == DType::Bool) != bool0)
         return broken(std::string("ill-typed argument of ") + spelling(e.fn));
+      if (e.fn == Fn::Conj && !(types[e.args[i]] && isComplex(*types[e.args[i]])))
+        return broken("the conjugate of what is real");
     }
     return p.dtypeOf(e, types);
   }

@@ -13,7 +13,7 @@ inline constexpr std::string_view kKeywords[] = {"index", "in",   "out", "requir
                                                  "then",  "else", "and", "or",      "not",   "inf",     "einsum"};
 /// Functions of the language as it is built, in the order in which messages list them.
 inline constexpr Fn kFunctions[] = {Fn::Exp,   Fn::Log,  Fn::Sqrt, Fn::Tanh, Fn::Abs,
-                                    Fn::Floor, Fn::Sign, Fn::Max,  Fn::Min,  Fn::Select};
+                                    Fn::Floor, Fn::Sign, Fn::Conj, Fn::Max,  Fn::Min, Fn::Select};
 /// Functions that are written out in terms of those.
 struct DerivedFunction {
   std::string_view name;
@@ -25,7 +25,7 @@ inline constexpr std::string_view kReductions[] = {"sum", "max", "min", "lse", "
 inline constexpr std::string_view kPlannedReductions[] = {"prod",   "any",    "all", "mean",  "var",
                                                           "argmax", "argmin", "top", "argtop"};
 inline constexpr const char *kBuiltFunctions =
-    "exp, log, sqrt, tanh, abs, floor, sign, max, min, where, relu, sigmoid, rsqrt and clamp are built";
+    "exp, log, sqrt, tanh, abs, floor, sign, conj, max, min, where, relu, sigmoid, rsqrt and clamp are built";
 inline constexpr const char *kBuiltReductions = "sum, max, min, lse and softmax are built";
 
 template <class List> bool contains(const List &list, std::string_view word) {

@@ -78,37 +78,34 @@ bool hasTileableBody(linalg::LinalgOp op) {
   auto isCheap = [](Operation &o) {
     return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::MaximumFOp, arith::MinimumFOp, arith::NegFOp,
                math::AbsFOp, arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::MaxSIOp, arith::MinSIOp,
-               arith::MaxUIOp, arith::MinUIOp>(o);
+               arith::MaxUIOp, arith::MinUIOp, arith::AndIOp, arith::OrIOp>(o);
   };
   if (!isa<linalg::ContractOp, linalg::GenericOp>(op) || op->getNumOperands() != 3) return false;
   auto reduction = analyseReduction(op);
   if (!reduction || reduction->combine == Combine::None) return false;
   const Type element = op.getBlock()->getArguments().back().getType();
-  if (element.isInteger(1)) return false; // conditions lie in bytes
-  // Packing and loads convert, all operands in one way.
+  // Packing and loads convert.
   auto isLoad = [&](Operation &o) {
     return isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp, arith::SIToFPOp, arith::UIToFPOp>(o) &&
            isa<BlockArgument>(o.getOperand(0)) && !o.getOperand(0).getType().isInteger(1) &&
            o.getResult(0).getType() == element;
   };
   auto operations = op.getBlock()->without_terminator();
-  auto isSigned = [](Operation &o) { return isa<arith::ExtSIOp, arith::SIToFPOp>(o); };
-  if (extendsUnsigned(op) && llvm::any_of(operations, isSigned)) return false;
   return llvm::count_if(operations, isCheap) <= 1 + most &&
          llvm::all_of(operations, [&](Operation &o) { return isCheap(o) || isLoad(o); });
 }
 
-bool extendsUnsigned(linalg::LinalgOp op) {
-  return llvm::any_of(op.getBlock()->without_terminator(),
-                      [](Operation &o) { return isa<arith::ExtUIOp, arith::UIToFPOp>(o); });
+bool widensUnsigned(BlockArgument input) {
+  return llvm::any_of(input.getUsers(), [](Operation *o) { return isa<arith::ExtUIOp, arith::UIToFPOp>(o); });
 }
 
 BodyEmitter::BodyEmitter(NestBuilder &b, linalg::LinalgOp op, int64_t lanes, ArrayRef<Value> inputs,
                          llvm::function_ref<Value(int64_t)> index)
-    : b(b), op(op), lanes(lanes), index(index) {
+    : b(b), op(op), lanes(lanes),
+      keepsBytes(b.element.isInteger(8) && op.getBlock()->getArguments().back().getType().isInteger(1)), index(index) {
   for (auto [argument, vector] : llvm::zip(op.getBlock()->getArguments(), inputs)) {
     const Type type = argument.getType();
-    done[argument] = type.isInteger(1) ? b.convert(vector, type, true) : vector; // bytes are conditions
+    done[argument] = type.isInteger(1) && !keepsBytes ? b.convert(vector, type, true) : vector; // bytes are conditions
     if (type.isInteger(1) || getElementTypeOrSelf(vector) == type) continue;
     for (Operation *conversion : argument.getUsers()) done[conversion->getResult(0)] = vector;
   }
@@ -136,7 +133,7 @@ Value BodyEmitter::emitOp(Operation *o) {
   if (isa<math::FloorOp>(o)) return LLVM::FFloorOp::create(b, done.lookup(o->getOperand(0)));
   if (isa<arith::ExtFOp, arith::TruncFOp>(o))
     return b.convert(done.lookup(o->getOperand(0)), o->getResult(0).getType(), false);
-  auto type = VectorType::get({lanes}, o->getResult(0).getType());
+  auto type = VectorType::get({lanes}, keepsBytes ? b.element : o->getResult(0).getType());
   if (auto k = dyn_cast<arith::ConstantOp>(o))
     return arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<Attribute>(k.getValue())));
   OperationState state(b.getLoc(), o->getName());

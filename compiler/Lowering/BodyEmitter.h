@@ -33,14 +33,15 @@ std::optional<Reduction> analyseReduction(mlir::linalg::LinalgOp op);
 /// each on the elements between, once they are converted to the output's type.
 bool hasTileableBody(mlir::linalg::LinalgOp op);
 
-/// Whether the body reads integers as unsigned where it widens them.
-bool extendsUnsigned(mlir::linalg::LinalgOp op);
+/// Whether a body takes the integers of one of its inputs as unsigned where it widens them.
+bool widensUnsigned(mlir::BlockArgument input);
 
 /// Evaluates a body's term on vectors of `lanes` elements.
 class BodyEmitter {
 public:
   /// `inputs`: a vector for each input of the body, as in memory or converted as the body does. `index(d)`: the values
-  /// of loop d as vector of i32.
+  /// of loop d as vector of i32. Where the builder's element is i8 and the body's bool, conditions stay bytes of 0
+  /// and 1.
   BodyEmitter(NestBuilder &b, mlir::linalg::LinalgOp op, int64_t lanes, llvm::ArrayRef<mlir::Value> inputs,
               llvm::function_ref<mlir::Value(int64_t loop)> index);
   /// The vector of a value of the body; what it needs is emitted once.
@@ -54,6 +55,7 @@ private:
   NestBuilder &b;
   mlir::linalg::LinalgOp op;
   int64_t lanes;
+  bool keepsBytes;
   llvm::function_ref<mlir::Value(int64_t)> index;
   llvm::DenseMap<mlir::Value, mlir::Value> done;
 };

@@ -66,9 +66,9 @@ int ContractionPlan::adjacentDepth(unsigned o) const {
   return -1;
 }
 
-/// The side of squares along a loop of which at least `extent` steps are together.
+/// The side of squares along a loop of which at least `extent` steps are together; a square fits the registers.
 static int64_t squareSide(int64_t extent, int64_t lanes) {
-  const int64_t side = std::min<int64_t>(lanes, int64_t(std::bit_floor(uint64_t(extent))));
+  const int64_t side = std::min<int64_t>({lanes, 16, int64_t(std::bit_floor(uint64_t(extent)))});
   return side >= std::min<int64_t>(4, lanes) && side > 1 ? side : 0;
 }
 

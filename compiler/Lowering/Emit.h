@@ -17,6 +17,7 @@ struct NestOperand {
   mlir::Type element;
   int64_t extent = 0;
   int64_t offset = 0;
+  bool isUnsigned = false; ///< how the body widens its integers
 };
 
 /// Scratch memory a nest needs, bytes.

@@ -41,7 +41,9 @@ int64_t scratchBytes(const ContractionPlan &plan) { return ContractionScratch(pl
 ContractionEmitter::ContractionEmitter(NestBuilder &b, const ContractionPlan &plan, linalg::LinalgOp op,
                                        ArrayRef<NestOperand> operands, bool overwrite, StringRef name)
     : b(b), p(plan), op(op), reduction(*analyseReduction(op)), s(operands[plan.swapped ? 1 : 0]),
-      v(operands[plan.swapped ? 0 : 1]), out(operands[2]), overwrite(overwrite), name(name), layout(plan) {}
+      v(operands[plan.swapped ? 0 : 1]), out(operands[2]), overwrite(overwrite), name(name), layout(plan) {
+  if (b.element.isInteger(1)) b.element = b.getI8Type(); // as in memory
+}
 
 /// Views of the operands and the scratch memory inside the current function.
 void ContractionEmitter::bind(ValueRange pointers) {

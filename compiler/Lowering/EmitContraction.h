@@ -20,7 +20,7 @@ struct ContractionScratch {
   int64_t total = 0;
 };
 
-/// Emits one contraction. Methods emit into the function the builder is in.
+/// Emits one contraction. Methods emit into the function the builder is in. Conditions are computed as bytes.
 class ContractionEmitter {
 public:
   ContractionEmitter(NestBuilder &b, const ContractionPlan &plan, mlir::linalg::LinalgOp op,
@@ -81,6 +81,7 @@ private:
   void packRows(const Point &at, Range panels, Value pack);
   void packCols(const Point &at, Range panels, Value pack);
   struct Side;
+  Value widened(const Side &side, Value value);
   void packPanels(const Side &side, const Point &at, Range panels, Value pack);
   void packVectors(const Side &side, const Point &at, Range panels, Value memory);
   void packTransposed(const Side &side, const Point &at, Range panels, Value memory);

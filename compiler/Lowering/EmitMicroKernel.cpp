@@ -59,11 +59,12 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
     Value fromRows = b.add(rows.base, b.mul(k, rows.perDepth)), fromCols = b.add(cols.base, b.mul(k, cols.perDepth));
     SmallVector<Value> vector;
     for (int64_t c = 0; c < vectors; ++c) {
-      vector.push_back(b.widened(b.loadVector(p.lanes, cols.memory, b.add(fromCols, c * p.lanes))));
+      vector.push_back(b.widened(b.loadVector(p.lanes, cols.memory, b.add(fromCols, c * p.lanes)), v.isUnsigned));
       if (cols.ahead) b.prefetch(cols.memory, b.add(fromCols, c * p.lanes + cols.ahead));
     }
     for (int64_t r = 0; r < tile.rows; ++r) {
-      Value scalar = b.splat(b.widened(b.load(rows.memory, b.add(fromRows, r * rows.perElement))), p.lanes);
+      Value scalar =
+          b.splat(b.widened(b.load(rows.memory, b.add(fromRows, r * rows.perElement)), s.isUnsigned), p.lanes);
       for (int64_t c = 0; c < vectors; ++c)
         sums[r * vectors + c] = accumulate(scalar, vector[c], sums[r * vectors + c]);
     }

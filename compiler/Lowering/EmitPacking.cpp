@@ -20,6 +20,10 @@ struct ContractionEmitter::Side {
   int64_t panels() const { return group.runs() * perRun; }
 };
 
+Value ContractionEmitter::widened(const Side &side, Value value) {
+  return b.widened(value, side.operand == 0 ? s.isUnsigned : v.isUnsigned);
+}
+
 void ContractionEmitter::packRows(const Point &at, Range panels, Value pack) {
   packPanels({0, memS, at.s, rowsS, p.rows, p.mr, p.rowPanelsPerRun(), p.rowPanelStride(), p.packRows}, at, panels,
              pack);
@@ -73,7 +77,7 @@ void ContractionEmitter::packElements(const Side &side, const Point &at, Range p
       b.loop(0, side.width, 1, [&](Value i) {
         Value element = b.min(b.add(first, i), b.c(run - 1));
         Value from = b.add(source, b.mul(element, side.runs.perElement));
-        b.store(b.widened(b.load(side.memory, from)), memory, b.add(row, i));
+        b.store(widened(side, b.load(side.memory, from)), memory, b.add(row, i));
       });
     });
   });
@@ -85,7 +89,7 @@ void ContractionEmitter::packVectors(const Side &side, const Point &at, Range pa
   auto copy = [&](Value from, Value to, int64_t count) {
     for (int64_t done = 0; done < count;) {
       const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(count - done));
-      b.storeVector(b.widened(b.loadVector(lanes, side.memory, b.add(from, done))), memory, b.add(to, done));
+      b.storeVector(widened(side, b.loadVector(lanes, side.memory, b.add(from, done))), memory, b.add(to, done));
       b.prefetch(side.memory, b.add(b.add(from, done), p.depth.dims.back().strides[side.operand]));
       done += lanes;
     }
@@ -124,7 +128,7 @@ void ContractionEmitter::packTransposed(const Side &side, const Point &at, Range
         SmallVector<Value> rows;
         for (int64_t j = 0; j < q; ++j)
           rows.push_back(j < int64_t(from.size())
-                             ? b.widened(b.loadVector(q, side.memory, b.add(b.add(from[j], offset), k)))
+                             ? widened(side, b.loadVector(q, side.memory, b.add(b.add(from[j], offset), k)))
                              : rows.front());
         Value row = b.add(begin, b.mul(k, apart));
         for (auto [j, column] : llvm::enumerate(b.transpose(rows)))
@@ -172,7 +176,7 @@ void ContractionEmitter::packSquares(const Side &side, const Point &at, Range pa
           SmallVector<Value> rows;
           for (int64_t j = 0; j < q; ++j) {
             Value element = b.mul(b.min(b.add(e, j), b.c(run - 1)), side.runs.perElement);
-            rows.push_back(b.widened(b.loadVector(q, side.memory, b.add(b.add(source, r), element))));
+            rows.push_back(widened(side, b.loadVector(q, side.memory, b.add(b.add(source, r), element))));
             b.prefetch(side.memory, b.add(b.add(b.add(source, r), element), ahead));
           }
           Value here = b.add(panel, b.mul(b.sub(b.add(start, r), base), side.perRun));

@@ -126,7 +126,7 @@ Value ExpressionLowering::emit(ExprId e, DType as, const Body &body) {
     return convert(body.elements[llvm::find(body.accesses, e) - body.accesses.begin()], p.tensors[x.tensor].dtype, as);
   if (integers[e])
     return convert(emitInteger(e, integers[e]->wide, body.loops), integers[e]->wide ? DType::I64 : DType::I32, as);
-  return emitMap(x, as, body);
+  return convert(emitMap(x, as, body), isPredicate(x.fn) ? DType::Bool : as, as);
 }
 
 Value ExpressionLowering::compare(Fn fn, DType as, Value x, Value y) {

@@ -65,12 +65,11 @@ public:
   /// `lanes` neighbours of a vector.
   mlir::Value slice(mlir::Value vector, int64_t from, int64_t lanes);
   mlir::Value constant(double value, int64_t lanes = 0);
-  /// A value of another element type: floats rounded to nearest even, integers extended by the operation's sign. Only
+  /// A value of another element type: floats rounded to nearest even, integers extended as unsigned ones or not. Only
   /// vector instructions, also where the target knows no 16-bit floats.
   mlir::Value convert(mlir::Value value, mlir::Type to, bool isUnsigned);
   /// An operand's value in the type that is computed in.
-  mlir::Value widened(mlir::Value value) { return convert(value, element, unsignedOperands); }
-  bool unsignedOperands = false; ///< how `widened` extends integers
+  mlir::Value widened(mlir::Value value, bool isUnsigned = false) { return convert(value, element, isUnsigned); }
   /// a * b + c, fused where `fusedMultiplyAdd` says that the target does it in one instruction.
   mlir::Value multiplyAdd(mlir::Value a, mlir::Value b, mlir::Value c);
   bool fusedMultiplyAdd = true;

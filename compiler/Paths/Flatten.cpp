@@ -81,9 +81,10 @@ void Flattener::flattenAssignment(const Assignment &assignment) {
     }
     bool isRoot = id == assignment.value && !shared;
     // A sum is taken in the type that it is accumulated in; where it is stored as another it is converted once.
+    // Conditions have no other.
     DType dtype = sumType(*lowered[e.args[0]]);
     const bool sums = e.kind == Expr::Kind::Reduce && e.monoid == Monoid::Sum;
-    if (isRoot && (sums || !isComplex(out.tensors[assignment.result].dtype)))
+    if (isRoot && dtype != DType::Bool && (sums || !isComplex(out.tensors[assignment.result].dtype)))
       dtype = accumulateType(promote(dtype, out.tensors[assignment.result].dtype));
     const bool direct = isRoot && (e.kind == Expr::Kind::Softmax || out.tensors[assignment.result].dtype == dtype);
     std::vector<IndexId> axes = isRoot ? out.tensors[assignment.result].axes : inOrder(source.freeIndices(id));

@@ -67,6 +67,11 @@ Flattener::Product Flattener::splitProduct(ExprId body, const std::vector<IndexI
 }
 
 void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, ExprId body) {
+  // Over nothing a sum is 0, whatever its factors are: they stay inside.
+  if (isEmpty(summed)) {
+    assign(target, out.reduce(Monoid::Sum, summed, body));
+    return;
+  }
   Product product = splitProduct(body, summed);
   std::vector<IndexId> all;
   for (ExprId factor : product.factors) addMissing(all, indicesOf(factor));
@@ -83,7 +88,7 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
     assign(sum, out.reduce(Monoid::Sum, summed, productOf(Fn::Mul, product.factors)));
   } else {
     for (ExprId &factor : product.factors)
-      if (out.exprs[factor].kind != Expr::Kind::Access) factor = materialise(factor);
+      if (!out.isOperand(factor)) factor = materialise(factor);
     contract(sum, {Monoid::Sum, Fn::Mul}, summed, product.factors);
   }
   if (plain) return;
@@ -99,7 +104,7 @@ bool Flattener::keepsInOneNest(const std::vector<ExprId> &factors) const {
   std::vector<IndexId> all;
   for (ExprId factor : factors) addMissing(all, indicesOf(factor));
   return std::any_of(factors.begin(), factors.end(), [&](ExprId factor) {
-    return out.exprs[factor].kind != Expr::Kind::Access && indicesOf(factor).size() == all.size();
+    return !out.isOperand(factor) && indicesOf(factor).size() == all.size();
   });
 }
 
@@ -122,11 +127,17 @@ void Flattener::flattenTropical(TensorId target, Monoid monoid, const std::vecto
   auto isConstant = [&](ExprId factor) {
     return indicesOf(factor).empty() && out.exprs[factor].kind != Expr::Kind::Access;
   };
-  if (factors.size() == 1 || keepsInOneNest(factors) || std::any_of(factors.begin(), factors.end(), isConstant))
+  // Over nothing there is no term: identities of parts must not meet, as -inf * 0 or -inf + inf.
+  if (factors.size() == 1 || isEmpty(reduced) || keepsInOneNest(factors) ||
+      std::any_of(factors.begin(), factors.end(), isConstant))
     return reduceTo(target, monoid, reduced, body);
   for (ExprId &factor : factors)
-    if (out.exprs[factor].kind != Expr::Kind::Access) factor = materialise(factor);
+    if (!out.isOperand(factor)) factor = materialise(factor);
   contract(target, ring, reduced, factors);
+}
+
+bool Flattener::isEmpty(const std::vector<IndexId> &reduced) const {
+  return std::any_of(reduced.begin(), reduced.end(), [&](IndexId i) { return out.indices[i].extent == 0; });
 }
 
 ExprId Flattener::productOf(Fn multiply, const std::vector<ExprId> &factors) {
@@ -158,10 +169,6 @@ void Flattener::sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vecto
 }
 
 void Flattener::contract(TensorId target, Ring ring, std::vector<IndexId> summed, std::vector<ExprId> operands) {
-  // Over nothing there is no term: identities of parts must not meet, as -inf * 0 or -inf + inf.
-  auto isEmpty = [&](IndexId i) { return out.indices[i].extent == 0; };
-  if (ring.add != Monoid::Sum && std::any_of(summed.begin(), summed.end(), isEmpty))
-    return reduceTo(target, ring.add, summed, productOf(ring.multiply, operands));
   // A factor may turn a maximum into a minimum, unless it is a truth value.
   const bool isSigned = ring.add != Monoid::Sum && ring.multiply == Fn::Mul && options.semiring != Semiring::OrAnd;
   if (operands.size() > 1 && !isSigned) sumOneSided(ring.add, summed, operands, out.tensors[target].dtype);
@@ -263,9 +270,10 @@ ContractionProblem Flattener::problemOf(TensorId target, const std::vector<ExprI
   return problem;
 }
 
-/// Free indices; those of an access in the order of its subscripts.
+/// Free indices; those of an operand in the order of its subscripts.
 std::vector<IndexId> Flattener::indicesOf(ExprId e) const {
-  if (out.exprs[e].kind != Expr::Kind::Access) return out.freeIndices(e);
+  if (!out.isOperand(e)) return out.freeIndices(e);
+  if (out.exprs[e].kind == Expr::Kind::Map) e = out.exprs[e].args[0];
   std::vector<IndexId> indices;
   for (const AccessSubscript &s : out.exprs[e].subscripts)
     if (s && !contains(indices, *s)) indices.push_back(*s);

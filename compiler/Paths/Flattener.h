@@ -39,6 +39,7 @@ private:
   Product splitProduct(ExprId body, const std::vector<IndexId> &summed);
   void flattenSum(TensorId target, const std::vector<IndexId> &summed, ExprId body);
   void flattenTropical(TensorId target, Monoid monoid, const std::vector<IndexId> &reduced, ExprId body);
+  bool isEmpty(const std::vector<IndexId> &reduced) const;
   bool keepsInOneNest(const std::vector<ExprId> &factors) const;
   void contract(TensorId target, Ring ring, std::vector<IndexId> summed, std::vector<ExprId> operands);
   void contractInPairs(TensorId target, Ring ring, const ContractionPath &path, std::vector<ExprId> nodes);

@@ -96,9 +96,11 @@ private:
     } else {
       reals[id] = out.add(std::move(copy));
     }
-    if (types[id] == DType::Bool) return;
     imaginaries[id] = out.literal(0);
-    if (e.kind == Expr::Kind::Reduce) // the root, as the value of a complex tensor
+    // The root, as the value of a complex tensor.
+    if (types[id] == DType::Bool)
+      wholes[id] = firstPart(out.map(Fn::Select, {*reals[id], out.literal(1), out.literal(0)}), *imaginaries[id]);
+    else if (e.kind == Expr::Kind::Reduce)
       wholes[id] = out.reduce(e.monoid, e.indices, *wholes[e.args[0]]);
     else
       wholes[id] = firstPart(*reals[id], *imaginaries[id]);
@@ -112,6 +114,10 @@ private:
       wholes[id] = sum(wholes); // the root: nothing asks for its parts
     } else if (e.fn == Fn::Mul) {
       multiply(id, e.args[0], e.args[1]);
+    } else if (e.fn == Fn::Conj) {
+      const ExprId whole = *wholes[e.args[0]];
+      reals[id] = reals[e.args[0]], imaginaries[id] = out.map(Fn::Neg, {*imaginaries[e.args[0]]});
+      wholes[id] = firstPart(whole, out.map(Fn::Neg, {whole}));
     } else {
       for (Known *known : {&reals, &imaginaries, &wholes}) {
         Expr copy = e;
@@ -136,31 +142,39 @@ private:
     wholes[id] = firstPart(*reals[id], *imaginaries[id]);
   }
 
-  /// A sum of products of two complex accesses. False for anything else.
+  /// A sum of products of two complex accesses or their conjugates. False for anything else.
   bool contract(TensorId result, const Expr &sum) {
     const Expr &product = source.exprs[sum.args[0]];
     if (product.kind != Expr::Kind::Map || product.fn != Fn::Mul) return false;
-    ExprId left = product.args[0], right = product.args[1];
     for (ExprId arg : product.args)
-      if (source.exprs[arg].kind != Expr::Kind::Access || !isComplexExpr(arg)) return false;
+      if (!source.isOperand(arg) || !isComplexExpr(arg)) return false;
+    ExprId left = product.args[0], right = product.args[1];
     // The parts of the result lie innermost: what is expanded has them, and should own the index next to them.
     const std::vector<IndexId> &axes = source.tensors[result].axes;
     if (!axes.empty() && contains(source.freeIndices(left), axes.back()) &&
         !contains(source.freeIndices(right), axes.back()))
       std::swap(left, right);
-    const ExprId expanded = expand(source.exprs[right], source.freeIndices(right), sum.indices, axes);
+    const ExprId expanded = expand(right, isConjugate(left), sum.indices, axes);
     std::vector<IndexId> summed = sum.indices;
     summed.push_back(inner);
-    const ExprId factor = along(source.exprs[left], inner);
+    const ExprId factor = along(accessOf(left), inner);
     const ExprId value = out.reduce(Monoid::Sum, std::move(summed), out.map(Fn::Mul, {factor, expanded}));
     out.assignments.push_back({result, value});
     return true;
   }
 
-  /// W[.., inner, .., part]: at (0, .) the number itself, at (1, .) the number times i. Summed indices come before
-  /// `inner`, the result's after it, so that both sides of the contraction are long runs.
-  ExprId expand(const Expr &access, std::vector<IndexId> indices, const std::vector<IndexId> &summed,
+  bool isConjugate(ExprId operand) const { return source.exprs[operand].kind == Expr::Kind::Map; }
+  const Expr &accessOf(ExprId operand) const {
+    return source.exprs[isConjugate(operand) ? source.exprs[operand].args[0] : operand];
+  }
+
+  /// W[.., inner, .., part]: at (0, .) the number itself, at (1, .) the number times i, or times -i where the other
+  /// factor is to be conjugated. Summed indices come before `inner`, the result's after it, so that both sides of the
+  /// contraction are long runs.
+  ExprId expand(ExprId operand, bool conjugatesOther, const std::vector<IndexId> &summed,
                 const std::vector<IndexId> &order) {
+    const Expr &access = accessOf(operand);
+    std::vector<IndexId> indices = source.freeIndices(operand);
     auto place = [&](IndexId i) { return std::find(order.begin(), order.end(), i) - order.begin(); };
     std::stable_sort(indices.begin(), indices.end(), [&](IndexId a, IndexId b) { return place(a) < place(b); });
     Tensor w{freshName("expanded"), out.tensors[access.tensor].dtype, {}};
@@ -170,9 +184,16 @@ private:
     for (IndexId i : indices)
       if (!contains(summed, i)) w.axes.push_back(i);
     w.axes.push_back(part);
-    const ExprId q = out.indexValue(inner), c = out.indexValue(part), imaginary = pick(access, 1);
-    const ExprId off = out.map(Fn::Select, {out.map(Fn::Less, {q, c}), imaginary, out.map(Fn::Neg, {imaginary})});
-    const ExprId value = out.map(Fn::Select, {out.map(Fn::Equal, {q, c}), pick(access, 0), off});
+    const ExprId q = out.indexValue(inner), c = out.indexValue(part);
+    auto where = [&](Fn test, ExprId a, ExprId b, ExprId then, ExprId otherwise) {
+      return then == otherwise ? then : out.map(Fn::Select, {out.map(test, {a, b}), then, otherwise});
+    };
+    auto signedBy = [&](ExprId x, bool negative) { return negative ? out.map(Fn::Neg, {x}) : x; };
+    const ExprId re = pick(access, 0), im = pick(access, 1);
+    const bool conjugates = isConjugate(operand);
+    const ExprId diagonal = where(Fn::Equal, q, out.literal(0), re, signedBy(re, conjugatesOther));
+    const ExprId off = where(Fn::Less, q, c, signedBy(im, conjugates), signedBy(im, conjugates == conjugatesOther));
+    const ExprId value = out.map(Fn::Select, {out.map(Fn::Equal, {q, c}), diagonal, off});
     out.tensors.push_back(std::move(w));
     const auto t = static_cast<TensorId>(out.tensors.size() - 1);
     out.assignments.push_back({t, value});

@@ -131,8 +131,9 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
     if (failed(operand)) return failure();
     operands.push_back(*operand);
   }
+  for (auto [operand, argument] : llvm::zip(operands, op.getBlock()->getArguments()))
+    operand.isUnsigned = widensUnsigned(argument);
   b.element = cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType();
-  b.unsignedOperands = extendsUnsigned(op);
   const bool overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);
   int64_t bytes = 0;
   if (auto *contraction = std::get_if<ContractionPlan>(&*plan)) {

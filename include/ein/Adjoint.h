@@ -18,6 +18,9 @@ namespace ein {
 ///
 ///     adjoint("ik,kj->ij", types, 0)   →  "kj,ij->ik"
 ///
+/// Complex gradients belong to the inner product Re sum(conj(x) * y), as in torch: the other factors are conjugated, for
+/// which the adjoint is a Program. That of a real operand among complex ones is complex; its real part counts.
+///
 /// Shapes count: a dimension of extent 1 that the einsum stretches has a gradient of extent 1. Loads the compiler.
 /// Errors are those of the text, `operand-count` for an operand it does not have, `unsupported` for a Program.
 Expected<std::string> adjoint(std::string_view text, std::span<const TensorType> operands, size_t which,

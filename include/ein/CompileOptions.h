@@ -60,6 +60,17 @@ struct CompileOptions {
   /// The dtype in which the result of an einsum string is stored; nothing: what the operands promote to. i8 with i32
   /// here is summed and stored in i32. A Program says it itself.
   std::optional<DType> resultDType;
+  /// The dtype that operands of an einsum string are rounded to before they are multiplied, where it is narrower than
+  /// theirs; nothing: none are. f64 operands with f32 here are multiplied and summed in f32. Kernels compute in f32,
+  /// f64, c64, c128, integers of 32 and 64 bits, and bool. A Program says it itself.
+  std::optional<DType> computeDType;
+  /// The dtype in which an einsum string multiplies and sums; nothing: f32 for f16 and bf16, i32 and u32 for integers of
+  /// 8 and 16 bits, else that of the operands, or of the result where that is wider. f32 operands with f64 here are
+  /// converted as they are read, and the sum is rounded once. A Program says it itself.
+  std::optional<DType> accumulateDType;
+  /// Operands of an einsum string, by number, of which the complex conjugate is taken; a real one is its own. A Program
+  /// has `conj(X)`.
+  std::vector<int64_t> conjugate;
 
   /// Let chains of reductions run as one pass that never stores what lies between, where that is legal and found to be
   /// faster (attention). False: a kernel for each named step.

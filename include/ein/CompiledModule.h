@@ -1,6 +1,7 @@
 // The artefact: what the compiler returns, the caches hold and the runtime loads. Plain data.
 #pragma once
 
+#include "ein/Explanation.h"
 #include "ein/TensorType.h"
 
 #include <cstdint>
@@ -26,6 +27,7 @@ struct CompiledModule {
   int64_t workspaceBytes = 0;
   int32_t threads = 1;               ///< largest team it forks
   std::vector<std::string> features; ///< extensions that its code may use (ein/Cpu.h); loading it needs them all
+  Explanation explanation;
   std::string code;
 
   /// Binary form, self-describing and checksummed; `deserialize(serialize())` is the identity and any

@@ -24,6 +24,8 @@ public:
   bool runUnchecked(void *const *operands, void *const *results) const;
 
   const CompiledModule &module() const;
+  /// Its steps, what each stores and never stores, and why chains of reductions are or are not one pass.
+  const Explanation &explain() const { return module().explanation; }
   const std::vector<TensorType> &operands() const { return module().operands; }
   const std::vector<TensorType> &results() const { return module().results; }
 

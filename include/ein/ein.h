@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ein/Adjoint.h"
+#include "ein/Attention.h"
 #include "ein/Einsum.h"
 #include "ein/Engine.h"
 #include "ein/Kernel.h"

@@ -17,7 +17,9 @@ void write(wire::Writer &w, const CompileOptions &options) {
   w.list(options.plans, [&](const std::string &plan) { w.string(plan); });
   w.number(static_cast<uint8_t>(options.labels));
   w.number(static_cast<uint8_t>(options.scatter));
-  w.number(static_cast<uint8_t>(options.resultDType ? 1 + static_cast<uint8_t>(*options.resultDType) : 0));
+  for (const std::optional<DType> &dtype : {options.resultDType, options.computeDType, options.accumulateDType})
+    w.number(static_cast<uint8_t>(dtype ? 1 + static_cast<uint8_t>(*dtype) : 0));
+  w.numbers(options.conjugate);
   w.number(static_cast<uint8_t>(options.semiring));
   w.number(options.alpha);
   w.number(options.beta);
@@ -37,9 +39,12 @@ CompileOptions readOptions(wire::Reader &r) {
   options.plans = r.list<std::string>([&] { return r.string(); });
   options.labels = r.enumerator(LabelStyle::Names);
   options.scatter = r.number<uint8_t>() != 0;
-  const auto dtype = r.number<uint8_t>();
-  if (dtype > kDTypes.size()) r.fail();
-  if (dtype > 0 && dtype <= kDTypes.size()) options.resultDType = static_cast<DType>(dtype - 1);
+  for (std::optional<DType> *dtype : {&options.resultDType, &options.computeDType, &options.accumulateDType}) {
+    const auto number = r.number<uint8_t>();
+    if (number > kDTypes.size()) r.fail();
+    if (number > 0 && number <= kDTypes.size()) *dtype = static_cast<DType>(number - 1);
+  }
+  options.conjugate = r.numbers();
   options.semiring = r.enumerator(Semiring::LogAddExpPlus);
   options.alpha = r.number<double>();
   options.beta = r.number<double>();
@@ -92,6 +97,9 @@ std::string CompileRequest::keyText() const {
   if (options.labels == LabelStyle::Names) key += "; names";
   if (options.scatter) key += "; scatter";
   if (options.resultDType) key += "; result " + std::string(name(*options.resultDType));
+  if (options.computeDType) key += "; compute " + std::string(name(*options.computeDType));
+  if (options.accumulateDType) key += "; accumulate " + std::string(name(*options.accumulateDType));
+  if (!options.conjugate.empty()) key += "; conjugate " + shapeString(options.conjugate);
   if (options.semiring != Semiring::PlusTimes) key += std::string("; semiring ") + name(options.semiring);
   if (options.alpha != 1 || options.beta != 0) {
     std::snprintf(numbers, sizeof numbers, "; alpha %.17g, beta %.17g", options.alpha, options.beta);

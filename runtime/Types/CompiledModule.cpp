@@ -13,6 +13,7 @@ void write(Writer &w, const CompiledModule &module) {
   w.number(module.workspaceBytes);
   w.number(module.threads);
   w.list(module.features, [&](const std::string &feature) { w.string(feature); });
+  write(w, module.explanation);
   w.string(module.code);
 }
 
@@ -26,6 +27,7 @@ CompiledModule readModule(Reader &r) {
   module.workspaceBytes = r.number<int64_t>();
   module.threads = r.number<int32_t>();
   module.features = r.list<std::string>([&] { return r.string(); });
+  module.explanation = readExplanation(r);
   module.code = r.string();
   if (module.workspaceBytes < 0 || module.threads < 1) r.fail();
   return module;

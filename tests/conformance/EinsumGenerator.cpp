@@ -9,10 +9,10 @@ namespace {
 
 constexpr double kMostPoints = 100000;
 
-/// Makes one einsum; all its choices come from the seed.
+/// Makes one einsum; all its choices come from the seed. `dtypes` are those that operands may have.
 class EinsumGenerator {
 public:
-  explicit EinsumGenerator(uint64_t seed) : random(seed) { c.seed = seed; }
+  EinsumGenerator(uint64_t seed, std::vector<DType> dtypes) : random(seed), dtypes(std::move(dtypes)) { c.seed = seed; }
 
   Case make() {
     do makeTerms();
@@ -20,11 +20,14 @@ public:
     c.text = join(terms);
     if (!random.oneIn(4)) c.text += (random.oneIn(2) ? "->" : " -> ") + output();
     c.options = randomOptions(random);
-    const DType dtype = randomDType(random);
+    const DType dtype = randomDType();
     const bool mixed = random.oneIn(6);
     for (const std::vector<int64_t> &shape : shapes)
-      c.types.emplace_back(mixed ? randomDType(random) : dtype, shape, randomStrides(random, shape, true));
-    c.data = random.oneIn(3) ? Data::Integers : Data::Fractions;
+      c.types.emplace_back(mixed ? randomDType() : dtype, shape, randomStrides(random, shape, true));
+    c.data = random.oneIn(3) && areExact() ? Data::Integers : Data::Fractions;
+    for (size_t o = 0; o < shapes.size(); ++o)
+      if (random.oneIn(4)) c.options.conjugate.push_back(static_cast<int64_t>(o));
+    if (random.oneIn(6)) chooseDTypes();
     if (random.oneIn(5)) permuteResult();
     return c;
   }
@@ -32,13 +35,40 @@ public:
 private:
   Random random;
   Case c;
+  std::vector<DType> dtypes;
   std::map<std::string, int64_t> extents;
   std::vector<int64_t> ellipsis; ///< extents the ellipsis stands for
   std::vector<std::string> terms;
   std::vector<std::vector<int64_t>> shapes;
   bool anyEllipsis = false;
 
-  int64_t extent() { return random.oneIn(40) ? 0 : random.of<int64_t>({1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17}); }
+  int64_t extent() {
+    if (random.oneIn(10)) return random.below(18);
+    return random.of<int64_t>({1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17});
+  }
+
+  /// f32 and f64 more often where they are allowed.
+  DType randomDType() {
+    const DType common = random.oneIn(2) ? DType::F32 : DType::F64, any = random.of(dtypes);
+    return random.oneIn(2) && std::find(dtypes.begin(), dtypes.end(), common) != dtypes.end() ? common : any;
+  }
+
+  /// Whether f32 holds every sum of products of small integers.
+  bool areExact() const {
+    double largest = pointsOfTerms();
+    for (const TensorType &type : c.types) largest *= isComplex(type.dtype) ? 3 : isUnsigned(type.dtype) ? 4 : 2;
+    return largest < 0x1p24;
+  }
+
+  /// What to compute, sum and store in, where that is accepted.
+  void chooseDTypes() {
+    for (std::optional<DType> CompileOptions::*option :
+         {&CompileOptions::computeDType, &CompileOptions::resultDType, &CompileOptions::accumulateDType}) {
+      if (random.oneIn(2)) continue;
+      c.options.*option = static_cast<DType>(random.below(kDTypes.size()));
+      if (!parseAndBind(c.text, c.types, c.options)) (c.options.*option).reset();
+    }
+  }
 
   void makeTerms() {
     extents.clear(), ellipsis.clear(), terms.clear(), shapes.clear();
@@ -46,17 +76,18 @@ private:
     for (const char *label : {"a", "b", "Z", "k", "j", "λ"}) extents[label] = extent();
     if (random.oneIn(3))
       for (int64_t d = random.below(3); d >= 0; --d) ellipsis.push_back(extent());
-    for (int64_t operands = 1 + random.below(4); operands > 0; --operands) makeTerm();
+    for (int64_t operands = 1 + random.below(random.oneIn(4) ? 6 : 3); operands > 0; --operands) makeTerm();
   }
 
-  /// A term of rank 0 to 5: labels, repeated now and then, some broadcasting, and perhaps the ellipsis.
+  /// A term of rank 0 to 4, now and then to 8: labels, repeated now and then, some broadcasting, and perhaps the
+  /// ellipsis.
   void makeTerm() {
     std::vector<std::string> labels;
     for (const auto &[label, _] : extents) labels.push_back(label);
     std::string term;
     std::vector<int64_t> shape;
     std::map<std::string, int64_t> own;
-    const int64_t rank = random.below(5);
+    const int64_t rank = random.below(random.oneIn(8) ? 9 : 5);
     const int64_t ellipsisAt = !ellipsis.empty() && !random.oneIn(4) ? random.below(rank + 1) : -1;
     for (int64_t d = 0; d <= rank; ++d) {
       if (d == ellipsisAt) addEllipsis(term, shape);
@@ -112,28 +143,41 @@ private:
 
 } // namespace
 
-Case randomEinsum(uint64_t seed) { return EinsumGenerator(seed).make(); }
+/// The dtypes that pass a test.
+template <class Test> static std::vector<DType> dtypesThat(Test test) {
+  std::vector<DType> dtypes;
+  for (size_t i = 0; i < kDTypes.size(); ++i)
+    if (test(static_cast<DType>(i))) dtypes.push_back(static_cast<DType>(i));
+  return dtypes;
+}
 
-/// Operands of f32 and f64: what every semiring and every factor is for. The other dtypes: Semiring.OfEveryDType.
-static void takeFloats(Case &c, Random &random) {
-  for (TensorType &type : c.types) type.dtype = random.oneIn(2) ? DType::F32 : DType::F64;
-  c.options.resultDType.reset();
+static bool isReal(DType dtype) { return isInteger(dtype) || isFloat(dtype); }
+
+Case randomEinsum(uint64_t seed) {
+  return EinsumGenerator(seed, dtypesThat([](DType) { return true; })).make();
 }
 
 Case randomSemiringEinsum(uint64_t seed) {
-  Case c = randomEinsum(seed);
   Random random(~seed);
-  takeFloats(c, random);
-  c.options.semiring = static_cast<Semiring>(1 + random.below(5));
+  const auto semiring = static_cast<Semiring>(1 + random.below(5));
+  const bool logical = semiring == Semiring::OrAnd && random.oneIn(4);
+  Case c = EinsumGenerator(seed, dtypesThat([&](DType dtype) {
+                             return logical                               ? dtype == DType::Bool
+                                    : semiring == Semiring::LogAddExpPlus ? isFloat(dtype)
+                                                                          : isReal(dtype);
+                           }))
+               .make();
+  c.options.semiring = semiring;
   // Rounding is of no concern where all values are integers; lse has a bound.
-  c.data = c.options.semiring == Semiring::LogAddExpPlus ? Data::Fractions : Data::Integers;
+  c.data = semiring == Semiring::LogAddExpPlus ? Data::Fractions : Data::Integers;
+  if (!parseAndBind(c.text, c.types, c.options)) c.options.resultDType = c.options.accumulateDType = std::nullopt;
   return c;
 }
 
 Case randomScaledEinsum(uint64_t seed) {
-  Case c = randomEinsum(seed);
   Random random(~seed);
-  takeFloats(c, random);
+  Case c = EinsumGenerator(seed, dtypesThat(isReal)).make();
+  if (c.options.resultDType && isComplex(*c.options.resultDType)) c.options.resultDType.reset();
   c.options.alpha = random.of<double>({1, 1, -2, 3});
   c.options.beta = random.of<double>({0, 1, 1, -1, 2});
   return c;

@@ -12,6 +12,7 @@ struct Found {
   const char *operands;
   const char *cpu;
   int threads;
+  std::optional<DType> result = {};
 };
 
 void PrintTo(const Found &found, std::ostream *out) { *out << found.text; }
@@ -24,6 +25,9 @@ const Found kFound[] = {
     {"EmptyResultTimesScalar", "ab,->b", "f32[7,0] f32[]", "", 1},
     {"PlanOfManyLoops", "zlpr,lrbz->bpr", "f32[4,16,2,15] f32[16,15,5,4]", "", 1},
     {"OperandThatDoesNotMove", "i,ij->j", "f32[30]{0} f32[30,5]", "", 1},
+    {"ConditionsAsNumbers", "b,jk->jb", "bool[3] bool[17,2]", "", 1, DType::U8},
+    {"NoConditionsAsNumbers", "b,jk->jb", "bool[3] bool[17,0]", "", 1, DType::I32},
+    {"ConditionsAsComplexNumbers", "b,j->jb", "bool[3] bool[17]", "", 1, DType::C64},
 };
 
 class FoundOnce : public ::testing::TestWithParam<Found> {};
@@ -34,6 +38,7 @@ TEST_P(FoundOnce, AsInterpreted) {
   c.types = types(GetParam().operands);
   c.options.target.cpu = GetParam().cpu;
   c.options.threads = GetParam().threads;
+  c.options.resultDType = GetParam().result;
   for (c.seed = 1; c.seed <= 2; ++c.seed) EXPECT_TRUE(computesAsInterpreted(c)) << "guard " << c.seed % 2;
 }
 

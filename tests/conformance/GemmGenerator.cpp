@@ -24,9 +24,8 @@ public:
     c.options = randomOptions(random);
     c.data = Data::Integers;
     c.stages = {"plan"};
-    DType dtype = randomDType(random);
-    if (dtype == DType::Bool) dtype = DType::F32; // no contraction of linalg
-    c.text = term(batch + rows + depth, dtype) + "," + term(batch + depth + cols, dtype) + "->" +
+    const DType dtype = randomDType(random), other = random.oneIn(6) ? randomDType(random) : dtype;
+    c.text = term(batch + rows + depth, dtype) + "," + term(batch + depth + cols, other) + "->" +
              shuffled(batch + rows + cols);
     return c;
   }

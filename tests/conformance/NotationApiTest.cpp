@@ -1,4 +1,5 @@
 // Notation through the public API: integer sublists, names, scatter, orders, adjoints and the memory limit.
+#include "compiler/IndexNotation/Interpreter.h"
 #include "ein/Adjoint.h"
 #include "ein/Engine.h"
 #include "ein/Sublists.h"
@@ -91,6 +92,94 @@ TEST(NotationApi, Adjoints) {
   auto refused = adjoint("ij->ik", types("f64[2,3]"), 0);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::UnknownName);
+}
+
+TEST(NotationApi, Conjugates) {
+  struct Row {
+    const char *text, *operands;
+  };
+  const Row rows[] = {{"ij,jk->ik", "c64[3,4] c64[4,5]"},
+                      {"ij,jk->ik", "c128[70,40] c128[40,33]"},
+                      {"ij,jk->ki", "c64[17,9] f32[9,33]"},
+                      {"ij,jk,kl->il", "c64[8,9] c64[9,20] c128[20,3]"},
+                      {"ij,i->ij", "c64[3,4] c64[3]"},
+                      {"ij->ji", "c64[5,4]"},
+                      {"iij,k->j", "c128[3,3,4] c128[5]"}};
+  for (const Row &row : rows)
+    for (int64_t which = 0; which < 8; ++which)
+      for (PathStrategy path : {PathStrategy::Auto, PathStrategy::Fused})
+        for (Data data : {Data::Fractions, Data::Integers}) {
+          Case c;
+          c.text = row.text, c.types = types(row.operands), c.data = data;
+          for (int64_t o = 0; o < std::ssize(c.types); ++o)
+            if (which >> o & 1) c.options.conjugate.push_back(o);
+          if (which >> c.types.size()) continue;
+          c.options.path = path;
+          EXPECT_TRUE(computesAsInterpreted(c));
+        }
+  Case c;
+  c.text = "in A: c64[i,k], B: c64[k,j]\nC[i,j] = sum[k](conj(A) * B)\nD[i,j] = conj(C * conj(2 * C)) + conj(conj(C))\n"
+           "out C, D";
+  c.types = types("c64[20,6] c64[6,17]");
+  EXPECT_TRUE(computesAsInterpreted(c));
+}
+
+TEST(NotationApi, AccumulatesInAWiderType) {
+  Case c;
+  c.text = "ij,jk->ik";
+  c.types = types("f32[40,1000] f32[1000,40]");
+  for (auto [compute, accumulate] : {std::pair<std::optional<DType>, std::optional<DType>>{{}, DType::F64},
+                                     {DType::F64, DType::F64},
+                                     {DType::F32, DType::F64},
+                                     {DType::F32, DType::F32}}) {
+    c.options.computeDType = compute, c.options.accumulateDType = accumulate;
+    auto execution = Execution::prepare(c);
+    ASSERT_TRUE(execution) << execution.error().render();
+    auto ran = execution->run();
+    ASSERT_TRUE(ran) << ran.error().render();
+    EXPECT_TRUE(agreesWithInterpreter(*execution));
+    // One rounding where the sum is wider.
+    std::vector<ReferenceTensor> operands;
+    for (const einc::HostTensor &operand : execution->operands) operands.push_back(readReference(operand.view));
+    const ReferenceTensor exact = interpret(execution->program, operands)[0];
+    const ReferenceTensor found = readReference(execution->results[0].view);
+    size_t rounded = 0;
+    for (size_t i = 0; i < exact.values.size(); ++i) rounded += found.values[i] != double(float(exact.values[i]));
+    if (accumulate == DType::F64)
+      EXPECT_EQ(rounded, 0u);
+    else
+      EXPECT_GT(rounded, 100u);
+  }
+  c.types = types("f64[40,10] f64[10,40]");
+  c.options.computeDType = DType::F32, c.options.accumulateDType = DType::F64;
+  EXPECT_TRUE(computesAsInterpreted(c));
+  c.types = types("c64[5,300] c64[300,7]");
+  c.options.computeDType.reset(), c.options.accumulateDType = DType::C128;
+  EXPECT_TRUE(computesAsInterpreted(c));
+  c.types = types("i8[5,300] i8[300,7]");
+  c.options.accumulateDType = DType::I64, c.options.resultDType = DType::I64;
+  EXPECT_TRUE(computesAsInterpreted(c));
+}
+
+TEST(NotationApi, SumsOverNothingAreZeroWhateverTheRestIs) {
+  for (const char *text : {"k,i->i", "kj,j,i->i", "ik,kj,i->ij"})
+    for (PathStrategy path : {PathStrategy::Auto, PathStrategy::Greedy, PathStrategy::Fused}) {
+      const auto operands = types(text[0] == 'i' ? "f32[3,0] f32[0,2] f32[3]" : text[1] == ',' ? "f32[0] f32[3]"
+                                                                                               : "f32[0,2] f32[2] f32[3]");
+      CompileOptions options;
+      options.path = path;
+      float nan[3] = {NAN, INFINITY, -INFINITY};
+      std::vector<TensorView> views;
+      for (const TensorType &type : operands) views.emplace_back(nan, type);
+      auto result = einsum(text, std::span<const TensorView>(views), options);
+      ASSERT_TRUE(result) << result.error().render();
+      for (int64_t i = 0; i < result->type().numElements(); ++i) EXPECT_EQ(result->data<float>()[i], 0) << text;
+    }
+  float zero = 0;
+  auto quotient = einsum("in A: f32[k], B: f32\nY = sum[k](A / B)\nout Y",
+                         {TensorView(&zero, {0}), TensorView(&zero, TensorType(DType::F32, {}))});
+  ASSERT_TRUE(quotient) << quotient.error().render();
+  EXPECT_EQ(*quotient->data<float>(), 0);
 }
 
 TEST(NotationApi, GivenOrders) {

@@ -44,7 +44,8 @@ inline CompileOptions randomOptions(Random &random) {
   return options;
 }
 
-/// Strides of a layout of `shape`: row-major, permuted, padded, reversed or with a dimension that does not move.
+/// Strides of a layout of `shape`: row-major, permuted, padded, reversed, with a dimension that does not
+/// move, or with elements that overlap.
 inline std::vector<int64_t> randomStrides(Random &random, const std::vector<int64_t> &shape, bool mayRepeat) {
   std::vector<size_t> order(shape.size());
   for (size_t d = 0; d < order.size(); ++d) order[d] = order.size() - 1 - d;
@@ -59,6 +60,7 @@ inline std::vector<int64_t> randomStrides(Random &random, const std::vector<int6
   if (shape.empty()) return strides;
   if (random.oneIn(8)) strides[random.below(std::ssize(strides))] *= -1;
   if (mayRepeat && random.oneIn(8)) strides[random.below(std::ssize(strides))] = 0;
+  if (mayRepeat && random.oneIn(8)) strides[random.below(std::ssize(strides))] = 1 + random.below(3);
   return strides;
 }
 

@@ -168,6 +168,21 @@ TEST(Semiring, ChainsAreTakenInPairs) {
   }
 }
 
+/// Sums that leave 32 bits wrap as they are written where no pairs are made.
+TEST(Semiring, WrappingSumsInOneNest) {
+  for (Semiring semiring : {Semiring::MinPlus, Semiring::MaxPlus, Semiring::MaxTimes}) {
+    Case c = caseOf(semiring, "ij,jk,kl->il", "i32[5,17] i32[17,9] i32[9,20]");
+    c.options.path = PathStrategy::Fused;
+    auto execution = Execution::prepare(c);
+    ASSERT_TRUE(execution);
+    for (const einc::HostTensor &operand : execution->operands)
+      for (int64_t i = 0; i < operand.view.type.numElements(); ++i)
+        static_cast<int32_t *>(operand.view.data)[i] = int32_t(uint32_t(i) * 2654435761u);
+    ASSERT_TRUE(execution->run());
+    EXPECT_TRUE(agreesWithInterpreter(*execution));
+  }
+}
+
 TEST(Semiring, RefusedWhereItMeansNothing) {
   Case c = caseOf(Semiring::MaxPlus, "in A: f32[i]\nout A", "f32[3]");
   auto program = Execution::prepare(c);

@@ -32,9 +32,15 @@ const char *strategyName(PathStrategy strategy) {
   return "auto";
 }
 
+/// No case comes again, and what is loaded slows down the loading of more.
+Engine &smallEngine() {
+  static Engine engine({.maxKernels = 8});
+  return engine;
+}
+
 /// A kernel for a case; through `compile` where stages are asked for.
 Expected<Kernel> kernelOf(const Case &c, std::vector<std::pair<std::string, std::string>> &stages) {
-  Engine &engine = Engine::global();
+  Engine &engine = smallEngine();
   if (c.stages.empty()) return engine.compile(c.text, std::span<const TensorType>(c.types), c.options);
   auto result = compile({c.text, c.types, c.options, c.stages});
   if (!result) return result.error();
@@ -52,6 +58,9 @@ std::string reproducer(const Case &c) {
   if (c.options.labels == LabelStyle::Names) line += " --names";
   if (c.options.scatter) line += " --scatter";
   if (c.options.resultDType) line += " --out-dtype " + std::string(name(*c.options.resultDType));
+  if (c.options.computeDType) line += " --compute-dtype " + std::string(name(*c.options.computeDType));
+  if (c.options.accumulateDType) line += " --accumulate-dtype " + std::string(name(*c.options.accumulateDType));
+  for (int64_t o : c.options.conjugate) line += " --conj " + std::to_string(o);
   if (c.options.semiring != Semiring::PlusTimes) line += std::string(" --semiring ") + name(c.options.semiring);
   if (c.options.alpha != 1) line += " --alpha " + std::to_string(c.options.alpha);
   if (c.options.beta != 0) line += " --beta " + std::to_string(c.options.beta);

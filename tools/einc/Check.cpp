@@ -13,23 +13,15 @@ using namespace ein;
 
 namespace einc {
 
-/// gamma(n) of Higham, Accuracy and Stability of Numerical Algorithms, section 3.1; infinite where n u reaches 1.
-static double gamma(double n, double unitRoundoff) {
-  double x = n * unitRoundoff;
-  return x < 1 ? x / (1 - x) : std::numeric_limits<double>::infinity();
-}
-
-/// gamma(n) of the type that is computed in, and one more rounding where the result is stored in a narrower one.
-static double relativeBound(double n, DType dtype) {
-  const DType computed = accumulateType(dtype);
-  const double relative = gamma(n, unitRoundoff(computed));
-  return computed == dtype ? relative : relative + unitRoundoff(dtype) * (1 + relative);
+/// gamma(n) of Higham, Accuracy and Stability of Numerical Algorithms, section 3.1, given n u; infinite where that
+/// reaches 1.
+static double gamma(double units) {
+  return units < 1 ? units / (1 - units) : std::numeric_limits<double>::infinity();
 }
 
 /// Every product may lose up to one denormal, the store half of one.
-static double absoluteBound(double n, DType dtype) {
-  const DType computed = accumulateType(dtype);
-  return n * smallestNumber(computed) + (computed == dtype ? 0 : smallestNumber(dtype) / 2);
+static double absoluteBound(const Roundings &roundings, DType dtype) {
+  return roundings.most * roundings.smallest + smallestNumber(dtype) / 2;
 }
 
 namespace {
@@ -38,26 +30,50 @@ namespace {
 class RoundingCounter {
 public:
   explicit RoundingCounter(const Program &program)
-      : program(program), byTensor(program.tensors.size(), 0), byExpr(program.exprs.size(), 0) {}
+      : program(program), types(program.dtypes()), byTensor(program.tensors.size()), byExpr(program.exprs.size()) {}
 
   Roundings count() {
+    double coarsest = 0;
     for (const Assignment &assignment : program.assignments) {
+      const DType stored = storageOf(assignment.result);
+      const DType computed = accumulateType(promote(types[assignment.value].value_or(stored), stored));
+      unit = unitRoundoff(computed), coarsest = std::max(coarsest, unit);
+      result.smallest = std::max(result.smallest, smallestNumber(computed));
       // Children come before parents, so one sweep up to the value suffices.
       for (ExprId e = 0; e <= assignment.value; ++e) byExpr[e] = ofExpr(program.exprs[e]);
       byTensor[assignment.result] = byExpr[assignment.value];
+      if (unitRoundoff(stored) > unit) byTensor[assignment.result].add(1, unitRoundoff(stored));
     }
-    for (TensorId output : program.outputs) result.most = std::max(result.most, byTensor[output]);
+    for (TensorId output : program.outputs) {
+      result.most = std::max(result.most, byTensor[output].count);
+      result.units = std::max(result.units, byTensor[output].units);
+    }
     // A complex product has two real ones and a sum in each part; errors of both parts meet in the next product.
     const bool complex =
         std::any_of(program.tensors.begin(), program.tensors.end(), [](const Tensor &t) { return isComplex(t.dtype); });
-    if (complex) result.most = 3 * result.most + 2;
+    if (complex) result.most = 3 * result.most + 2, result.units = 3 * result.units + 2 * coarsest;
     return result;
   }
 
 private:
+  /// On the worst way to a value.
+  struct Errors {
+    double count = 0, units = 0;
+    void add(double n, double unit) { count += n, units += n * unit; }
+  };
+
   const Program &program;
-  std::vector<double> byTensor, byExpr;
+  const std::vector<std::optional<DType>> types; ///< by expression
+  std::vector<Errors> byTensor, byExpr;
+  double unit = 0; ///< of the type that the assignment at hand is computed in
   Roundings result;
+
+  /// 16 bits are only what leaves the kernel.
+  DType storageOf(TensorId t) const {
+    const bool leaves = std::find(program.outputs.begin(), program.outputs.end(), t) != program.outputs.end();
+    const DType dtype = program.tensors[t].dtype;
+    return leaves || !isFloat(dtype) ? dtype : accumulateType(dtype);
+  }
 
   double terms(const std::vector<IndexId> &indices) const {
     double product = 1;
@@ -65,27 +81,40 @@ private:
     return product;
   }
 
-  double ofExpr(const Expr &expr) {
-    double sum = 0, largest = 0;
+  Errors ofExpr(const Expr &expr) {
+    Errors sum, worst;
     for (ExprId arg : expr.args) {
-      sum += byExpr[arg];
-      largest = std::max(largest, byExpr[arg]);
+      sum.count += byExpr[arg].count, sum.units += byExpr[arg].units;
+      worst.count = std::max(worst.count, byExpr[arg].count), worst.units = std::max(worst.units, byExpr[arg].units);
     }
     switch (expr.kind) {
-    case Expr::Kind::Literal: return 1;
-    case Expr::Kind::IndexValue: return 1;
-    case Expr::Kind::Access: return byTensor[expr.tensor];
+    case Expr::Kind::Literal:
+    case Expr::Kind::IndexValue: worst.add(1, unit); return worst;
+    // A number that is wider than what is computed in is rounded as it is read.
+    case Expr::Kind::Access: {
+      Errors read = byTensor[expr.tensor];
+      if (unitRoundoff(program.tensors[expr.tensor].dtype) < unit) read.add(1, unit);
+      return read;
+    }
     case Expr::Kind::Map:
-      if (expr.fn == Fn::Mul) return sum + 1;
-      result.sumsOfProducts &= expr.fn == Fn::Add || expr.fn == Fn::Sub || expr.fn == Fn::Neg;
-      return largest + 1;
+      if (expr.fn == Fn::Conj) return worst;
+      if (expr.fn != Fn::Mul)
+        result.sumsOfProducts &= expr.fn == Fn::Add || expr.fn == Fn::Sub || expr.fn == Fn::Neg;
+      else
+        worst = sum;
+      worst.add(1, unit);
+      return worst;
     case Expr::Kind::Reduce:
       result.sumsOfProducts &= expr.monoid == Monoid::Sum && !expr.guard;
-      if (expr.monoid == Monoid::LogSumExp) return largest + terms(expr.indices) + 3;
-      return largest + (expr.monoid == Monoid::Sum ? terms(expr.indices) : 0);
-    case Expr::Kind::Softmax: result.sumsOfProducts = false; return largest + terms(expr.indices) + 3;
+      if (expr.monoid == Monoid::LogSumExp) worst.add(3, unit);
+      if (expr.monoid == Monoid::Sum || expr.monoid == Monoid::LogSumExp) worst.add(terms(expr.indices), unit);
+      return worst;
+    case Expr::Kind::Softmax:
+      result.sumsOfProducts = false;
+      worst.add(terms(expr.indices) + 3, unit);
+      return worst;
     }
-    return largest;
+    return worst;
   }
 };
 
@@ -106,8 +135,7 @@ std::string disagreement(const Program &program, std::span<const TensorView> exp
   for (size_t r = 0; r < results.size(); ++r) {
     const ReferenceTensor wanted = readReference(expected[r]), found = readReference(results[r]);
     const DType dtype = results[r].type.dtype;
-    const double relative = 2 * relativeBound(roundings.most, dtype),
-                 absolute = 2 * absoluteBound(roundings.most, dtype);
+    const double relative = 2 * gamma(roundings.units), absolute = 2 * absoluteBound(roundings, dtype);
     std::vector<double> scale;
     if (roundings.sumsOfProducts) {
       scale = readReference(magnitudes[r]).values;
@@ -147,8 +175,8 @@ CheckReport check(const Program &program, std::span<const TensorView> operands, 
     const bool exact = !references[r].integers.empty();
     const double largestValue = largestNumber(dtype);
     // The reference rounds as well, in double.
-    const double relative = relativeBound(roundings.most, dtype) + gamma(roundings.most, 0x1p-53);
-    const double absolute = absoluteBound(roundings.most, dtype);
+    const double relative = gamma(roundings.units) + gamma(roundings.most * 0x1p-53);
+    const double absolute = absoluteBound(roundings, dtype);
     double scale = 0;
     for (double value : expected)
       if (std::isfinite(value)) scale = std::max(scale, 8 * std::abs(value));

@@ -21,9 +21,10 @@ struct CheckReport {
 /// Evaluates the bound `program` in double and compares.
 ///
 /// Where the program is made of sums and products, the bound of an element is the textbook one: gamma(n) * magnitude,
-/// with gamma(n) = n u / (1 - n u), u the unit roundoff, magnitude the same program over absolute values, and n the
-/// most roundings on any way from an operand to the result: for an einsum the product of the summed extents plus one
-/// per product. It holds for any order of summation.
+/// with gamma(n) = n u / (1 - n u), u the unit roundoff of the type computed in, magnitude the same program over absolute
+/// values, and n the most roundings on any way from an operand to the result: for an einsum the product of the summed
+/// extents plus one per product. Where types differ, and where values are stored in a narrower one, n u is the sum over
+/// the roundings of their u. It holds for any order of summation.
 ///
 /// Other functions have no such bound. There it is 8 gamma(n) times the largest magnitude in the reference result:
 /// generous where the function is well conditioned (softmax of moderate scores), yet far below what a wrong mask, a
@@ -37,9 +38,11 @@ CheckReport check(const ein::Program &program, std::span<const ein::TensorView> 
 std::string disagreement(const ein::Program &program, std::span<const ein::TensorView> expected,
                          std::span<const ein::TensorView> magnitudes, std::span<const ein::TensorView> results);
 
-/// n of the bound above, and whether it is a bound: true for sums of products.
+/// n and n u of the bound above, and whether it is a bound: true for sums of products.
 struct Roundings {
   double most = 0;
+  double units = 0;
+  double smallest = 0; ///< the coarsest of the smallest numbers that are computed with
   bool sumsOfProducts = true;
 };
 Roundings countRoundings(const ein::Program &program);

@@ -38,6 +38,10 @@ struct BenchArguments : Arguments {
   bool compile = false; ///< times the stages of the compilation instead of the kernel
 };
 
+struct ExplainArguments : Arguments {
+  bool json = false;
+};
+
 struct DoctorArguments {
   std::string target = "host"; ///< what has to work: host or cuda
   bool json = false;
@@ -66,6 +70,8 @@ ExitCode dump(const DumpArguments &arguments);
 ExitCode compileAhead(const CompileArguments &arguments);
 /// `einc path`: prints the contraction order and what it costs.
 ExitCode path(const Arguments &arguments);
+/// `einc explain`: prints the steps of a kernel, what they store and why they are not fewer.
+ExitCode explain(const ExplainArguments &arguments);
 /// `einc bench`: times compilation, execution and the cache hit.
 ExitCode bench(const BenchArguments &arguments);
 

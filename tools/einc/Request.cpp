@@ -73,13 +73,17 @@ Expected<Request> resolve(const Arguments &arguments) {
   request.options.memoryLimit = arguments.memoryLimit;
   request.options.labels = arguments.names ? LabelStyle::Names : LabelStyle::Letters;
   request.options.scatter = arguments.scatter;
-  request.options.fuse = !arguments.noFuse;
-  if (!arguments.outDType.empty()) {
-    request.options.resultDType = parseDType(arguments.outDType);
-    if (!request.options.resultDType)
-      return makeError(ErrorCode::Syntax, "'" + arguments.outDType + "' is not a dtype",
-                       "dtypes are " + std::string(kDTypeNames));
+  CompileOptions &options = request.options;
+  options.fuse = !arguments.noFuse;
+  for (auto [word, dtype] : {std::pair(&arguments.outDType, &options.resultDType),
+                             std::pair(&arguments.computeDType, &options.computeDType),
+                             std::pair(&arguments.accumulateDType, &options.accumulateDType)}) {
+    if (word->empty()) continue;
+    *dtype = parseDType(*word);
+    if (!*dtype)
+      return makeError(ErrorCode::Syntax, "'" + *word + "' is not a dtype", "dtypes are " + std::string(kDTypeNames));
   }
+  options.conjugate = arguments.conjugate;
   const auto semiring = parseSemiring(arguments.semiring);
   if (!semiring)
     return makeError(ErrorCode::UnknownName, "there is no semiring '" + arguments.semiring + "'",

@@ -19,7 +19,8 @@ struct Arguments {
   int threads = 0;
   int64_t memoryLimit = 0;
   bool names = false, scatter = false, noFuse = false;
-  std::string outDType; ///< empty: what the operands promote to
+  std::string outDType, computeDType, accumulateDType; ///< empty: the defaults of CompileOptions
+  std::vector<int64_t> conjugate;
   std::string semiring = "plus-times";
   double alpha = 1, beta = 0;
   std::vector<std::string> resultStrides; ///< "64,1", once per result

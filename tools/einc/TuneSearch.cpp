@@ -131,7 +131,7 @@ Expected<void> Search::computeExpected() {
 }
 
 Expected<void> Search::prepare() {
-  auto parsed = parseAndBind(request.text, request.operands);
+  auto parsed = parseAndBind(request.text, request.operands, request.options);
   if (!parsed) return parsed.error();
   program = std::move(*parsed);
   auto result = compileRequest({}, arguments.top);

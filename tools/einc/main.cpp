@@ -40,6 +40,14 @@ static void addArguments(CLI::App &command, Arguments &arguments, bool needsText
   command.add_flag("--names", arguments.names, "labels are names separated by white space");
   command.add_option("--out-dtype", arguments.outDType, "dtype of an einsum string's result")->type_name("DTYPE");
   command.add_flag("--no-fuse", arguments.noFuse, "a kernel for each step: chains of reductions never run as one pass");
+  command.add_option("--compute-dtype", arguments.computeDType, "dtype operands are rounded to before they are multiplied")
+      ->type_name("DTYPE");
+  command.add_option("--accumulate-dtype", arguments.accumulateDType, "dtype that sums are taken in")
+      ->type_name("DTYPE");
+  command.add_option("--conj", arguments.conjugate, "operands to conjugate, by number: 0,2")
+      ->type_name("N,...")
+      ->allow_extra_args(false)
+      ->delimiter(',');
   command.add_flag("--scatter", arguments.scatter, "the output may repeat an index: write its diagonal");
   command
       .add_option(
@@ -101,6 +109,13 @@ static void addDump(CLI::App &app, DumpArguments &arguments) {
       ->allow_extra_args(false)
       ->delimiter(',');
   command.add_option("--dump-dir", arguments.directory, "write numbered files and command.txt here")->type_name("DIR");
+}
+
+static void addExplain(CLI::App &app, ExplainArguments &arguments) {
+  CLI::App &command =
+      *app.add_subcommand("explain", "the steps of a kernel: what they store, and why they are not fewer");
+  addArguments(command, arguments);
+  command.add_flag("--json", arguments.json, "one JSON object on stdout");
 }
 
 static void addBench(CLI::App &app, BenchArguments &arguments) {
@@ -174,8 +189,8 @@ static int usageError(int argc, char **argv, const CLI::App &app, const CLI::Par
     message = "there is no subcommand '" + std::string(argv[1]) + "'";
   std::fprintf(
       stderr,
-      "error: %s\nhelp: subcommands are run, compile, dump, path, bench, tune, cache and doctor; einc --help, einc "
-      "run --help\n",
+      "error: %s\nhelp: subcommands are run, compile, dump, path, explain, bench, tune, cache and doctor; einc --help, "
+      "einc run --help\n",
       message.c_str());
   return kUserError;
 }
@@ -200,6 +215,7 @@ int main(int argc, char **argv) {
   DumpArguments dumpArguments;
   Arguments pathArguments;
   CompileArguments compileArguments;
+  ExplainArguments explainArguments;
   BenchArguments benchArguments;
   DoctorArguments doctorArguments;
   TuneArguments tuneArguments;
@@ -208,6 +224,7 @@ int main(int argc, char **argv) {
   addCompile(app, compileArguments);
   addDump(app, dumpArguments);
   addArguments(*app.add_subcommand("path", "print the contraction order and what it costs"), pathArguments);
+  addExplain(app, explainArguments);
   addBench(app, benchArguments);
   addTune(app, tuneArguments);
   addDoctor(app, doctorArguments);
@@ -223,6 +240,7 @@ int main(int argc, char **argv) {
   }
   if (app.got_subcommand("run")) return run(runArguments);
   if (app.got_subcommand("path")) return path(pathArguments);
+  if (app.got_subcommand("explain")) return explain(explainArguments);
   if (app.got_subcommand("compile")) return compileAhead(compileArguments);
   if (app.got_subcommand("bench")) return benchArguments.compile ? benchCompile(benchArguments) : bench(benchArguments);
   if (app.got_subcommand("doctor")) return doctor(doctorArguments);

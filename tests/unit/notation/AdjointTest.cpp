@@ -24,6 +24,19 @@ TEST(AdjointTest, IsAnEinsumStringWhereOneCanSayIt) {
   EXPECT_EQ(adjointOf(",i->i", "f32[] f32[3]", 0), "i,i->");
 }
 
+TEST(AdjointTest, ConjugatesTheOtherFactors) {
+  EXPECT_EQ(adjointOf("i,i->", "c64[2] c64[2]", 0), "index i = 2\n"
+                                                    "in op1: c64[i], cotangent: c64\n"
+                                                    "gradient[i]: c64 = conj(op1[i]) * cotangent\n"
+                                                    "out gradient\n");
+  EXPECT_EQ(adjointOf("i,i->i", "c64[2] f32[2]", 0), "i,i->i"); // a real factor is its own conjugate
+  CompileOptions options;
+  options.conjugate = {0};
+  auto adjoint = adjointText("i,i->", types("c64[2] c64[2]"), 0, options);
+  ASSERT_TRUE(adjoint) << adjoint.error().render();
+  EXPECT_NE(adjoint->find("gradient[i]: c64 = op1[i] * conj(cotangent)"), std::string::npos) << *adjoint;
+}
+
 TEST(AdjointTest, IsAProgramWhereTheGradientScattersOrStretches) {
   EXPECT_EQ(adjointOf("ii->i", "f32[2,2]", 0), "index i = 2, i0 = 2\n"
                                                "in cotangent: f32[i]\n"
@@ -47,7 +60,7 @@ TEST(AdjointTest, Refusals) {
   EXPECT_EQ(adjointText("ij->ik", operands, 0, {}).error().code, ErrorCode::UnknownName);
 }
 
-/// sum(result * cotangent).
+/// sum(result * cotangent); of complex numbers, in parts, the real part with the cotangent conjugated.
 double pairing(const Program &p, const std::vector<ReferenceTensor> &operands, const ReferenceTensor &cotangent) {
   std::vector<double> result = interpret(p, operands)[0].values;
   double total = 0;
@@ -90,7 +103,9 @@ void expectGradients(std::string_view text, std::string_view operandTypes, const
     ASSERT_TRUE(backward) << text << "\n" << *adjoint << backward.error().render();
     ASSERT_TRUE(verify(*backward)) << *adjoint;
     const ReferenceTensor gradient = interpret(*backward, otherValues)[0];
-    EXPECT_EQ(gradient.shape, operands[which].shape) << text << " operand " << which << "\n" << *adjoint;
+    std::vector<int64_t> shape = operands[which].shape;
+    if (isComplex(operands[which].dtype)) shape.push_back(2);
+    EXPECT_EQ(gradient.shape, shape) << text << " operand " << which << "\n" << *adjoint;
     const std::vector<double> expected = differences(*forward, values, cotangent, which);
     ASSERT_EQ(gradient.values.size(), expected.size());
     for (size_t i = 0; i < expected.size(); ++i)
@@ -138,6 +153,16 @@ TEST(AdjointTest, MatchesFiniteDifferences) {
       {"ij->i", "f64[0,3]"},
   };
   for (const Row &row : rows) expectGradients(row.text, row.operands, {});
+}
+
+TEST(AdjointTest, OfComplexNumbersIsThatOfTheirParts) {
+  for (const std::vector<int64_t> &conjugate : std::vector<std::vector<int64_t>>{{}, {0}, {1}, {0, 1}}) {
+    CompileOptions options;
+    options.conjugate = conjugate;
+    expectGradients("ik,kj->ij", "c128[2,3] c128[3,2]", options);
+    expectGradients("iij,jk->k", "c128[2,2,3] c128[1,2]", options);
+    expectGradients("i,ij,j->", "c128[2] c128[2,3] c128[3]", options);
+  }
 }
 
 TEST(AdjointTest, OfAScatterTakesTheDiagonal) {

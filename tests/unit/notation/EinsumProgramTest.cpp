@@ -103,6 +103,47 @@ TEST(EinsumProgramTest, ScatterByOption) {
   EXPECT_EQ(scattered("ij->ij", "f32[2,3]"), "result[i,j]: f32 = op0[i,j]");
 }
 
+/// The Program of an einsum string, without its declarations and outputs.
+std::string assignments(std::string_view text, std::string_view operands, const CompileOptions &options) {
+  auto p = parseAndBind(text, test::types(operands), options);
+  if (!p) return p.error().render();
+  if (auto ok = verify(*p); !ok) return ok.error().render();
+  std::string all = print(*p);
+  auto again = parseAndBind(all, test::types(operands));
+  EXPECT_TRUE(again && print(*again) == all) << all;
+  const size_t first = all.find("\n", all.find("in op0")) + 1;
+  return all.substr(first, all.find("out result") - first);
+}
+
+TEST(EinsumProgramTest, ConjugatesByOption) {
+  CompileOptions options;
+  options.conjugate = {1, 0};
+  // What is real is its own conjugate.
+  EXPECT_EQ(assignments("ij,jk->ik", "f32[2,3] c64[3,4]", options),
+            "result[i,k]: c64 = sum[j](op0[i,j] * conj(op1[j,k]))\n");
+  EXPECT_EQ(assignments("i,i->i", "c64[2] c64[2]", options), "result[i]: c64 = conj(op0[i]) * conj(op1[i])\n");
+}
+
+TEST(EinsumProgramTest, ComputesAndAccumulatesByOption) {
+  CompileOptions sums;
+  sums.accumulateDType = DType::F64;
+  EXPECT_EQ(assignments("ij,jk->ki", "f32[2,3] f32[3,4]", sums),
+            "accumulated[k,i]: f64 = sum[j](op0[i,j] * op1[j,k])\nresult[k,i]: f32 = accumulated[k,i]\n");
+  // The default is not written out.
+  EXPECT_EQ(assignments("ij,jk->ki", "f64[2,3] f32[3,4]", sums), "result[k,i]: f64 = sum[j](op0[i,j] * op1[j,k])\n");
+  CompileOptions products;
+  products.computeDType = DType::F32;
+  EXPECT_EQ(assignments("iij,jk->ik", "f64[2,2,3] f32[3,4]", products),
+            "op0r[i,j]: f32 = op0[i,i,j]\nresult[i,k]: f64 = sum[j](op0r[i,j] * op1[j,k])\n");
+  products.accumulateDType = products.resultDType = DType::F32;
+  EXPECT_EQ(assignments("ij,jk->ik", "i32[2,3] f32[3,4]", products),
+            "result[i,k]: f32 = sum[j](op0[i,j] * op1[j,k])\n");
+  // An integer loses digits before a wider sum, too.
+  products.accumulateDType = DType::F64;
+  EXPECT_EQ(assignments("i,i->", "i32[2] f32[2]", products),
+            "op0r[i]: f32 = op0[i]\naccumulated: f64 = sum[i](op0r[i] * op1[i])\nresult: f32 = accumulated\n");
+}
+
 TEST(EinsumProgramTest, ManyIndices) {
   // 1024 indices in 16 operands of rank 64: letters from beyond ASCII.
   std::string text;

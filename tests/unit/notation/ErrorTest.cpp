@@ -142,6 +142,62 @@ TEST(ErrorTest, Scatter) {
                 scatter);
 }
 
+TEST(ErrorTest, Conjugates) {
+  struct Case {
+    std::vector<int64_t> conjugate;
+    ErrorCode code;
+    const char *message, *caret;
+  };
+  const Case cases[] = {
+      {{2}, ErrorCode::OperandCount, "the conjugate of operand 2, which the expression does not have", "1:1"},
+      {{-1}, ErrorCode::OperandCount, "operands count from 0 to 1", "1:1"},
+      {{1, 0, 1}, ErrorCode::DuplicateName, "the conjugate of operand 1 is taken twice", "1:3"},
+  };
+  for (const Case &c : cases) {
+    CompileOptions options;
+    options.conjugate = c.conjugate;
+    expectRefused({"i,i->i", "c64[2] c64[2]", c.code, c.message, c.caret}, options);
+  }
+  CompileOptions options;
+  options.conjugate = {0};
+  expectRefused({"in A: c64[i]\nY = A\nout Y", "c64[2]", ErrorCode::Unsupported, "write conj(X)", ""}, options);
+}
+
+TEST(ErrorTest, ComputeAndAccumulateTypes) {
+  struct Case {
+    const char *operands;
+    std::optional<DType> result, compute, accumulate;
+    const char *message;
+  };
+  constexpr auto none = std::nullopt;
+  const Case cases[] = {
+      {"f64[2] f64[2]", none, DType::BF16, none, "operands that make f64 cannot be computed with as bf16"},
+      {"f64[2] f64[2]", none, DType::BF16, none, "accepted here: f32, f64"},
+      {"bf16[2] bf16[2]", none, DType::F16, none, "accepted here: f32, f64, bf16"},
+      {"f32[2] f32[2]", none, DType::C64, none, "accepted here: f32, f64"},
+      {"c64[2] c64[2]", none, DType::F32, none, "accepted here: c64, c128"},
+      {"i64[2] i64[2]", none, DType::I32, none, "accepted here: f32, f64, i64"},
+      {"u32[2] u32[2]", none, DType::I32, none, "accepted here: f32, f64, i64, u32, u64"},
+      {"bool[2] bool[2]", none, DType::I32, none, "accepted here: bool"},
+      {"f64[2] f64[2]", none, none, DType::F32, "sums of f64 stored as f64 cannot be taken in f32"},
+      {"f32[2] f32[2]", none, none, DType::F16, "accepted here: f32, f64"},
+      {"bf16[2] bf16[2]", none, none, DType::BF16, "accepted here: f32, f64"},
+      {"i8[2] i8[2]", none, none, DType::I8, "accepted here: i32, i64"},
+      {"i8[2] i8[2]", none, none, DType::F32, "sums of i8 stored as i8 cannot be taken in f32"},
+      {"i8[2] i8[2]", DType::F32, none, DType::U32, "accepted here: f32, f64, i32, i64"},
+      {"c64[2] c64[2]", none, none, DType::F64, "accepted here: c64, c128"},
+      {"f32[2] f32[2]", DType::I32, none, none, "the operands make f32, which cannot be stored as i32"},
+      {"i32[2] i32[2]", DType::I32, DType::F32, none, "the operands make f32, which cannot be stored as i32"},
+  };
+  for (const Case &c : cases) {
+    CompileOptions options;
+    options.resultDType = c.result, options.computeDType = c.compute, options.accumulateDType = c.accumulate;
+    expectRefused({"i,i->", c.operands, ErrorCode::DTypeMismatch, c.message, "1:6"}, options);
+    expectRefused({"in A: f32[i]\nY = A\nout Y", "f32[2]", ErrorCode::Unsupported, "a Program says them itself", ""},
+                  options);
+  }
+}
+
 TEST(ErrorTest, ContractionOrder) {
   struct Case {
     std::vector<std::vector<int64_t>> order;

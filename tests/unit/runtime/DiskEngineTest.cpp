@@ -142,6 +142,9 @@ TEST_F(DiskEngineTest, EachPartOfTheKeyCounts) {
   differs([](CompileRequest &r) { r.options.scatter = true; });
   differs([](CompileRequest &r) { r.options.fuse = false; });
   differs([](CompileRequest &r) { r.options.resultDType = DType::I64; });
+  differs([](CompileRequest &r) { r.options.computeDType = DType::F64; });
+  differs([](CompileRequest &r) { r.options.accumulateDType = DType::F64; });
+  differs([](CompileRequest &r) { r.options.conjugate = {1}; });
   differs([](CompileRequest &r) { r.options.semiring = Semiring::MinPlus; });
   differs([](CompileRequest &r) { r.options.beta = 1; });
   differs([](CompileRequest &r) { r.options.order = {{0}}; });

@@ -40,6 +40,9 @@ TEST(KernelKey, HoldsEveryOption) {
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.scatter = true; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.fuse = false; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.resultDType = DType::F32; }));
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.computeDType = DType::F32; }));
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.accumulateDType = DType::F32; }));
+  EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.conjugate = {0}; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.semiring = Semiring::MaxPlus; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.alpha = 2; }));
   EXPECT_NE(plain, bytesWith([](CompileOptions &o) { o.beta = 1; }));

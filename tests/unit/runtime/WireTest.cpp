@@ -31,6 +31,9 @@ CompileRequest sampleRequest() {
   request.options.scatter = true;
   request.options.fuse = false;
   request.options.resultDType = DType::BF16;
+  request.options.computeDType = DType::F64;
+  request.options.accumulateDType = DType::C128;
+  request.options.conjugate = {1, 0};
   request.options.semiring = Semiring::MaxPlus;
   request.options.alpha = 2;
   request.options.beta = -0.5;
@@ -185,7 +188,7 @@ TEST(CompileRequest, KeyText) {
   EXPECT_EQ(request.keyText(),
             "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; x86-64-v3; path greedy 12.5 ms; "
             "threads 7; memory 1048576; result strides [1,2]; result strides []; plan v1 step=0 kind=nest; plan ; "
-            "names; scatter; result bf16; semiring max-plus; alpha 2, beta -0.5; not fused; step [0,1]; step [1,0]; "
+            "names; scatter; result bf16; compute f64; accumulate c128; conjugate [1,0]; semiring max-plus; alpha 2, beta -0.5; not fused; step [0,1]; step [1,0]; "
             "function f in libf.so");
 }
 

@@ -69,6 +69,25 @@ TEST(CheckTest, CountsRoundings) {
   EXPECT_FALSE(roundings("in x: f32[i,j]\ny[i,j] = softmax[j](x)\nout y", {a}).sumsOfProducts);
 }
 
+TEST(CheckTest, EachRoundingIsThatOfItsType) {
+  auto units = [](std::string_view operands, const CompileOptions &options) {
+    std::vector<TensorType> types;
+    for (const char *shape : {"[5,7]", "[7,3]"}) types.push_back(*TensorType::parse(std::string(operands) + shape));
+    auto program = parseAndBind("ij,jk->ik", types, options);
+    EXPECT_TRUE(program) << program.error().render();
+    return countRoundings(*program).units;
+  };
+  const double f32 = 0x1p-24, f64 = 0x1p-53;
+  CompileOptions options;
+  EXPECT_EQ(units("f32", options), 8 * f32);
+  EXPECT_EQ(units("bf16", options), 8 * f32 + 0x1p-8);
+  EXPECT_EQ(units("c64", options), (3 * 8 + 2) * f32);
+  options.accumulateDType = DType::F64;
+  EXPECT_EQ(units("f32", options), 8 * f64 + f32);
+  options.computeDType = DType::F32;
+  EXPECT_EQ(units("f64", options), 2 * f32 + 8 * f64);
+}
+
 TEST(OperandsTest, RandomValuesAreTheSameEverywhere) {
   std::vector<TensorType> types = {TensorType(DType::F32, {1000}), TensorType(DType::F64, {3, 5}, {-5, 1})};
   auto first = allocateAll(types), second = allocateAll(types), third = allocateAll(types);

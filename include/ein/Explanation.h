@@ -1,0 +1,47 @@
+// What a kernel does and why: its steps, what it stores and what it never stores. Plain data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ein {
+
+/// A tensor that a step makes.
+struct TensorReport {
+  std::string name; ///< as in the Program, or what the compiler called it
+  std::string type; ///< "f32[64,32]"
+  int64_t bytes = 0;
+};
+
+/// One step: what runs as one kernel.
+struct StepReport {
+  std::string kind;                      ///< "cascade", or "nest" for a contraction or pointwise nest by itself
+  std::vector<TensorReport> stored;      ///< results and intermediates that it writes
+  std::vector<TensorReport> neverStored; ///< what lies between, of which only tiles exist
+  std::string key;                       ///< cascade: the index that it passes over once
+  std::string rule;                      ///< cascade: why one pass is enough
+  std::string guard;                     ///< cascade: which keys count; empty: all
+  std::string plan;                      ///< the planner's decisions, on one line
+  double flops = 0;                      ///< multiplications and additions of its products and sums
+};
+
+/// A chain of reductions that stays several steps.
+struct BoundaryReport {
+  std::string result; ///< of the chain
+  std::string code;   ///< stable: "SECOND_PASS"; docs/notation.md lists them
+  std::string reason, hint;
+};
+
+struct Explanation {
+  std::vector<StepReport> steps; ///< in the order in which they run
+  std::vector<BoundaryReport> boundaries;
+  std::vector<std::pair<std::string, int32_t>> passes; ///< reduced index: how often its range is walked
+  int64_t workspaceBytes = 0;                          ///< intermediates and scratch, at the peak
+
+  /// Several lines for people.
+  std::string str() const;
+};
+
+} // namespace ein

@@ -1,0 +1,46 @@
+// einc explain: what a kernel does and why.
+#include "ein/Engine.h"
+#include "tools/einc/Commands.h"
+
+#include <nlohmann/json.hpp>
+
+using namespace ein;
+
+namespace einc {
+
+static nlohmann::ordered_json jsonOf(const std::vector<TensorReport> &tensors) {
+  auto list = nlohmann::ordered_json::array();
+  for (const TensorReport &t : tensors) list.push_back({{"name", t.name}, {"type", t.type}, {"bytes", t.bytes}});
+  return list;
+}
+
+static std::string jsonOf(const Explanation &e) {
+  nlohmann::ordered_json report{{"kernels", nlohmann::ordered_json::array()},
+                                {"boundaries", nlohmann::ordered_json::array()},
+                                {"passes", nlohmann::ordered_json::object()},
+                                {"workspace_bytes", e.workspaceBytes}};
+  for (const StepReport &s : e.steps) {
+    nlohmann::ordered_json step{{"kind", s.kind},
+                                {"stored", jsonOf(s.stored)},
+                                {"never_stored", jsonOf(s.neverStored)},
+                                {"plan", s.plan},
+                                {"flops", s.flops}};
+    if (!s.key.empty()) step["key"] = s.key, step["rule"] = s.rule, step["guard"] = s.guard;
+    report["kernels"].push_back(std::move(step));
+  }
+  for (const BoundaryReport &b : e.boundaries)
+    report["boundaries"].push_back({{"result", b.result}, {"code", b.code}, {"reason", b.reason}, {"hint", b.hint}});
+  for (const auto &[index, count] : e.passes) report["passes"][index] = count;
+  return report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+ExitCode explain(const ExplainArguments &arguments) {
+  auto request = resolve(arguments);
+  if (!request) return fail(request.error());
+  auto kernel = Engine::global().compile(request->text, request->operands, request->options);
+  if (!kernel) return fail(kernel.error());
+  auto printed = printResult(arguments.json ? jsonOf(kernel->explain()) : kernel->explain().str());
+  return printed ? kFine : fail(printed.error(), While::Writing);
+}
+
+} // namespace einc
