@@ -98,7 +98,7 @@ std::variant<CascadePlan, std::string> planCascade(const CascadeShape &shape, co
   // A packed tile serves as many panels as keep their state in L2.
   if (packsTiles) {
     const int64_t state = CascadeScratch(shape, flow, plan).panelBytes;
-    plan.groupPanels = std::clamp<int64_t>(cpu.l2Bytes / 2 / state, 1, std::min<int64_t>(8, plan.panels()));
+    plan.groupPanels = std::clamp<int64_t>(cpu.l2Bytes * 3 / 4 / state, 1, std::min<int64_t>(8, plan.panels()));
     plan.groupPanels = std::max<int64_t>(1, std::min(plan.groupPanels, batches * plan.panels() / plan.threads));
   }
   const int64_t items = batches * plan.groups();
@@ -157,11 +157,15 @@ CascadeScratch::CascadeScratch(const CascadeShape &shape, const CascadeFlow &flo
     *place += align64(size);
     return at;
   };
-  for (const CascadeProduct &p : flow.products) laneSide.push_back(take(turnedPitch(plan, p.size(shape)) * nr * bytes));
+  for (const CascadeProduct &p : flow.products) {
+    auto same = std::find_if(flow.products.begin(), flow.products.begin() + int64_t(laneSide.size()),
+                             [&](const CascadeProduct &other) { return p.sharesLanes(shape, other); });
+    const size_t first = size_t(same - flow.products.begin());
+    laneSide.push_back(first < laneSide.size() ? laneSide[first] : take(turnedPitch(plan, p.size(shape)) * nr * bytes));
+  }
   states.assign(shape.tensors, -1);
   for (const CascadeOp &op : shape.ops)
-    if (op.role == CascadeRole::Max || (op.role == CascadeRole::Sum && !op.contracts))
-      states[op.output.tensor] = take(nr * bytes);
+    if (op.role == CascadeRole::Max || op.isPlainSum()) states[op.output.tensor] = take(nr * bytes);
   low = take(nr * 4), high = take(nr * 4), range = take(32);
   staged.resize(shape.ops.size());
   auto stage = [&](Staging kind, int64_t rows) {
@@ -178,6 +182,9 @@ CascadeScratch::CascadeScratch(const CascadeShape &shape, const CascadeFlow &flo
   stage(Staging::Tile, plan.bk);
   for (int64_t element : flow.bufferBytes) buffers.push_back(take(plan.bk * nr * element));
   tileMax = take(nr * bytes), result = take(nr * 8);
+  tileSums.assign(shape.tensors, -1);
+  for (const CascadeOp &op : shape.ops)
+    if (op.isPlainSum()) tileSums[op.output.tensor] = take(nr * bytes);
   for (size_t i = 0; i < flow.products.size(); ++i) {
     const CascadeProduct &p = flow.products[i];
     const int64_t size = p.size(shape), keys = KeyPacking(plan.packing[i]) == KeyPacking::Head ? shape.extent(shape.key)

@@ -9,11 +9,19 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/ADT/StringSwitch.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace ein {
 
 namespace {
+
+/// What an elementary function counts for.
+constexpr int64_t kFunctionOperations = 16;
+
+/// Identifiers of indices are small numbers: they are places in tables.
+constexpr int64_t kMostIndices = 4096;
 
 std::optional<CascadeRole> roleOf(linalg::LinalgOp op) {
   auto name = op->getAttrOfType<StringAttr>(kRoleAttr);
@@ -39,21 +47,13 @@ private:
   LogicalResult readOp(linalg::LinalgOp op);
   LogicalResult readAccess(linalg::LinalgOp op, OpOperand &operand, CascadeAccess &access, std::vector<int> &dims);
   LogicalResult checkBody(linalg::LinalgOp op, const CascadeOp &info);
-  int indexOf(int64_t id);
+  void foldFactors();
 
   CascadeRegion cascade;
-  SmallVector<int64_t> ids;                         ///< by index
   llvm::DenseMap<Value, int> tensors;               ///< virtual ones
+  llvm::DenseMap<Value, int> memories;              ///< the others
   llvm::DenseMap<int, std::vector<int>> tensorDims; ///< indices of their dimensions
 };
-
-int CascadeReader::indexOf(int64_t id) {
-  auto *found = llvm::find(ids, id);
-  if (found != ids.end()) return int(found - ids.begin());
-  ids.push_back(id);
-  cascade.shape.extents.push_back(0);
-  return int(ids.size()) - 1;
-}
 
 LogicalResult CascadeReader::readAccess(linalg::LinalgOp op, OpOperand &operand, CascadeAccess &access,
                                         std::vector<int> &dims) {
@@ -73,14 +73,16 @@ LogicalResult CascadeReader::readAccess(linalg::LinalgOp op, OpOperand &operand,
   for (auto [d, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
     auto dim = dyn_cast<AffineDimExpr>(expr);
     if (!dim) return op.emitOpError("has an indexing map that is no list of loops");
-    const int index = indexOf(loops[dim.getPosition()]);
+    const int index = int(loops[dim.getPosition()]);
     dims.push_back(index);
     moves.emplace_back(index, strides[d]);
   }
-  access.strides.assign(ids.size(), 0);
+  access.strides.assign(cascade.shape.extents.size(), 0);
   for (auto [index, stride] : moves)
     if (cascade.shape.extents[index] > 1) access.strides[index] += stride;
-  if (operand.get().getDefiningOp<memref::AllocOp>()) {
+  if (!operand.get().getDefiningOp<memref::AllocOp>()) {
+    access.memory = memories.try_emplace(operand.get(), int(memories.size())).first->second;
+  } else {
     auto [known, isNew] = tensors.try_emplace(operand.get(), int(tensors.size()));
     access.tensor = known->second;
     if (isNew) tensorDims[access.tensor] = dims;
@@ -109,6 +111,40 @@ LogicalResult CascadeReader::checkBody(linalg::LinalgOp op, const CascadeOp &inf
   return success();
 }
 
+/// The constant that a pointwise body multiplies its only input by.
+static std::optional<double> factorOf(linalg::LinalgOp op) {
+  Operation *last = op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+  if (!isa_and_nonnull<arith::MulFOp, arith::DivFOp>(last)) return std::nullopt;
+  const bool isSwapped = isa<arith::MulFOp>(last) && isa<BlockArgument>(last->getOperand(1));
+  auto constant = last->getOperand(isSwapped ? 0 : 1).getDefiningOp<arith::ConstantOp>();
+  if (!constant || last->getOperand(isSwapped ? 1 : 0) != op.getBlock()->getArgument(0)) return std::nullopt;
+  const double value = cast<FloatAttr>(constant.getValue()).getValueAsDouble();
+  return isa<arith::MulFOp>(last) ? value : 1 / value;
+}
+
+/// An inner product that is only multiplied by a constant takes the factor along: it costs nothing on the lane side.
+void CascadeReader::foldFactors() {
+  CascadeShape &shape = cascade.shape;
+  for (size_t i = 0; i < shape.ops.size(); ++i) {
+    const CascadeOp &scaling = shape.ops[i];
+    if (scaling.role != CascadeRole::Tile || scaling.contracts || scaling.inputs.size() != 1) continue;
+    const int tensor = scaling.inputs[0].tensor;
+    const int maker = tensor < 0 ? -1 : shape.producer(tensor);
+    const auto users = llvm::count_if(shape.ops, [&](const CascadeOp &op) {
+      return llvm::any_of(op.inputs, [&](const CascadeAccess &a) { return a.tensor == tensor; });
+    });
+    auto factor = factorOf(cascade.ops[i]);
+    if (maker < 0 || !shape.ops[maker].contracts || users != 1 || !factor || !std::isnormal(*factor)) continue;
+    if (scaling.output.bytes != shape.ops[maker].output.bytes) continue;
+    shape.ops[maker].factor *= *factor;
+    shape.ops[maker].output = scaling.output;
+    shape.ops[maker].outputIndices = scaling.outputIndices;
+    shape.ops.erase(shape.ops.begin() + i);
+    cascade.ops.erase(cascade.ops.begin() + i);
+    --i;
+  }
+}
+
 LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   CascadeOp info;
   auto role = roleOf(op);
@@ -122,9 +158,11 @@ LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   info.role = *role;
   info.contracts = isa<linalg::ContractOp>(op);
   for (auto [id, extent] : llvm::zip(loops.asArrayRef(), ranges)) {
-    const int index = indexOf(id);
+    if (id < 0 || id >= kMostIndices) return op.emitOpError("has an index beyond ") << kMostIndices - 1;
     if (ShapedType::isDynamic(extent) || extent < 1 || extent > INT32_MAX)
       return op.emitOpError("needs static extents from 1 to 2^31");
+    const int index = int(id);
+    if (index >= int(cascade.shape.extents.size())) cascade.shape.extents.resize(index + 1);
     int64_t &known = cascade.shape.extents[index];
     if (known && known != extent) return op.emitOpError("gives index ") << id << " another extent";
     known = extent;
@@ -134,7 +172,7 @@ LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   for (OpOperand &operand : op->getOpOperands()) {
     CascadeAccess access;
     std::vector<int> dims;
-    access.strides.assign(ids.size(), 0);
+    access.strides.assign(cascade.shape.extents.size(), 0);
     if (failed(readAccess(op, operand, access, dims))) return failure();
     if (op.isDpsInit(&operand))
       info.output = access, info.outputIndices = dims;
@@ -144,7 +182,9 @@ LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   if ((info.role == CascadeRole::Finish) != (info.output.tensor < 0))
     return op.emitOpError("must write ") << (info.role == CascadeRole::Finish ? "memory" : "a virtual tensor");
   for (Operation &inner : op.getBlock()->without_terminator())
-    info.operations += !isa<linalg::IndexOp, arith::ConstantOp>(inner);
+    info.operations += isa<linalg::IndexOp, arith::ConstantOp>(inner)       ? 0
+                       : isa<math::ExpOp, math::LogOp, math::TanhOp>(inner) ? kFunctionOperations
+                                                                            : 1;
   if (failed(checkBody(op, info))) return failure();
   cascade.shape.ops.push_back(std::move(info));
   cascade.ops.push_back(op);
@@ -156,16 +196,18 @@ FailureOr<CascadeRegion> CascadeReader::read() {
   auto key = attr ? attr.getAs<IntegerAttr>("key") : IntegerAttr();
   if (!key || !cascade.region.getRegion().hasOneBlock())
     return cascade.region.emitOpError("needs ein.cascade = {key = ...} and one block");
-  cascade.shape.key = indexOf(key.getInt());
   for (auto op : cascade.region.getRegion().front().getOps<linalg::LinalgOp>())
     if (failed(readOp(op))) return failure();
-  if (cascade.shape.extents[cascade.shape.key] == 0) return cascade.region.emitOpError("has no loop over its key");
+  const auto &extents = cascade.shape.extents;
+  if (key.getInt() < 0 || key.getInt() >= int64_t(extents.size()) || extents[key.getInt()] == 0)
+    return cascade.region.emitOpError("has no loop over its key");
+  cascade.shape.key = int(key.getInt());
   // Virtual tensors are numbered in order; every access knows every index.
   CascadeShape &shape = cascade.shape;
   shape.tensors = int(tensors.size());
   for (CascadeOp &op : shape.ops) {
-    op.output.strides.resize(ids.size());
-    for (CascadeAccess &input : op.inputs) input.strides.resize(ids.size());
+    op.output.strides.resize(shape.extents.size());
+    for (CascadeAccess &input : op.inputs) input.strides.resize(shape.extents.size());
     if (op.role == CascadeRole::Sum || (!cascade.element && op.role == CascadeRole::Max))
       cascade.element =
           cast<MemRefType>(cascade.ops[&op - shape.ops.data()].getDpsInits()[0].getType()).getElementType();
@@ -181,6 +223,7 @@ FailureOr<CascadeRegion> CascadeReader::read() {
     if (isValue && getElementTypeOrSelf(op.getDpsInits()[0]) != cascade.element)
       return op.emitOpError("computes in another type than the sums of its cascade");
   }
+  foldFactors();
   return cascade;
 }
 

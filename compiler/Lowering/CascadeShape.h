@@ -23,6 +23,7 @@ enum class CascadeRole : uint8_t {
 /// How an operation moves through a tensor.
 struct CascadeAccess {
   int tensor = -1;              ///< number of a virtual tensor; -1: memory, or a constant
+  int memory = -1;              ///< number of a tensor in memory
   std::vector<int64_t> strides; ///< by index, in elements; 0 where it does not move and where the extent is 1
   int64_t bytes = 4;            ///< of an element in memory
   bool computed = true;         ///< whether elements are of the type that is computed in
@@ -38,11 +39,14 @@ struct CascadeOp {
   CascadeAccess output;
   std::vector<int> outputIndices; ///< of the dimensions of the output
   int64_t operations = 0;         ///< in the body
+  double factor = 1;              ///< that an inner product is multiplied by
+
+  bool isPlainSum() const { return role == CascadeRole::Sum && !contracts; }
 };
 
-/// A cascade of operations over one key. Indices are numbered from 0; virtual tensors too.
+/// A cascade of operations over one key. Indices are numbered as in `ein.loops`, virtual tensors in order.
 struct CascadeShape {
-  std::vector<int64_t> extents; ///< by index
+  std::vector<int64_t> extents; ///< by index; 0 where no loop has that number
   int key = 0;
   std::vector<CascadeOp> ops;
   int tensors = 0;          ///< virtual ones
@@ -64,6 +68,8 @@ struct CascadeProduct {
   bool isState = false;
 
   int64_t size(const CascadeShape &shape) const;
+  /// Whether another product puts the same on the lanes.
+  bool sharesLanes(const CascadeShape &shape, const CascadeProduct &other) const;
 };
 
 /// The roles of the indices, and what becomes of the values. Early values are computed as soon as the inner products

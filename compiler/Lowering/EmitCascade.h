@@ -57,6 +57,7 @@ private:
   Value scratchAt(int64_t place, mlir::Type type, int64_t extent);
   Value stateAt(int64_t place, mlir::Type type, int64_t extent);
   Value stateOf(int tensor) { return stateAt(layout.states[tensor], b.element, w.nr); }
+  Value tileSumOf(int tensor) { return scratchAt(layout.tileSums[tensor], b.element, w.nr); }
   bool isLate(const CascadeOp &op) const;
   bool hasBounds() const { return shape.has(CascadeRole::Low) || shape.has(CascadeRole::High); }
   /// One of the four bounds of a panel: first and last of the keys that count in some row, and in all rows.

@@ -20,7 +20,8 @@ void CascadeEmitter::fill(Value memory, int64_t elements, double value) {
 void CascadeEmitter::begin() {
   for (auto [i, product] : llvm::enumerate(flow.products)) {
     if (!product.isState) {
-      packLanes(i);
+      // Products that put the same on the lanes have one place.
+      if (llvm::find(layout.laneSide, layout.laneSide[i]) == layout.laneSide.begin() + i) packLanes(i);
       continue;
     }
     const int64_t elements = CascadeScratch::turnedPitch(p, product.size(shape)) * w.nr;
@@ -28,8 +29,7 @@ void CascadeEmitter::begin() {
   }
   for (auto [op, info] : llvm::enumerate(shape.ops)) {
     const bool isMax = info.role == CascadeRole::Max;
-    if (isMax || (info.role == CascadeRole::Sum && !info.contracts))
-      fill(stateOf(info.output.tensor), w.nr, isMax ? startOf(b.element) : 0);
+    if (isMax || info.isPlainSum()) fill(stateOf(info.output.tensor), w.nr, isMax ? startOf(b.element) : 0);
     if (info.role != CascadeRole::Finish) stageRows(op);
   }
   if (hasBounds()) findRange();
@@ -45,10 +45,15 @@ void CascadeEmitter::packLanes(size_t number) {
   Value source = memory[product.op][product.laneSide], to = stateAt(layout.laneSide[number], b.element, size * w.nr);
   Value base = b.add(offsetOf(product.op, product.laneSide), b.mul(position[flow.lane], perLane));
   auto laneAt = [&](Value lane) { return b.add(base, b.mul(b.min(lane, b.sub(valid, b.c(1))), perLane)); };
+  const double factor = shape.ops[product.op].factor;
+  auto scaled = [&](Value value, int64_t lanes) -> Value {
+    if (factor == 1) return value;
+    return arith::MulFOp::create(b, value, b.constant(factor, lanes));
+  };
   if (run < n || side.strides[product.across.back()] != 1)
     return overAcross(product, side, product.across.size(), [&](Value offset, Value place) {
       b.loop(0, w.nr, 1, [&](Value lane) {
-        Value value = b.widened(b.load(source, b.add(laneAt(lane), offset)));
+        Value value = scaled(b.widened(b.load(source, b.add(laneAt(lane), offset))), 0);
         b.store(value, to, b.add(b.mul(place, w.nr), lane));
       });
     });
@@ -63,7 +68,7 @@ void CascadeEmitter::packLanes(size_t number) {
         for (Value row : from) vectors.push_back(b.widened(b.loadVector(n, source, b.add(row, at))));
         Value first = b.add(b.mul(place, run), at);
         for (auto [i, vector] : llvm::enumerate(b.transpose(vectors)))
-          b.storeVector(vector, to, b.add(b.mul(b.add(first, i), w.nr), lane));
+          b.storeVector(scaled(vector, n), to, b.add(b.mul(b.add(first, i), w.nr), lane));
       });
     });
   });
@@ -87,17 +92,20 @@ void CascadeEmitter::stageRows(size_t op) {
 void CascadeEmitter::findRange() {
   const int32_t extent = int32_t(shape.extent(shape.key));
   Value range = stateAt(layout.range, b.getIndexType(), 4);
-  auto splat = [&](int32_t value) {
-    return b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(value)), p.lanes);
-  };
   auto bounds = [&](CascadeRole role, int64_t place, int32_t otherwise) {
     Value least, most;
     const CascadeOp *info = shape.find(role);
     for (int64_t j = 0; j < w.nv; ++j) {
-      Value keys = splat(otherwise);
+      Value keys = b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(otherwise)), p.lanes);
       if (info) {
         keys = evaluateAt(info - shape.ops.data(), {Value(), Value(), b.c(j)}, Known());
-        keys = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, keys, splat(0)), splat(extent));
+        auto limit = [&](int64_t value) {
+          auto type = cast<VectorType>(keys.getType());
+          return arith::ConstantOp::create(
+              b, DenseElementsAttr::get(type, b.getIntegerAttr(type.getElementType(), value)));
+        };
+        keys = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, keys, limit(0)), limit(extent));
+        keys = b.convert(keys, b.getI32Type(), false);
         b.storeVector(keys, stateAt(place, b.getI32Type(), w.nr), b.c(j * p.lanes));
       }
       least = j ? Value(arith::MinSIOp::create(b, least, keys)) : keys;

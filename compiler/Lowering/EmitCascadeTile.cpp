@@ -90,7 +90,6 @@ Value CascadeEmitter::evaluateAt(size_t op, const Point &at, const Known &known)
 void CascadeEmitter::accumulate(Value memory, ArrayRef<Value> values, bool isMax) {
   auto combine = [&](Value a, Value c) { return isMax ? larger(a, c) : emitCombine(b, Combine::Add, a, c); };
   for (int64_t j = 0; j < w.nv; ++j) {
-    // Sums of the rows first: fewer roundings meet the large number in memory.
     Value all = isMax ? b.loadVector(p.lanes, memory, b.c(j * p.lanes)) : values[j];
     for (size_t i = isMax ? j : j + w.nv; i < values.size(); i += w.nv) all = combine(values[i], all);
     if (!isMax) all = combine(b.loadVector(p.lanes, memory, b.c(j * p.lanes)), all);
@@ -157,8 +156,7 @@ CascadeEmitter::Values CascadeEmitter::masked(Value row, int64_t rows, const Val
 void CascadeEmitter::early(Value row, int64_t rows, ArrayRef<Value> direct) {
   SmallVector<size_t> sums;
   for (size_t op = 0; op < shape.ops.size(); ++op)
-    if (shape.ops[op].role == CascadeRole::Sum && !shape.ops[op].contracts && !isLate(shape.ops[op]))
-      sums.push_back(op);
+    if (shape.ops[op].isPlainSum() && !isLate(shape.ops[op])) sums.push_back(op);
   const size_t parts = flow.kept.size() + sums.size();
   if (!parts) return;
   SmallVector<double> identities(parts, 0);
@@ -183,7 +181,7 @@ void CascadeEmitter::early(Value row, int64_t rows, ArrayRef<Value> direct) {
   for (size_t part = 0; part < parts; ++part) {
     ArrayRef<Value> own = ArrayRef<Value>(values).slice(part * rows * w.nv, rows * w.nv);
     if (part >= flow.kept.size()) {
-      accumulate(stateOf(shape.ops[sums[part - flow.kept.size()]].output.tensor), own, false);
+      accumulate(tileSumOf(shape.ops[sums[part - flow.kept.size()]].output.tensor), own, false);
       continue;
     }
     const int tensor = flow.kept[part];
@@ -279,13 +277,16 @@ void CascadeEmitter::late(Value row, int64_t rows) {
         b.storeVector(value, scratchAt(layout.buffers[flow.buffer[tensor]], type, p.bk * w.nr), lanesAt(at.row, at.j));
       }
     }
-  for (auto &[op, values] : terms) accumulate(stateOf(shape.ops[op].output.tensor), values, false);
+  for (auto &[op, values] : terms) accumulate(tileSumOf(shape.ops[op].output.tensor), values, false);
 }
 
 void CascadeEmitter::tile() {
   copyTiles();
   const bool hasMax = shape.has(CascadeRole::Max);
   if (hasMax) fill(scratchAt(layout.tileMax, b.element, w.nr), w.nr, -kInfinity);
+  // Sums of a tile start from zero: fewer roundings meet a large number.
+  for (const CascadeOp &op : shape.ops)
+    if (op.isPlainSum()) fill(tileSumOf(op.output.tensor), w.nr, 0);
   const CascadeProduct *last = p.direct ? flow.lastTile() : nullptr;
   for (auto [i, product] : llvm::enumerate(flow.products))
     if (!product.isState && &product != last) stagedProduct(i);
@@ -299,6 +300,14 @@ void CascadeEmitter::tile() {
   if (hasMax) {
     rescale();
     b.loop(b.c(0), rows, trip, [&](Value row) { late(row, trip); });
+  }
+  for (const CascadeOp &op : shape.ops) {
+    if (!op.isPlainSum()) continue;
+    Value from = tileSumOf(op.output.tensor), state = stateOf(op.output.tensor);
+    b.loop(0, w.nr, p.lanes, [&](Value lane) {
+      Value sum = emitCombine(b, Combine::Add, b.loadVector(p.lanes, state, lane), b.loadVector(p.lanes, from, lane));
+      b.storeVector(sum, state, lane);
+    });
   }
   for (auto [i, product] : llvm::enumerate(flow.products))
     if (product.isState) sumOver(i);
