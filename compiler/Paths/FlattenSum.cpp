@@ -95,12 +95,11 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
 
 /// Where a factor that is no access has all the indices, to store it would save nothing.
 bool Flattener::keepsInOneNest(const std::vector<ExprId> &factors) const {
-  if (options.path == PathStrategy::Fused) return true;
+  if (inOneNest) return true;
   std::vector<IndexId> all;
   for (ExprId factor : factors) addMissing(all, indicesOf(factor));
-  return std::any_of(factors.begin(), factors.end(), [&](ExprId factor) {
-    return !isTensor(factor) && indicesOf(factor).size() == all.size();
-  });
+  return std::any_of(factors.begin(), factors.end(),
+                     [&](ExprId factor) { return !isTensor(factor) && indicesOf(factor).size() == all.size(); });
 }
 
 /// Maxima, minima and lse. They distribute over sums, so sums of tensors are taken in pairs; so are products under
@@ -119,9 +118,7 @@ void Flattener::flattenTropical(TensorId target, Monoid monoid, const std::vecto
     else
       factors.push_back(id);
   }
-  auto isConstant = [&](ExprId factor) {
-    return indicesOf(factor).empty() && !isTensor(factor);
-  };
+  auto isConstant = [&](ExprId factor) { return indicesOf(factor).empty() && !isTensor(factor); };
   if (factors.size() == 1 || keepsInOneNest(factors) || std::any_of(factors.begin(), factors.end(), isConstant))
     return reduceTo(target, monoid, reduced, body);
   for (ExprId &factor : factors)

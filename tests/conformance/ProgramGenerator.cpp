@@ -177,8 +177,9 @@ private:
   }
 };
 
-/// Whether every element is within a tolerance far above rounding and far below a mistake.
-::testing::AssertionResult isClose(const Execution &execution) {
+} // namespace
+
+::testing::AssertionResult closeToInterpreter(const Execution &execution) {
   std::vector<ReferenceTensor> operands;
   for (const einc::HostTensor &operand : execution.operands) operands.push_back(readReference(operand.view));
   const std::vector<ReferenceTensor> references = interpret(execution.program, operands);
@@ -188,7 +189,8 @@ private:
     const double tolerance = unit == 0x1p-53 ? 1e-12 : unit == 0x1p-24 ? 2e-4 : 2e-4 + 2 * unit;
     for (size_t i = 0; i < result.values.size(); ++i) {
       const double value = result.values[i], reference = references[r].values[i];
-      if (value != reference && !(std::fabs(value - reference) <= tolerance * (1 + std::fabs(reference))))
+      if (value != reference && !(std::isnan(value) && std::isnan(reference)) &&
+          !(std::fabs(value - reference) <= tolerance * (1 + std::fabs(reference))))
         return failure(execution.source, "element " + std::to_string(i) + " of result " + std::to_string(r) + " is " +
                                              std::to_string(value) + ", the reference " + std::to_string(reference));
     }
@@ -196,15 +198,13 @@ private:
   return ::testing::AssertionSuccess();
 }
 
-} // namespace
-
 Case randomProgram(uint64_t seed) { return ProgramGenerator(seed).make(); }
 
 ::testing::AssertionResult programComputesAsInterpreted(const Case &c) {
   auto execution = Execution::prepare(c);
   if (!execution) return failure(c, execution.error().render());
   if (auto ok = execution->run(); !ok) return failure(c, ok.error().render());
-  return isClose(*execution);
+  return closeToInterpreter(*execution);
 }
 
 } // namespace ein::test

@@ -66,6 +66,8 @@ ExitCode dump(const DumpArguments &arguments);
 ExitCode compileAhead(const CompileArguments &arguments);
 /// `einc path`: prints the contraction order and what it costs.
 ExitCode path(const Arguments &arguments);
+/// `einc hash`: prints what identifies a Program whatever its spelling (compiler/IndexNotation/ProgramHash.h).
+ExitCode hash(const Arguments &arguments);
 /// `einc bench`: times compilation, execution and the cache hit.
 ExitCode bench(const BenchArguments &arguments);
 
@@ -81,5 +83,8 @@ ExitCode cache(const CacheArguments &arguments);
 
 /// The FLOPs of all contractions of a request, in the order chosen, by opt_einsum's count.
 ein::Expected<double> countFlops(const Request &request);
+
+/// What is to be said about a request that compiles.
+std::vector<ein::Error> warningsAbout(const Request &request);
 
 } // namespace einc

@@ -171,11 +171,11 @@ static int usageError(int argc, char **argv, const CLI::App &app, const CLI::Par
   auto commands = app.get_subcommands({});
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), isNamed))
     message = "there is no subcommand '" + std::string(argv[1]) + "'";
-  std::fprintf(
-      stderr,
-      "error: %s\nhelp: subcommands are run, compile, dump, path, bench, tune, cache and doctor; einc --help, einc "
-      "run --help\n",
-      message.c_str());
+  std::fprintf(stderr,
+               "error: %s\nhelp: subcommands are run, compile, dump, path, hash, bench, tune, cache and doctor; einc "
+               "--help, einc "
+               "run --help\n",
+               message.c_str());
   return kUserError;
 }
 
@@ -197,7 +197,7 @@ int main(int argc, char **argv) {
   app.footer(kFooter);
   RunArguments runArguments;
   DumpArguments dumpArguments;
-  Arguments pathArguments;
+  Arguments pathArguments, hashArguments;
   CompileArguments compileArguments;
   BenchArguments benchArguments;
   DoctorArguments doctorArguments;
@@ -207,6 +207,7 @@ int main(int argc, char **argv) {
   addCompile(app, compileArguments);
   addDump(app, dumpArguments);
   addArguments(*app.add_subcommand("path", "print the contraction order and what it costs"), pathArguments);
+  addArguments(*app.add_subcommand("hash", "identify what is computed, whatever its spelling"), hashArguments);
   addBench(app, benchArguments);
   addTune(app, tuneArguments);
   addDoctor(app, doctorArguments);
@@ -222,6 +223,7 @@ int main(int argc, char **argv) {
   }
   if (app.got_subcommand("run")) return run(runArguments);
   if (app.got_subcommand("path")) return path(pathArguments);
+  if (app.got_subcommand("hash")) return hash(hashArguments);
   if (app.got_subcommand("compile")) return compileAhead(compileArguments);
   if (app.got_subcommand("bench")) return benchArguments.compile ? benchCompile(benchArguments) : bench(benchArguments);
   if (app.got_subcommand("doctor")) return doctor(doctorArguments);
