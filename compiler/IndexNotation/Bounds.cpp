@@ -181,14 +181,21 @@ private:
 
   bool isAtLeastZero(const Linear &form, size_t known) {
     if (least(form) >= 0) return true;
-    for (; known != kNone; known = conditions[known].before)
-      for (auto [atom, factor] : conditions[known].atLeastZero.terms) {
+    for (; known != kNone; known = conditions[known].before) {
+      const Linear &condition = conditions[known].atLeastZero;
+      auto implies = [&](Wide factor) {
+        Linear rest = form; // what `factor` times the condition leaves of it
+        rest.add(condition, -factor);
+        return least(rest) >= 0;
+      };
+      if (implies(1)) return true;
+      for (auto [atom, factor] : condition.terms) {
         auto own = form.terms.find(atom);
-        if (own == form.terms.end() || own->second % factor != 0 || own->second / factor < 0) continue;
-        Linear rest = form; // what the condition leaves of it
-        rest.add(conditions[known].atLeastZero, -own->second / factor);
-        if (least(rest) >= 0) return true;
+        if (own != form.terms.end() && own->second % factor == 0 && own->second / factor > 1 &&
+            implies(own->second / factor))
+          return true;
       }
+    }
     return false;
   }
 
