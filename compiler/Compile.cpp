@@ -9,6 +9,7 @@
 #include "compiler/Lowering/TunedPlan.h"
 #include "compiler/Paths/Explain.h"
 #include "compiler/Paths/RealParts.h"
+#include "compiler/Paths/Requirements.h"
 #include "compiler/Pipelines/CpuPipeline.h"
 #include "compiler/Transforms/Passes.h"
 
@@ -137,6 +138,9 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   trade.memoryLimit = memoryIsWorthTimeAbove;
   Expected<FlatProgram> flat = flattenAtAnySize(*program, trade);
   if (!flat) return flat.error();
+  if (auto met = checkRequirements(*program, *flat); !met) return met.error();
+  result.warnings = program->warnings;
+  std::ranges::move(storageWarnings(*program, *flat), std::back_inserter(result.warnings));
   Expected<std::vector<TensorType>> results = resultTypes(*program, request.options);
   if (!results) return results.error();
   recorder.end("path", [&] { return flat->str(); });
@@ -195,7 +199,6 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   result.module.features = std::move(host->needs);
   result.compiler = "LLVM " LLVM_VERSION_STRING;
   result.cpu = host->cpu;
-  result.warnings = std::move(program->warnings);
   prepareModule(*llvmModule, *machine, result.module.entry);
   if (!request.cFunction.empty())
     if (auto added = addCFunction(*llvmModule, request.cFunction, result.module); !added) return added.error();

@@ -69,8 +69,9 @@ Expected<Binder::Value> Binder::bindAccess(const SyntaxNode &node) {
     subscripts[d] = e.indices[0];
   }
   if (!computed.empty() && unordered.count(*t))
-    return at(node.span, ErrorCode::Typing, quote(text.substr(node.span.begin, node.span.end - node.span.begin)) +
-                                                " needs an order of the axes of " + tensor,
+    return at(node.span, ErrorCode::Typing,
+              quote(text.substr(node.span.begin, node.span.end - node.span.begin)) + " needs an order of the axes of " +
+                  tensor,
               "define it with its indices: " + std::string(node.word.text) + "[" + indexNames(axes) + "] = ...",
               "subscripts are computed here", "E21");
   Value value = accessValue(*t, std::move(subscripts), node.span);
@@ -118,15 +119,14 @@ Expected<void> Binder::checkSubscripts(ExprId root) {
   const IndexId axis = t.axes[access.computed[leaving->computed]];
   const std::string written = print(program, access.args[leaving->computed]);
   const int64_t extent = *program.indices[axis].extent;
-  Error e = at(position.span, ErrorCode::Typing,
-               "the subscript " + written + " may leave the axis " + quote(program.indices[axis].name) + " of " +
-                   quote(t.name) + ": " + written + (leaving->above ? " < " + std::to_string(extent) : " >= 0") +
-                   " is not implied",
-               position.kind == Expr::Kind::Access
-                   ? "declare 'below(" + program.indices[axis].name + ")' on " +
-                         quote(program.tensors[position.tensor].name) + ", or add a guard"
-                   : "add a guard",
-               "not bounded", "E15");
+  Error e = at(
+      position.span, ErrorCode::Typing,
+      "the subscript " + written + " may leave the axis " + quote(program.indices[axis].name) + " of " + quote(t.name) +
+          ": " + written + (leaving->above ? " < " + std::to_string(extent) : " >= 0") + " is not implied",
+      position.kind == Expr::Kind::Access ? "declare 'below(" + program.indices[axis].name + ")' on " +
+                                                quote(program.tensors[position.tensor].name) + ", or add a guard"
+                                          : "add a guard",
+      "not bounded", "E15");
   e.labels.push_back({access.span, "extent " + std::to_string(extent) + " in dimension " +
                                        std::to_string(access.computed[leaving->computed])});
   return e;

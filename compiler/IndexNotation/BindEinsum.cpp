@@ -154,8 +154,8 @@ Expected<void> Binder::bindEinsumOperand(EinsumLabels &labels, size_t o) {
   size_t labelled = term.subscripts.size() - (dots ? 1 : 0);
   if (dots ? labelled > axes.size() : labelled != axes.size()) {
     Error e = at(term.span, ErrorCode::Rank,
-                 shown + " has rank " + std::to_string(axes.size()) + " but its term has " +
-                     std::to_string(labelled) + (labelled == 1 ? " subscript" : " subscripts"),
+                 shown + " has rank " + std::to_string(axes.size()) + " but its term has " + std::to_string(labelled) +
+                     (labelled == 1 ? " subscript" : " subscripts"),
                  "", "the term");
     e.labels.push_back({word.span, "its indices are [" + indexNames(axes) + "]"});
     return e;

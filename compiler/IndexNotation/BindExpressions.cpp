@@ -144,9 +144,11 @@ Expected<void> Binder::nameValue(Value &value, const std::string &base) {
   return {};
 }
 
-/// Names a value that is about to be used more than once, so that the text of a Program stays short.
+/// Names a value that is about to be used more than once, so that the text of a Program stays short and what is used
+/// twice binds nothing.
 Expected<void> Binder::nameIfLarge(Value &value, const std::string &base) {
   constexpr uint64_t most = 32;
+  if (!value.bound.empty()) return nameValue(value, base);
   for (ExprId e = static_cast<ExprId>(treeSizes.size()); e < program.exprs.size(); ++e) {
     uint64_t size = 1;
     for (ExprId arg : program.exprs[e].args) size = std::min<uint64_t>(size + treeSizes[arg], most + 1);
@@ -154,6 +156,14 @@ Expected<void> Binder::nameIfLarge(Value &value, const std::string &base) {
     treeSizes.push_back(size);
   }
   return treeSizes[value.e] > most ? nameValue(value, base) : Expected<void>();
+}
+
+/// A copy of an expression that `nameIfLarge` has seen.
+ExprId Binder::copy(ExprId root) {
+  Expr e = program.exprs[root];
+  for (ExprId &arg : e.args) arg = copy(arg);
+  if (e.guard) e.guard = copy(*e.guard);
+  return program.add(std::move(e));
 }
 
 /// Adds the indices of `other`, subscripts of tensors before the rest.

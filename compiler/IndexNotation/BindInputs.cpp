@@ -163,8 +163,9 @@ Expected<void> Binder::bindGroup(std::span<const Word> group, int64_t extent, bo
               "", label, "E11");
   if (!unknown) return {};
   changed = true;
-  return useIndex(symbols.find(unknown->text)->second.id, extent / known,
-                  {unknown->span, written, "extent " + std::to_string(extent / known) + " of " + std::to_string(extent)});
+  return useIndex(
+      symbols.find(unknown->text)->second.id, extent / known,
+      {unknown->span, written, "extent " + std::to_string(extent / known) + " of " + std::to_string(extent)});
 }
 
 /// What the caller promises about integers.
@@ -175,8 +176,8 @@ Expected<void> Binder::bindAttributes() {
     for (const std::optional<Word> &attribute : {input.sorted, input.below})
       if (attribute && !isInteger(t.dtype))
         return at(attribute->span, ErrorCode::Typing,
-                  "'sorted' and 'below' are for integers, and " + quote(t.name) + " is " + std::string(name(t.dtype)), "",
-                  "here", "E08");
+                  "'sorted' and 'below' are for integers, and " + quote(t.name) + " is " + std::string(name(t.dtype)),
+                  "", "here", "E08");
     t.sorted = input.sorted.has_value();
     if (!input.below) continue;
     auto index = lookupIndex(*input.below);

@@ -37,6 +37,9 @@ Expected<Binder::Value> Binder::bindReduction(const SyntaxNode &node) {
     if (guard)
       if (auto ok = renameBound(*guard, i); !ok) return ok.error();
   const std::string_view word = node.word.text;
+  if (guard && (word == "mean" || word == "var"))
+    program.warnings.push_back(at(guard->span, ErrorCode::Typing, "the " + std::string(word) + " of no point is NaN",
+                                  "make sure that the guard holds somewhere", "may be false everywhere", "W03"));
   if (word == "mean") return bindMean(node, std::move(value), std::move(guard), *indices);
   if (word == "var") return bindVariance(node, std::move(value), std::move(guard), *indices);
   if (isAnyOf(word, {"top", "argtop", "argmax", "argmin"}))
@@ -56,14 +59,15 @@ Expected<void> Binder::checkReduced(const SyntaxNode &node, const Value &value) 
   const std::string_view word = node.word.text;
   const bool isBool = value.type == DType::Bool, ofBool = isAnyOf(word, {"any", "all"});
   if (isBool && !ofBool && !isAnyOf(word, {"max", "min"}))
-    return at(value.span, ErrorCode::Typing, quote(word) + " needs a number", "turn it into one: where(c, 1, 0)", "bool",
-              "E09");
+    return at(value.span, ErrorCode::Typing, quote(word) + " needs a number", "turn it into one: where(c, 1, 0)",
+              "bool", "E09");
   if (ofBool && !isBool)
     return at(value.span, ErrorCode::Typing, quote(word) + " needs bool", "compare it with something: x > 0",
               "a number", "E09");
   const bool complex = value.type && isComplex(*value.type), integer = value.type && isInteger(*value.type);
   if ((complex && word != "sum") || (integer && isAnyOf(word, {"softmax", "lse", "mean", "var"})))
-    return at(value.span, ErrorCode::DTypeMismatch, quote(word) + " is not defined for " + std::string(name(*value.type)),
+    return at(value.span, ErrorCode::DTypeMismatch,
+              quote(word) + " is not defined for " + std::string(name(*value.type)),
               integer ? "cast it: cast(x, f32)" : "", std::string(name(*value.type)), "E09");
   for (const Word &named : node.named)
     if (word != "softmax" || named.text != "sink" || node.named.size() > 1)
@@ -82,16 +86,16 @@ Expected<std::vector<IndexId>> Binder::reducedIndices(const SyntaxNode &node, co
     if (contains(indices, *index)) {
       Error error = at(word.span, ErrorCode::DuplicateName, "index " + quote(word.text) + " is reduced twice",
                        "list it once", "again here", "E06");
-      error.labels.push_back({node.names[std::find(indices.begin(), indices.end(), *index) - indices.begin()].span,
-                              "bound here"});
+      error.labels.push_back(
+          {node.names[std::find(indices.begin(), indices.end(), *index) - indices.begin()].span, "bound here"});
       return error;
     }
     if (!contains(free, *index)) {
       Error error = at(word.span, ErrorCode::Typing,
                        "reduction over " + quote(word.text) + ", but its argument does not depend on it", "", "drop it",
                        node.word.text == "softmax" ? "E16" : "E05");
-      error.labels.push_back({syntax.nodes[node.args[0]].span,
-                              free.empty() ? "depends on no index" : "depends on " + indexNames(free)});
+      error.labels.push_back(
+          {syntax.nodes[node.args[0]].span, free.empty() ? "depends on no index" : "depends on " + indexNames(free)});
       return error;
     }
     indices.push_back(*index);
@@ -107,7 +111,8 @@ Expected<Binder::Value> Binder::reduceTo(Expr e, Value value, const SyntaxNode &
   value.span = node.span;
   if (e.kind != Expr::Kind::Softmax) {
     for (size_t n = 0; n < e.indices.size(); ++n) value.bound.push_back({e.indices[n], value.e, node.word.span});
-    if (e.kind == Expr::Kind::Top && e.list.place) std::replace(value.free.begin(), value.free.end(), e.indices[0], *e.list.place);
+    if (e.kind == Expr::Kind::Top && e.list.place)
+      std::replace(value.free.begin(), value.free.end(), e.indices[0], *e.list.place);
     auto isReduced = [&](IndexId i) { return contains(e.indices, i); };
     value.subscripts -= std::count_if(value.free.begin(), value.free.begin() + value.subscripts, isReduced);
     std::erase_if(value.free, isReduced);
@@ -160,11 +165,16 @@ Expected<Binder::Value> Binder::bindMean(const SyntaxNode &node, Value value, st
 /// The mean of (x - mean)^2: two passes, and no cancellation.
 Expected<Binder::Value> Binder::bindVariance(const SyntaxNode &node, Value value, std::optional<Value> guard,
                                              const std::vector<IndexId> &indices) {
-  if (program.exprs[value.e].kind != Expr::Kind::Access)
+  if (program.exprs[value.e].kind != Expr::Kind::Access || !program.exprs[value.e].computed.empty())
     if (auto ok = nameValue(value, "x"); !ok) return ok.error();
   if (guard)
     if (auto ok = nameIfLarge(*guard, "guard"); !ok) return ok.error();
-  auto mean = bindMean(node, value, guard, indices);
+  // The mean is a let of its own: it shares no expression that may be renamed with what follows.
+  Value ofMean = value;
+  ofMean.e = copy(value.e);
+  std::optional<Value> itsGuard = guard;
+  if (guard) itsGuard->e = copy(guard->e);
+  auto mean = bindMean(node, std::move(ofMean), std::move(itsGuard), indices);
   if (!mean) return mean;
   if (auto ok = nameValue(*mean, "mean"); !ok) return ok.error();
   const ExprId difference = program.map(Fn::Sub, {value.e, mean->e});
@@ -224,8 +234,9 @@ Expected<void> Binder::bindSink(const SyntaxNode &node, Value &value, Expr &e) {
   if (node.named.empty()) return {};
   Value &sink = valueOf(node.args[1]);
   if (sink.type && !isFloat(*sink.type))
-    return at(sink.span, ErrorCode::DTypeMismatch, "a sink must be a float, and this is " + std::string(name(*sink.type)),
-              "", std::string(name(*sink.type)), "E09");
+    return at(sink.span, ErrorCode::DTypeMismatch,
+              "a sink must be a float, and this is " + std::string(name(*sink.type)), "", std::string(name(*sink.type)),
+              "E09");
   for (IndexId i : e.indices)
     if (contains(sink.free, i))
       return at(sink.span, ErrorCode::Typing,

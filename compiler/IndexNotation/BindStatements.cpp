@@ -1,5 +1,6 @@
 // Lets, outputs and requirements of a Program text.
 #include "compiler/IndexNotation/Binder.h"
+#include "compiler/IndexNotation/Warnings.h"
 
 #include <algorithm>
 
@@ -21,6 +22,8 @@ Expected<Program> Binder::run() {
     if (auto ok = bindOutput(output); !ok) return std::move(ok.error());
   if (auto ok = bindRequirements(); !ok) return std::move(ok.error());
   if (auto ok = checkExtentsKnown(); !ok) return std::move(ok.error());
+  std::ranges::move(findWarnings(program), std::back_inserter(program.warnings));
+  std::ranges::stable_sort(program.warnings, {}, [](const Error &w) { return w.labels[0].span.begin; });
   return std::move(program);
 }
 
@@ -113,9 +116,8 @@ Expected<void> Binder::bindOutput(const Syntax::Output &output) {
   auto dtype = outputType(output, *t);
   if (!dtype) return dtype.error();
   TensorId result = *t;
-  const bool isRead = std::any_of(program.exprs.begin(), program.exprs.end(), [&](const Expr &e) {
-    return e.kind == Expr::Kind::Access && e.tensor == *t;
-  });
+  const bool isRead = std::any_of(program.exprs.begin(), program.exprs.end(),
+                                  [&](const Expr &e) { return e.kind == Expr::Kind::Access && e.tensor == *t; });
   // An operand is no result, and what others read is not rounded for them.
   if (contains(program.inputs, *t) || (isRead && *dtype != program.tensors[*t].dtype)) {
     ExprId value = program.access(*t);

@@ -94,6 +94,7 @@ private:
   Status checkApply(const SyntaxNode &node, Type type) const;
   ExprId asNumber(ExprId condition);
   Status nameValue(Value &value, const std::string &base);
+  ExprId copy(ExprId root);
   Status nameIfLarge(Value &value, const std::string &base);
 
   // Reductions.
@@ -157,7 +158,7 @@ private:
   std::map<std::string, TensorId, std::less<>> hiddenTensors; ///< the same of tensors
   std::set<TensorId> unordered;                               ///< computed, and no list says in which order they lie
   std::vector<std::optional<ExtentSource>> extentSources;     ///< by index
-  std::vector<Value> values;                              ///< of the let being bound, by node
+  std::vector<Value> values;                                  ///< of the let being bound, by node
   NodeId firstNode = 0;
   size_t currentLet = 0;
   IntegerRanges ranges;

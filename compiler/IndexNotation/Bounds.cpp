@@ -29,8 +29,8 @@ IntegerRange divided(const IntegerRange &a, const IntegerRange &b) {
     const int64_t most = std::max(std::abs(a.low), std::abs(a.high));
     return {-most - 1, most};
   }
-  auto [low, high] = std::minmax({floorDiv(a.low, b.low), floorDiv(a.low, b.high), floorDiv(a.high, b.low),
-                                  floorDiv(a.high, b.high)});
+  auto [low, high] =
+      std::minmax({floorDiv(a.low, b.low), floorDiv(a.low, b.high), floorDiv(a.high, b.low), floorDiv(a.high, b.high)});
   return {low, high};
 }
 
@@ -115,8 +115,7 @@ private:
 
   size_t assumeComparison(const Expr &e, bool isFalse, size_t known) {
     if (!ranges[e.args[0]] || !ranges[e.args[1]]) return known;
-    static constexpr Fn kOpposite[] = {Fn::GreaterEqual, Fn::Greater,  Fn::LessEqual,
-                                       Fn::Less,         Fn::NotEqual, Fn::Equal};
+    static constexpr Fn kOpposite[] = {Fn::GreaterEqual, Fn::Greater, Fn::LessEqual, Fn::Less, Fn::NotEqual, Fn::Equal};
     const Fn fn = isFalse ? kOpposite[int(e.fn) - int(Fn::Less)] : e.fn;
     if (fn == Fn::NotEqual) return known;
     auto atLeast = [&](ExprId larger, ExprId smaller, int by) {
@@ -176,17 +175,26 @@ private:
 
   Wide least(const Linear &form) {
     Wide sum = form.constant;
-    for (auto [atom, factor] : form.terms)
-      sum += factor * (factor > 0 ? ranges[atom]->low : ranges[atom]->high);
+    for (auto [atom, factor] : form.terms) sum += factor * (factor > 0 ? ranges[atom]->low : ranges[atom]->high);
     return sum;
   }
 
   bool isAtLeastZero(const Linear &form, size_t known) {
     if (least(form) >= 0) return true;
     for (; known != kNone; known = conditions[known].before) {
-      Linear rest = form;
-      rest.add(conditions[known].atLeastZero, -1);
-      if (least(rest) >= 0) return true;
+      const Linear &condition = conditions[known].atLeastZero;
+      auto implies = [&](Wide factor) {
+        Linear rest = form; // what `factor` times the condition leaves of it
+        rest.add(condition, -factor);
+        return least(rest) >= 0;
+      };
+      if (implies(1)) return true;
+      for (auto [atom, factor] : condition.terms) {
+        auto own = form.terms.find(atom);
+        if (own != form.terms.end() && own->second % factor == 0 && own->second / factor > 1 &&
+            implies(own->second / factor))
+          return true;
+      }
     }
     return false;
   }
@@ -206,7 +214,7 @@ private:
   const Program &p;
   IntegerRanges &ranges;
   std::map<ExprId, Linear> linears;
-  std::map<std::string, ExprId> atoms;        ///< equal expressions are one atom
+  std::map<std::string, ExprId> atoms; ///< equal expressions are one atom
   std::vector<Condition> conditions;
   std::vector<Visit> stack;
 };
@@ -223,8 +231,8 @@ std::optional<IntegerRange> IntegerRanges::rangeOfMap(const Expr &e) const {
   case Fn::Sub: return IntegerRange{clamped(Wide(x.low) - y.high), clamped(Wide(x.high) - y.low)};
   case Fn::Neg: return IntegerRange{-x.high, -x.low};
   case Fn::Mul: {
-    auto [low, high] = std::minmax({Wide(x.low) * y.low, Wide(x.low) * y.high, Wide(x.high) * y.low,
-                                    Wide(x.high) * y.high});
+    auto [low, high] =
+        std::minmax({Wide(x.low) * y.low, Wide(x.low) * y.high, Wide(x.high) * y.low, Wide(x.high) * y.high});
     return IntegerRange{clamped(low), clamped(high)};
   }
   case Fn::IntDiv: return divided(x, y);
@@ -246,8 +254,7 @@ std::optional<IntegerRange> IntegerRanges::rangeOf(const Expr &e) {
     return IntegerRange{int64_t(e.literal), int64_t(e.literal)};
   case Expr::Kind::IndexValue:
     return IntegerRange{0, std::max<int64_t>(p.indices[e.indices[0]].extent.value_or(kFar) - 1, 0)};
-  case Expr::Kind::Access:
-    return rangeOfTensor(e.tensor);
+  case Expr::Kind::Access: return rangeOfTensor(e.tensor);
   case Expr::Kind::Map:
     if (e.fn == Fn::Cast && isInteger(e.dtype)) return rangeOfType(e.dtype);
     return rangeOfMap(e);

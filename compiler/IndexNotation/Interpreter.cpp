@@ -235,6 +235,7 @@ private:
     const DType outside = computed;
     const std::optional<DType> &left = types[e.args[0]], &right = types[e.args[1]];
     if (left || right) computed = accumulateType(!left ? *right : !right ? *left : promote(*left, *right));
+    if (computed == DType::Bool) computed = DType::I64; // of literals and index values only
     const Number x = evaluate(e.args[0]), y = evaluate(e.args[1]);
     computed = outside;
     switch (e.fn) {
@@ -275,9 +276,10 @@ private:
     forEachPoint(e.indices, [&] {
       if (e.guard && evaluate(*e.guard) == Number(0)) return;
       Number x = evaluate(e.args[0]);
-      total = sums                        ? bring(total + x, computed)
+      total = sums                       ? bring(total + x, computed)
               : e.monoid == Monoid::Prod ? bring(total * x, computed)
-              : e.monoid == Monoid::Max ? larger(total, x) : smaller(total, x);
+              : e.monoid == Monoid::Max  ? larger(total, x)
+                                         : smaller(total, x);
     });
     return total;
   }

@@ -8,8 +8,8 @@
 
 namespace ein {
 
-/// Statements are in StatementParser.cpp, operators in ExpressionParser.cpp, calls in CallParser.cpp. A method that fails returns
-/// nothing (or false) and leaves the reason in `failure`; frames stay small that way.
+/// Statements are in StatementParser.cpp, operators in ExpressionParser.cpp, calls in CallParser.cpp. A method that
+/// fails returns nothing (or false) and leaves the reason in `failure`; frames stay small that way.
 class Parser {
 public:
   Parser(std::string_view text, std::vector<Token> tokens) : text(text), tokens(std::move(tokens)) {}

@@ -208,8 +208,7 @@ std::string print(const Program &p) {
   if (!p.indices.empty()) out += "\n";
   for (size_t i = 0; i < p.inputs.size(); ++i) {
     const Tensor &t = p.tensors[p.inputs[i]];
-    out += (i ? ", " : "in ") + t.name + ": " + std::string(name(t.dtype)) + axesText(p, t) +
-           attributesText(p, t);
+    out += (i ? ", " : "in ") + t.name + ": " + std::string(name(t.dtype)) + axesText(p, t) + attributesText(p, t);
   }
   if (!p.inputs.empty()) out += "\n";
   for (const Assignment &a : p.assignments) {

@@ -198,8 +198,7 @@ std::optional<DType> Program::dtypeOf(const Expr &e, std::span<const std::option
   case Expr::Kind::IndexValue: return std::nullopt;
   case Expr::Kind::Access: return tensors[e.tensor].dtype;
   case Expr::Kind::Map: break;
-  case Expr::Kind::Top:
-    return e.list.positions ? DType::I32 : before[e.args[0]];
+  case Expr::Kind::Top: return e.list.positions ? DType::I32 : before[e.args[0]];
   case Expr::Kind::Reduce: return before[e.args[0]];
   case Expr::Kind::Softmax: {
     const auto &x = before[e.args[0]], &sink = before[e.args.back()];

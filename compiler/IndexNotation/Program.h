@@ -150,8 +150,8 @@ struct Program {
   std::vector<TensorId> inputs;
   std::vector<TensorId> outputs;
   std::vector<Requirement> requirements;
-  std::vector<TensorId> stores;  ///< computed tensors that are kept in memory whatever would be faster
-  std::vector<Error> warnings;   ///< about the text, in its order
+  std::vector<TensorId> stores; ///< computed tensors that are kept in memory whatever would be faster
+  std::vector<Error> warnings;  ///< about the text, in its order
   size_t priors = 0; ///< the last inputs are no operands but what the outputs held before the call: none, or one each
 
   ExprId add(Expr e) {

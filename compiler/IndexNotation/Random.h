@@ -5,8 +5,8 @@
 
 namespace ein {
 
-/// One integer into the state, in 32-bit arithmetic: `Word` has + * ^ and >> as uint32_t does. Multiply and shift mixing
-/// rounds whose constants are odd numbers without structure; each output bit depends on each input bit.
+/// One integer into the state, in 32-bit arithmetic: `Word` has + * ^ and >> as uint32_t does. Multiply and shift
+/// mixing rounds whose constants are odd numbers without structure; each output bit depends on each input bit.
 template <class Word, class Constant> Word mixRandom(Word state, Word next, Constant k) {
   state = state ^ next * k(0x9E3779B1u);
   state = (state ^ (state >> k(16u))) * k(0x85EBCA6Bu);

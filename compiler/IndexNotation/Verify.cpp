@@ -42,7 +42,8 @@ private:
         if (axis >= p.indices.size()) return broken("tensor '" + t.name + "' has an axis that is no index");
       size_t grouped = 0;
       for (uint32_t n : t.groups) grouped += n;
-      if (!t.groups.empty() && grouped != t.axes.size()) return broken("groups of '" + t.name + "' do not fit its axes");
+      if (!t.groups.empty() && grouped != t.axes.size())
+        return broken("groups of '" + t.name + "' do not fit its axes");
       if (t.below && *t.below >= p.indices.size()) return broken("values of '" + t.name + "' are below no index");
     }
     return {};

@@ -21,8 +21,8 @@ struct DerivedFunction {
   int arity;
 };
 inline constexpr DerivedFunction kDerivedFunctions[] = {{"relu", 1}, {"sigmoid", 1}, {"rsqrt", 1}, {"clamp", 3}};
-inline constexpr std::string_view kReductions[] = {"sum",  "prod", "max", "min",     "any",    "all",    "mean",
-                                                   "var",  "lse",  "softmax", "argmax", "argmin", "top", "argtop"};
+inline constexpr std::string_view kReductions[] = {"sum", "prod", "max",     "min",    "any",    "all", "mean",
+                                                   "var", "lse",  "softmax", "argmax", "argmin", "top", "argtop"};
 inline constexpr const char *kFunctionList =
     "functions are exp, exp2, log, sqrt, rsqrt, tanh, sigmoid, erf, gelu, silu, relu, sin, cos, abs, floor, sign, conj, "
     "max, min, clamp, cast, rand and where";

@@ -129,7 +129,8 @@ Value BodyEmitter::emit(Value value) {
   for (Operation &o : op.getBlock()->without_terminator()) {
     if (done.count(value)) break;
     Value result = o.getResult(0);
-    const bool known = llvm::all_of(o.getOperands(), [&](Value v) { return done.count(v) > 0 || isa<MemRefType>(v.getType()); });
+    const bool known =
+        llvm::all_of(o.getOperands(), [&](Value v) { return done.count(v) > 0 || isa<MemRefType>(v.getType()); });
     if (!done.count(result) && known) done[result] = emitOp(&o);
   }
   return done.lookup(value);

@@ -46,7 +46,8 @@ class BodyEmitter {
 public:
   using Index = llvm::function_ref<mlir::Value(int64_t loop)>;
   /// What a load gives; `valueOf` tells the vector of each of its indices.
-  using Gather = llvm::function_ref<mlir::Value(mlir::memref::LoadOp, llvm::function_ref<mlir::Value(mlir::Value)> valueOf)>;
+  using Gather =
+      llvm::function_ref<mlir::Value(mlir::memref::LoadOp, llvm::function_ref<mlir::Value(mlir::Value)> valueOf)>;
   /// `inputs`: a vector for each input of the body, as in memory or converted as the body does. `index(d)`: the values
   /// of loop d as vector of i32. Where the builder's element is i8 and the body's bool, conditions stay bytes of 0
   /// and 1.

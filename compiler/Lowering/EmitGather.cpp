@@ -34,7 +34,9 @@ Value NestEmitter::gather(memref::LoadOp load, llvm::function_ref<Value(Value)> 
   (void)load.getMemRefType().getStridesAndOffset(strides, offset); // EmitNests has looked
   Value from = memory[number], place = b.c(operands[number].offset);
   auto asIndex = [&](Value v) { return arith::IndexCastOp::create(b, b.getIndexType(), v).getResult(); };
-  auto element = [&](Value vector, int64_t lane) { return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{lane}); };
+  auto element = [&](Value vector, int64_t lane) {
+    return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{lane});
+  };
 
   int64_t alongLanes = 0;
   SmallVector<std::pair<Value, int64_t>> varying; // vectors of positions, with their strides

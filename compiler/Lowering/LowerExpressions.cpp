@@ -85,7 +85,8 @@ std::optional<ExpressionLowering::Range> ExpressionLowering::rangeOf(const Expr 
   case Fn::Neg: return Range{-a.high, -a.low};
   case Fn::IntDiv:
   case Fn::Mod: { // the rest has the divisor's sign
-    const double most = std::max(std::fabs(a.low), std::fabs(a.high)), rest = std::max(std::fabs(c.low), std::fabs(c.high));
+    const double most = std::max(std::fabs(a.low), std::fabs(a.high)),
+                 rest = std::max(std::fabs(c.low), std::fabs(c.high));
     return x.fn == Fn::Mod ? Range{c.low < 0 ? -rest : 0, rest} : Range{a.low < 0 || c.low < 0 ? -most - 1 : 0, most};
   }
   case Fn::Max: return Range{std::max(a.low, c.low), std::max(a.high, c.high)};

@@ -22,7 +22,7 @@ public:
     llvm::ArrayRef<ExprId> accesses;
     mlir::ValueRange elements; ///< one per access
     llvm::ArrayRef<IndexId> loops;
-    llvm::ArrayRef<ExprId> gathers;        ///< accesses with computed subscripts
+    llvm::ArrayRef<ExprId> gathers;       ///< accesses with computed subscripts
     llvm::ArrayRef<mlir::Value> gathered; ///< the memref of each gather's tensor, with the tensor's axes
   };
   /// The value of an expression, computed in `as`.

@@ -25,7 +25,8 @@ Value ExpressionLowering::emitFloorDivision(Fn fn, DType as, Value x, Value y) {
   };
   if (isUnsigned(as)) {
     Value divisor = choose(noDivisor, one, y);
-    Value result = divides ? Value(arith::DivUIOp::create(b, x, divisor)) : Value(arith::RemUIOp::create(b, x, divisor));
+    Value result =
+        divides ? Value(arith::DivUIOp::create(b, x, divisor)) : Value(arith::RemUIOp::create(b, x, divisor));
     return choose(noDivisor, zero, result);
   }
   // The smallest integer divided by -1 would overflow.
@@ -78,7 +79,8 @@ Value ExpressionLowering::truncate(Value x, DType from, DType to) {
   Value inside = arith::AndIOp::create(b, compare(Fn::Greater, from, x, bottom), compare(Fn::Less, from, x, top));
   Value safe = arith::SelectOp::create(b, inside, x, number(0, from));
   Type type = elementType(wide);
-  Value whole = isUnsigned(to) ? Value(arith::FPToUIOp::create(b, type, safe)) : Value(arith::FPToSIOp::create(b, type, safe));
+  Value whole =
+      isUnsigned(to) ? Value(arith::FPToUIOp::create(b, type, safe)) : Value(arith::FPToSIOp::create(b, type, safe));
   whole = convert(whole, wide, to);
   whole = arith::SelectOp::create(b, above, number(HUGE_VAL, to), whole);
   return arith::SelectOp::create(b, below, number(-HUGE_VAL, to), whole);
@@ -101,9 +103,7 @@ struct RandomWord {
 } // namespace
 
 Value ExpressionLowering::emitRandom(const Expr &e, const Body &body) {
-  auto word = [&](uint32_t k) {
-    return RandomWord{&b, arith::ConstantOp::create(b, b.getI32IntegerAttr(int32_t(k)))};
-  };
+  auto word = [&](uint32_t k) { return RandomWord{&b, arith::ConstantOp::create(b, b.getI32IntegerAttr(int32_t(k)))}; };
   RandomWord state = word(kRandomStart);
   for (ExprId arg : e.args) {
     const DType type = accumulateType(types[arg].value_or(DType::I64));

@@ -45,6 +45,7 @@ private:
   View view(TensorId tensor, ArrayRef<AccessSubscript> subscripts, int64_t at = 0);
   View resultView(TensorId tensor);
   Value whole(TensorId tensor);
+  std::optional<View> extentsOf(TensorId result, ArrayRef<IndexId> reduced, ArrayRef<View> inputs);
   void lower(const Assignment &assignment, bool isCascade = false);
   void lowerCascade(const Cascade &cascade);
   void collect(ExprId e, SmallVectorImpl<ExprId> &accesses, SmallVectorImpl<ExprId> &gathers) const;
@@ -166,6 +167,26 @@ Value LinalgLowering::whole(TensorId tensor) {
   return memref::ReinterpretCastOp::create(b, type, m.base, m.offset, m.shape, m.strides);
 }
 
+/// linalg takes the extents of loops from operands. For reduced ones that only index values and gathers have, an
+/// operand that nothing reads: one element of the result, with strides of 0.
+std::optional<LinalgLowering::View> LinalgLowering::extentsOf(TensorId result, ArrayRef<IndexId> reduced,
+                                                              ArrayRef<View> inputs) {
+  View v;
+  SmallVector<int64_t> sizes;
+  for (IndexId i : reduced) {
+    if (llvm::any_of(inputs, [&](const View &input) { return llvm::is_contained(input.indices, i); })) continue;
+    v.indices.push_back(i);
+    sizes.push_back(*p.indices[i].extent);
+  }
+  if (sizes.empty()) return std::nullopt;
+  const Memory &m = memory[result];
+  const SmallVector<int64_t> strides(sizes.size(), 0);
+  auto layout = StridedLayoutAttr::get(b.getContext(), m.offset, strides);
+  auto type = MemRefType::get(sizes, expressions.elementType(p.tensors[result].dtype), layout);
+  v.memref = memref::ReinterpretCastOp::create(b, type, m.base, m.offset, sizes, strides);
+  return v;
+}
+
 /// Accesses of an expression in order of appearance; those with computed subscripts apart.
 void LinalgLowering::collect(ExprId e, SmallVectorImpl<ExprId> &accesses, SmallVectorImpl<ExprId> &gathers) const {
   SmallVector<ExprId> stack{e};
@@ -247,6 +268,7 @@ void LinalgLowering::lower(const Assignment &assignment, bool isCascade) {
   llvm::append_range(loops, reduced);
   SmallVector<AffineMap> maps;
   SmallVector<Value> memrefs;
+  if (auto extents = extentsOf(assignment.result, reduced, inputs)) inputs.push_back(*extents);
   for (const View &v : inputs) maps.push_back(map(v, loops)), memrefs.push_back(v.memref);
   maps.push_back(map(out, loops));
 
@@ -259,15 +281,14 @@ void LinalgLowering::lower(const Assignment &assignment, bool isCascade) {
       return;
     }
   }
-  // A reduced index that no operand has would leave the loop without an extent: it multiplies a sum by
-  // its extent and is dropped by maximum and minimum. flatten() leaves none.
   SmallVector<utils::IteratorType> iterators(out.indices.size(), utils::IteratorType::parallel);
   iterators.append(reduced.size(), utils::IteratorType::reduction);
   linalg::GenericOp::create(b, TypeRange{}, memrefs, ValueRange{out.memref}, maps, iterators,
                             [&](OpBuilder &nested, Location, ValueRange arguments) {
                               OpBuilder::InsertionGuard guard(b);
                               b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
-                              Value value = expressions.emit(body, as, {accesses, arguments.drop_back(), loops, gathers, gathered});
+                              Value value = expressions.emit(
+                                  body, as, {accesses, arguments.drop_back(), loops, gathers, gathered});
                               value = reduces ? expressions.combine(root.monoid, as, arguments.back(), value)
                                               : expressions.convert(value, as, stored);
                               linalg::YieldOp::create(b, value);

@@ -20,7 +20,8 @@ mlir::Value emitShortExp2(NestBuilder &b, mlir::Value x);
 mlir::Value emitLog(NestBuilder &b, mlir::Value x);
 /// tanh: with q = exp(2|x|) - 1 computed without cancellation, q / (q + 2).
 mlir::Value emitTanh(NestBuilder &b, mlir::Value x);
-/// erf: the Taylor series of erf(x) / x up to 1; from there 1 - exp(-x^2) g(x), where g is a polynomial in s = a - b / (x
+/// erf: the Taylor series of erf(x) / x up to 1; from there 1 - exp(-x^2) g(x), where g is a polynomial in s = a - b /
+/// (x
 /// + d), interpolated at Chebyshev's points between 1 and where erf is 1 to the last bit.
 mlir::Value emitErf(NestBuilder &b, mlir::Value x);
 /// sin and cos: x = n pi/2 + r with pi/2 in three parts, then Taylor's series on |r| <= pi/4. Computed in f64. NaN from

@@ -18,10 +18,20 @@ struct ErfTail {
 };
 /// Interpolated with 60 digits; the error, relative to erf, is below 0.05 units of the last place.
 constexpr ErfTail kErfTails[] = {
-    {4, 2, 3.0, 12.0,
-     {0.25539567631050575, -0.1423953299228289, 0.026850911280617798, -0.0029247520788123972, 4.607866369061166e-05, 2.802938325549644e-05, -1.1494861984942571e-06}},
-    {6, 3, 2.6, 14.4,
-     {0.20798329133342885, -0.15436117429436919, 0.04969844540339464, -0.012713147695692198, 0.002479314697078186, -0.0003316029605764125, 1.9563583246137112e-05, 2.4255574719050315e-06, -5.541274478467714e-07, -4.526700764248741e-09, 1.1339538061744706e-08, -2.6381508985080735e-10, -2.571511429603255e-10, 6.047405945991704e-12, 6.0857915906870915e-12}},
+    {4,
+     2,
+     3.0,
+     12.0,
+     {0.25539567631050575, -0.1423953299228289, 0.026850911280617798, -0.0029247520788123972, 4.607866369061166e-05,
+      2.802938325549644e-05, -1.1494861984942571e-06}},
+    {6,
+     3,
+     2.6,
+     14.4,
+     {0.20798329133342885, -0.15436117429436919, 0.04969844540339464, -0.012713147695692198, 0.002479314697078186,
+      -0.0003316029605764125, 1.9563583246137112e-05, 2.4255574719050315e-06, -5.541274478467714e-07,
+      -4.526700764248741e-09, 1.1339538061744706e-08, -2.6381508985080735e-10, -2.571511429603255e-10,
+      6.047405945991704e-12, 6.0857915906870915e-12}},
 };
 
 /// Coefficients of x^(2i): (-1)^i / (2i + first)!, divided by none.
@@ -55,7 +65,8 @@ Value emitWave(NestBuilder &b, Value x, int64_t quarters) {
   Value tail = v.mul(v.mul(z, z), v.polynomial(z, ArrayRef(cosine).drop_front(2)));
   Value cos = v.add(upper, v.add(lost, v.sub(tail, v.mul(r, rest))));
 
-  Value quadrant = arith::AddIOp::create(b, arith::SubIOp::create(b, v.toBits(shifted), v.toBits(magic)), v.k(quarters));
+  Value quadrant =
+      arith::AddIOp::create(b, arith::SubIOp::create(b, v.toBits(shifted), v.toBits(magic)), v.k(quarters));
   auto bit = [&](int64_t mask) {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, quadrant, v.k(mask)),
                                  v.k(int64_t(0)));

@@ -39,7 +39,8 @@ struct Vectors {
     return mlir::arith::ConstantOp::create(b, mlir::DenseElementsAttr::get(type, value));
   }
   mlir::Value k(int64_t v) {
-    return mlir::arith::ConstantOp::create(b, mlir::DenseElementsAttr::get(ints, llvm::APInt(f.bits, uint64_t(v), true, true)));
+    return mlir::arith::ConstantOp::create(
+        b, mlir::DenseElementsAttr::get(ints, llvm::APInt(f.bits, uint64_t(v), true, true)));
   }
   mlir::Value add(mlir::Value x, mlir::Value y) { return mlir::arith::AddFOp::create(b, x, y); }
   mlir::Value sub(mlir::Value x, mlir::Value y) { return mlir::arith::SubFOp::create(b, x, y); }
@@ -52,7 +53,8 @@ struct Vectors {
   }
   mlir::Value div(mlir::Value x, mlir::Value y) { return mlir::arith::DivFOp::create(b, x, y); }
   mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z) { return b.multiplyAdd(x, y, z); }
-  mlir::Value select(mlir::arith::CmpFPredicate p, mlir::Value x, mlir::Value y, mlir::Value then, mlir::Value otherwise) {
+  mlir::Value select(mlir::arith::CmpFPredicate p, mlir::Value x, mlir::Value y, mlir::Value then,
+                     mlir::Value otherwise) {
     return mlir::arith::SelectOp::create(b, mlir::arith::CmpFOp::create(b, p, x, y), then, otherwise);
   }
   mlir::Value toBits(mlir::Value x) { return mlir::arith::BitcastOp::create(b, ints, x); }

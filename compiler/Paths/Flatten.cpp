@@ -70,8 +70,17 @@ std::vector<ExprId> Flattener::reachable(ExprId root) const {
   return found;
 }
 
+/// Whether the Program requires that nothing is stored on the way to a result.
+bool Flattener::storesNothingFor(TensorId result) const {
+  return std::any_of(source.requirements.begin(), source.requirements.end(), [&](const Requirement &r) {
+    return r.kind == Requirement::Kind::NoStore &&
+           std::find(r.tensors.begin(), r.tensors.end(), result) != r.tensors.end();
+  });
+}
+
 void Flattener::flattenAssignment(const Assignment &assignment) {
   current = assignment.result;
+  inOneNest = options.path == PathStrategy::Fused || storesNothingFor(current);
   bool shared = lowered[assignment.value].has_value(), stored = false;
   for (ExprId id : reachable(assignment.value)) {
     const Expr &e = source.exprs[id];
@@ -142,8 +151,9 @@ void Flattener::logSumExpTo(TensorId target, const std::vector<IndexId> &indices
   assign(target, out.map(Fn::Add, {s, out.map(Fn::Log, {l})}));
 }
 
-/// m = max(x), l = sum(exp(x - m)), result exp(x - m) / l; a sink is one more x that has no result. Rows without a point above -inf are 0: there
-/// m = -inf is replaced by 0 lest -inf - -inf arise, and l = 0 is caught. A NaN reaches its row through l.
+/// m = max(x), l = sum(exp(x - m)), result exp(x - m) / l; a sink is one more x that has no result. Rows without a
+/// point above -inf are 0: there m = -inf is replaced by 0 lest -inf - -inf arise, and l = 0 is caught. A NaN reaches
+/// its row through l.
 void Flattener::flattenSoftmax(const Expr &e, TensorId target) {
   std::optional<ExprId> guard = e.guard ? lowered[*e.guard] : std::nullopt;
   ExprId x = *lowered[e.args[0]];
@@ -178,7 +188,10 @@ std::vector<IndexId> Flattener::inOrder(std::vector<IndexId> indices) const {
 /// The type in which values of an expression are computed.
 DType Flattener::sumType(ExprId e) {
   while (types.size() <= e) types.push_back(out.dtypeOf(out.exprs[types.size()], types));
-  return accumulateType(types[e].value_or(out.tensors[current].dtype));
+  const DType own = types[e].value_or(out.tensors[current].dtype);
+  // Numbers that are literals and index values only, on the way to a condition.
+  if (!types[e] && own == DType::Bool) return DType::F64;
+  return accumulateType(own);
 }
 
 TensorId Flattener::newTensor(std::vector<IndexId> axes, DType dtype) {

@@ -10,7 +10,8 @@ namespace ein {
 void Flattener::flattenTop(const Expr &e, TensorId target) {
   const double worst = (e.list.smallest ? 1 : -1) * std::numeric_limits<double>::infinity();
   const IndexId along = e.indices[0];
-  const ExprId x = *lowered[e.args[0]], at = out.indexValue(along), none = out.literal(double(*out.indices[along].extent));
+  const ExprId x = *lowered[e.args[0]], at = out.indexValue(along),
+               none = out.literal(double(*out.indices[along].extent));
   const Monoid best = e.list.smallest ? Monoid::Min : Monoid::Max;
   const int64_t entries = e.list.place ? *out.indices[*e.list.place].extent : 1;
   auto both = [&](ExprId a, ExprId b) { return out.map(Fn::And, {a, b}); };
@@ -37,7 +38,8 @@ void Flattener::flattenTop(const Expr &e, TensorId target) {
   if (entries == 0) return; // its tensor is empty
   ExprId list = found.back();
   for (int64_t t = entries - 1; t-- > 0;)
-    list = out.map(Fn::Select, {out.map(Fn::Equal, {out.indexValue(*e.list.place), out.literal(double(t))}), found[t], list});
+    list = out.map(Fn::Select,
+                   {out.map(Fn::Equal, {out.indexValue(*e.list.place), out.literal(double(t))}), found[t], list});
   if (entries == 1 && e.list.place) // an index of extent 1 that nothing else has
     list = out.map(Fn::Select, {out.map(Fn::Equal, {out.indexValue(*e.list.place), out.literal(0)}), list, list});
   assign(target, list);

@@ -23,6 +23,7 @@ private:
   void flattenAssignment(const Assignment &assignment);
   void keepAssignment(const Assignment &assignment);
   std::vector<ExprId> reachable(ExprId root) const;
+  bool storesNothingFor(TensorId result) const;
   ExprId rebuild(const Expr &e);
   void flattenReduce(const Expr &e, TensorId target);
   void reduceTo(TensorId target, Monoid monoid, std::vector<IndexId> indices, ExprId body);
@@ -69,7 +70,8 @@ private:
   std::vector<std::optional<DType>> types;    ///< of the new Program's expressions, as far as they were asked for
   size_t nextName = 0;
   double searchedMs = 0;
-  TensorId current = 0; ///< result of the assignment being flattened: gives dtype and order of axes
+  bool inOneNest = false; ///< `require nostore`: no intermediates on the way to `current`
+  TensorId current = 0;   ///< result of the assignment being flattened: gives dtype and order of axes
 };
 
 } // namespace ein

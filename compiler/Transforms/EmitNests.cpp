@@ -123,7 +123,7 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
   if (failed(shape)) return op->emitOpError("needs static shapes and strides");
   FailureOr<KernelPlan> plan = planFromAttr(op, *shape, attr);
   if (failed(plan)) return op->emitOpError("has an ein.plan that is incomplete or does not fit its shape");
-  if (!analyseReduction(op)) return op->emitOpError("reduces by something else than add, maximum or minimum");
+  if (!analyseReduction(op)) return op->emitOpError("reduces by something else than add, multiply, maximum or minimum");
   SmallVector<NestOperand> operands;
   for (Value v : op->getOperands()) {
     FailureOr<NestOperand> operand = argumentOf(b, op, v);
@@ -134,7 +134,8 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
     operand.isUnsigned = widensUnsigned(argument);
   for (memref::LoadOp load : gathersOf(op)) {
     FailureOr<NestOperand> operand = operandOf(b, load.getMemRef());
-    if (failed(operand)) return load->emitOpError("gathers from memory that is no argument and no view of the workspace");
+    if (failed(operand))
+      return load->emitOpError("gathers from memory that is no argument and no view of the workspace");
     operands.push_back(*operand);
   }
   b.element = cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType();
