@@ -2,6 +2,7 @@
 // is possible, so that inputs get past the parser.
 #include "compiler/IndexNotation/Adjoint.h"
 #include "compiler/Subscripts/Subscripts.h"
+#include "tests/fuzz/Bounded.h"
 #include "tests/fuzz/Programs.h"
 
 using namespace ein;
@@ -25,42 +26,37 @@ std::vector<TensorType> operandsOf(const Subscripts &subscripts, unsigned stretc
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (size == 0) return 0;
+static void check(const uint8_t *data, size_t size) {
+  if (size == 0) return;
   const unsigned bits = data[0];
   const std::string_view text(reinterpret_cast<const char *>(data) + 1, size - 1);
   CompileOptions options;
   options.labels = bits & 1 ? LabelStyle::Names : LabelStyle::Letters;
   options.scatter = bits & 2;
   auto parsed = parseSubscripts(text, options.labels);
-  if (!parsed) {
-    fuzz::requireWellFormed(parsed.error());
-    return 0;
-  }
+  if (!parsed) return fuzz::requireWellFormed(parsed.error());
   auto canonical = parseSubscripts(parsed->str());
   fuzz::require(canonical && canonical->str() == parsed->str(), "the canonical text is a fixed point", parsed->str());
 
   const std::vector<TensorType> operands = operandsOf(*parsed, bits >> 2 & 3);
   auto program = programFromEinsum(text, operands, options);
-  if (!program) {
-    fuzz::requireWellFormed(program.error());
-    return 0;
-  }
+  if (!program) return fuzz::requireWellFormed(program.error());
   fuzz::checkProgram(*program, operands);
-  if (isProgramText(text)) return 0;
+  if (isProgramText(text)) return;
   const size_t which = (bits >> 4) % operands.size();
   auto adjoint = adjointText(text, operands, which, options);
-  if (!adjoint) {
-    fuzz::requireWellFormed(adjoint.error());
-    return 0;
-  }
+  if (!adjoint) return fuzz::requireWellFormed(adjoint.error());
   std::vector<TensorType> others = operands;
   others.erase(others.begin() + static_cast<std::ptrdiff_t>(which));
   others.push_back(program->typeOf(program->outputs[0]));
   auto backward = parseAndBind(*adjoint, others);
-  if (!backward && backward.error().code == ErrorCode::Limit) return 0;
+  if (!backward && backward.error().code == ErrorCode::Limit) return;
   fuzz::require(bool(backward), "an adjoint binds", backward ? "" : *adjoint + "\n" + backward.error().render());
   fuzz::require(backward->typeOf(backward->outputs[0]).shape == operands[which].shape,
                 "a gradient has the operand's shape", *adjoint);
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  fuzz::bounded([&] { check(data, size); });
   return 0;
 }
