@@ -9,8 +9,10 @@ using namespace ein;
 
 namespace {
 
+constexpr DType kDTypesTried[] = {DType::F32, DType::C64, DType::BF16, DType::F64};
+
 /// An operand for each term: extents by name, dimensions of ellipses 2, every `stretch`-th dimension 1.
-std::vector<TensorType> operandsOf(const Subscripts &subscripts, unsigned stretch) {
+std::vector<TensorType> operandsOf(const Subscripts &subscripts, DType dtype, unsigned stretch) {
   std::vector<TensorType> operands;
   size_t dimension = 0;
   for (const Term &term : subscripts.inputs) {
@@ -19,7 +21,7 @@ std::vector<TensorType> operandsOf(const Subscripts &subscripts, unsigned stretc
       const bool isOne = stretch > 0 && ++dimension % (stretch + 1) == 0;
       shape.push_back(isOne ? 1 : s.isEllipsis() ? 2 : fuzz::extentOf(s.name));
     }
-    operands.emplace_back(DType::F32, std::move(shape));
+    operands.emplace_back(dtype, std::move(shape));
   }
   return operands;
 }
@@ -38,7 +40,9 @@ static void check(const uint8_t *data, size_t size) {
   auto canonical = parseSubscripts(parsed->str());
   fuzz::require(canonical && canonical->str() == parsed->str(), "the canonical text is a fixed point", parsed->str());
 
-  const std::vector<TensorType> operands = operandsOf(*parsed, bits >> 2 & 3);
+  const std::vector<TensorType> operands = operandsOf(*parsed, kDTypesTried[bits >> 6], bits >> 2 & 3);
+  if (bits & 8) options.conjugate = {0};
+  if (bits & 4) options.accumulateDType = accumulateType(promote(operands[0].dtype, DType::BF16));
   auto program = programFromEinsum(text, operands, options);
   if (!program) return fuzz::requireWellFormed(program.error());
   fuzz::checkProgram(*program, operands);
