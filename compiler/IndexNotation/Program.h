@@ -31,8 +31,8 @@ struct Tensor {
   std::vector<IndexId> axes;
 };
 
-/// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN; Conj takes complex numbers. The comparisons and And, Or, Not give bool;
-/// Select takes (bool, x, y).
+/// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN; Conj takes complex numbers. The comparisons and And, Or,
+/// Not give bool; Select takes (bool, x, y).
 enum class Fn : uint8_t {
   Add,
   Sub,

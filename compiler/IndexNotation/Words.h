@@ -12,8 +12,8 @@ namespace ein::words {
 inline constexpr std::string_view kKeywords[] = {"index", "in",   "out", "require", "store", "program", "if",
                                                  "then",  "else", "and", "or",      "not",   "inf",     "einsum"};
 /// Functions of the language as it is built, in the order in which messages list them.
-inline constexpr Fn kFunctions[] = {Fn::Exp,   Fn::Log,  Fn::Sqrt, Fn::Tanh, Fn::Abs,
-                                    Fn::Floor, Fn::Sign, Fn::Conj, Fn::Max,  Fn::Min, Fn::Select};
+inline constexpr Fn kFunctions[] = {Fn::Exp,  Fn::Log,  Fn::Sqrt, Fn::Tanh, Fn::Abs,   Fn::Floor,
+                                    Fn::Sign, Fn::Conj, Fn::Max,  Fn::Min,  Fn::Select};
 /// Functions that are written out in terms of those.
 struct DerivedFunction {
   std::string_view name;

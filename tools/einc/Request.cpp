@@ -74,9 +74,9 @@ Expected<Request> resolve(const Arguments &arguments) {
   request.options.labels = arguments.names ? LabelStyle::Names : LabelStyle::Letters;
   request.options.scatter = arguments.scatter;
   CompileOptions &options = request.options;
-  for (auto [word, dtype] : {std::pair(&arguments.outDType, &options.resultDType),
-                             std::pair(&arguments.computeDType, &options.computeDType),
-                             std::pair(&arguments.accumulateDType, &options.accumulateDType)}) {
+  for (auto [word, dtype] :
+       {std::pair(&arguments.outDType, &options.resultDType), std::pair(&arguments.computeDType, &options.computeDType),
+        std::pair(&arguments.accumulateDType, &options.accumulateDType)}) {
     if (word->empty()) continue;
     *dtype = parseDType(*word);
     if (!*dtype)

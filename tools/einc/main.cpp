@@ -39,7 +39,8 @@ static void addArguments(CLI::App &command, Arguments &arguments, bool needsText
       ->type_name("BYTES");
   command.add_flag("--names", arguments.names, "labels are names separated by white space");
   command.add_option("--out-dtype", arguments.outDType, "dtype of an einsum string's result")->type_name("DTYPE");
-  command.add_option("--compute-dtype", arguments.computeDType, "dtype operands are rounded to before they are multiplied")
+  command
+      .add_option("--compute-dtype", arguments.computeDType, "dtype operands are rounded to before they are multiplied")
       ->type_name("DTYPE");
   command.add_option("--accumulate-dtype", arguments.accumulateDType, "dtype that sums are taken in")
       ->type_name("DTYPE");

@@ -187,7 +187,8 @@ TEST(CompileRequest, KeyText) {
   EXPECT_EQ(request.keyText(),
             "ik,kj,->ij; f32[2,3], f64[3,4]{1,-3}, f32[]; x86-64-v3; path greedy 12.5 ms; "
             "threads 7; memory 1048576; result strides [1,2]; result strides []; plan v1 step=0 kind=nest; plan ; "
-            "names; scatter; result bf16; compute f64; accumulate c128; conjugate [1,0]; semiring max-plus; alpha 2, beta -0.5; step [0,1]; step [1,0]; "
+            "names; scatter; result bf16; compute f64; accumulate c128; conjugate [1,0]; semiring max-plus; alpha 2, "
+            "beta -0.5; step [0,1]; step [1,0]; "
             "function f in libf.so");
 }
 
