@@ -220,7 +220,7 @@ bool CascadeBuilder::buildSum(const Statistic &s) {
     std::vector<IndexId> wide;
     for (IndexId i : a.free(*right))
       if (i != key && !rows.count(i)) wide.push_back(i);
-    if (points(wide) > kMostState)
+    if (!isRequired && points(wide) > kMostState)
       return refuse(Obstacle::Unprofitable, "a row's state has more than " + std::to_string(kMostState) + " elements");
     value = a.map(Fn::Mul, {value, *right});
   }
@@ -251,13 +251,13 @@ bool CascadeBuilder::build(const std::vector<std::pair<TensorId, ExprId>> &resul
     if (!buildSum(s)) return false;
   double most = 0;
   for (IndexId i : lanes.value_or(std::set<IndexId>())) most = std::max(most, points({i}));
-  if (most < kLeastLanes)
+  if (most < (isRequired ? 1 : kLeastLanes))
     return refuse(Obstacle::Unprofitable, "too few rows share what has the index " + a.nameOf(key));
   double virtualBytes = 0;
   for (const Step &step : steps)
     if (step.role == Role::Tile)
       virtualBytes += points(a.p.tensors[step.assignment.result].axes) * double(byteSize(stateType));
-  if (!found.score && virtualBytes < kLeastPlainBytes)
+  if (!isRequired && !found.score && virtualBytes < kLeastPlainBytes)
     return refuse(Obstacle::Unprofitable, "what lies between fits a cache");
   std::set<IndexId> known = rows;
   for (const Statistic &s : found.statistics)

@@ -16,8 +16,8 @@ struct StoredTensor {
 class CascadeBuilder {
 public:
   CascadeBuilder(Arena &arena, TermForm &terms, IndexId key, const StatisticsFinder &found,
-                 std::map<ExprId, StoredTensor> &tensors)
-      : a(arena), terms(terms), key(key), found(found), tensors(tensors) {}
+                 std::map<ExprId, StoredTensor> &tensors, bool isRequired)
+      : a(arena), terms(terms), key(key), found(found), tensors(tensors), isRequired(isRequired) {}
 
   struct Step {
     Role role;
@@ -60,6 +60,7 @@ private:
   std::set<IndexId> rows;                  ///< of the tiles
   std::optional<std::set<IndexId>> lanes;  ///< rows that the other factor of every inner product and sum has not
   ExprId weights = 0;
+  bool isRequired; ///< fused even where it is not faster
   DType stateType = DType::F32;
 };
 

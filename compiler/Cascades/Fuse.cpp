@@ -162,7 +162,7 @@ FusedProgram Fuser::run() {
   }
   std::deque<CascadeBuilder> built;
   for (Group &group : groups) {
-    CascadeBuilder builder(a, terms, group.key, group.found, tensors);
+    CascadeBuilder builder(a, terms, group.key, group.found, tensors, !source.requirements.empty());
     std::vector<std::pair<TensorId, ExprId>> results;
     for (size_t m = 0; m < group.members.size(); ++m)
       results.emplace_back(source.assignments[group.members[m]].result, group.found.finish(group.values[m]));

@@ -10,8 +10,9 @@ namespace ein {
 namespace {
 
 /// An einsum is linear in each operand, so its gradient is the product of the others, conjugated, and the cotangent,
-/// summed over what the operand does not have. Where the operand itself is conjugated, all that is conjugated again. Its dimensions are the operand's: a repeated index scatters to the diagonal, one
-/// that only the operand has stretches the gradient, and a dimension that was stretched is summed back to extent 1.
+/// summed over what the operand does not have. Where the operand itself is conjugated, all that is conjugated again.
+/// Its dimensions are the operand's: a repeated index scatters to the diagonal, one that only the operand has stretches
+/// the gradient, and a dimension that was stretched is summed back to extent 1.
 BoundEinsum transpose(const BoundEinsum &einsum, size_t which) {
   BoundEinsum adjoint{{}, einsum.indices, einsum.operands, "gradient", einsum.dtypes, {}};
   BoundEinsum::Operand cotangent{"cotangent", einsum.dtypes.result, {}, einsum.output, {}};

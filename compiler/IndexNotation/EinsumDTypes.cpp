@@ -11,8 +11,8 @@ namespace {
 /// Whether kernels compute in a dtype: 8 and 16 bits are only stored.
 bool isArithmetic(DType t) { return accumulateType(t) == t; }
 
-/// Whether values of `from` may be taken as `to` inside a kernel: within a kind, or integers as floats. Integers must not
-/// wrap on the way; floats may be rounded.
+/// Whether values of `from` may be taken as `to` inside a kernel: within a kind, or integers as floats. Integers must
+/// not wrap on the way; floats may be rounded.
 bool isReadableAs(DType from, DType to) {
   using Kind = DTypeInfo::Kind;
   const Kind kf = infoOf(from).kind, kt = infoOf(to).kind;

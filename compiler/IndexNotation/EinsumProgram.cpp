@@ -88,7 +88,8 @@ private:
         if (einsum.stretches(o, d)) at[d] = std::nullopt;
       ExprId factor = program.access(static_cast<TensorId>(o), std::move(at));
       program.exprs[factor].span = operand.span;
-      if (const auto to = einsum.dtypes.roundingOf(operand.dtype)) factor = stored(factor, operand.name + "r", *to, operand.dims);
+      if (const auto to = einsum.dtypes.roundingOf(operand.dtype))
+        factor = stored(factor, operand.name + "r", *to, operand.dims);
       if (operand.conjugated) factor = program.map(Fn::Conj, {factor});
       // Bool times a number is a number.
       if (!isBool && (einsum.semiring == Semiring::OrAnd || operand.dtype == DType::Bool))

@@ -271,17 +271,29 @@ private:
   Number reduce(const Expr &e, std::optional<DType> type) {
     if constexpr (!exact)
       if (e.monoid == Monoid::LogSumExp) return logSumExp(e);
-    const bool sums = e.monoid == Monoid::Sum, ofBool = type == DType::Bool;
-    Number total = ofBool && !sums ? Number(e.monoid == Monoid::Min) : number(identityOf(e.monoid));
+    if (e.monoid == Monoid::Sum) return sum(e);
+    Number total = type == DType::Bool ? Number(e.monoid == Monoid::Min) : number(identityOf(e.monoid));
     forEachPoint(e.indices, [&] {
       if (e.guard && evaluate(*e.guard) == Number(0)) return;
       Number x = evaluate(e.args[0]);
-      total = sums                       ? bring(total + x, computed)
-              : e.monoid == Monoid::Prod ? bring(total * x, computed)
-              : e.monoid == Monoid::Max  ? larger(total, x)
-                                         : smaller(total, x);
+      total = e.monoid == Monoid::Prod  ? bring(total * x, computed)
+              : e.monoid == Monoid::Max ? larger(total, x)
+                                        : smaller(total, x);
     });
     return total;
+  }
+
+  /// Floats in long double, where that is wider: a long sum in double is no better than a kernel's.
+  Number sum(const Expr &e) {
+    using Wide =
+        std::conditional_t<exact, Integer, std::conditional_t<complex, std::complex<long double>, long double>>;
+    Wide total = 0;
+    forEachPoint(e.indices, [&] {
+      if (e.guard && evaluate(*e.guard) == Number(0)) return;
+      total += static_cast<Wide>(evaluate(e.args[0]));
+      if constexpr (exact) total = wrapped(total, computed);
+    });
+    return static_cast<Number>(total);
   }
 
   /// m + log(sum of exp(x - m)) with m the maximum, or 0 where that is infinite.

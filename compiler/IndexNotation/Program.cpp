@@ -250,8 +250,8 @@ static Expected<void> checkOptions(std::string_view text, const CompileOptions &
     return makeError(ErrorCode::Unsupported, "an explicit contraction order is for einsum strings, not for Programs",
                      "name the intermediates in the Program");
   if (isProgramText(text) && !options.conjugate.empty())
-    return makeError(ErrorCode::Unsupported, "conjugated operands are an option of einsum strings, and this is a Program",
-                     "write conj(X)");
+    return makeError(ErrorCode::Unsupported,
+                     "conjugated operands are an option of einsum strings, and this is a Program", "write conj(X)");
   if (isProgramText(text) && (options.resultDType || options.computeDType || options.accumulateDType))
     return makeError(ErrorCode::Unsupported, "dtypes are options of einsum strings, and this is a Program",
                      "a Program says them itself: S: f64 = sum[k](A * B)");

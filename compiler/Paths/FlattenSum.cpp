@@ -103,9 +103,8 @@ bool Flattener::keepsInOneNest(const std::vector<ExprId> &factors) const {
   if (inOneNest) return true;
   std::vector<IndexId> all;
   for (ExprId factor : factors) addMissing(all, indicesOf(factor));
-  return std::any_of(factors.begin(), factors.end(), [&](ExprId factor) {
-    return !out.isOperand(factor) && indicesOf(factor).size() == all.size();
-  });
+  return std::any_of(factors.begin(), factors.end(),
+                     [&](ExprId factor) { return !out.isOperand(factor) && indicesOf(factor).size() == all.size(); });
 }
 
 /// Maxima, minima and lse. They distribute over sums, so sums of tensors are taken in pairs; so are products under

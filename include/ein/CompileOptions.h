@@ -61,11 +61,12 @@ struct CompileOptions {
   /// here is summed and stored in i32. A Program says it itself.
   std::optional<DType> resultDType;
   /// The dtype that operands of an einsum string are rounded to before they are multiplied, where it is narrower than
-  /// theirs; nothing: none are. f64 operands with f32 here are multiplied and summed in f32. Kernels compute in f32,
-  /// f64, c64, c128, integers of 32 and 64 bits, and bool. A Program says it itself.
+  /// theirs; nothing: none are. f64 operands with f32 here are rounded first, and still summed in the f64 of their
+  /// result unless `accumulateDType` or `resultDType` says f32. Kernels compute in f32, f64, c64, c128, integers of 32
+  /// and 64 bits, and bool. A Program says it itself.
   std::optional<DType> computeDType;
-  /// The dtype in which an einsum string multiplies and sums; nothing: f32 for f16 and bf16, i32 and u32 for integers of
-  /// 8 and 16 bits, else that of the operands, or of the result where that is wider. f32 operands with f64 here are
+  /// The dtype in which an einsum string multiplies and sums; nothing: f32 for f16 and bf16, i32 and u32 for integers
+  /// of 8 and 16 bits, else that of the operands, or of the result where that is wider. f32 operands with f64 here are
   /// converted as they are read, and the sum is rounded once. A Program says it itself.
   std::optional<DType> accumulateDType;
   /// Operands of an einsum string, by number, of which the complex conjugate is taken; a real one is its own. A Program

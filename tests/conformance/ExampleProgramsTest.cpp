@@ -14,28 +14,23 @@ namespace {
 struct Example {
   const char *file;
   std::vector<const char *> shapes; ///< of the operands; odd sizes, and one key or one of everything
-  const char *refused = "";         ///< the rule that its `require` lines break as things are built
 };
 
 const Example kExamples[] = {
     {"01-causal-gqa",
-     {"bf16[2,5,8,16] bf16[2,7,2,16] bf16[2,7,2,16] i32[]", "bf16[1,3,4,5] bf16[1,1,1,5] bf16[1,1,1,3] i32[]"},
-     "E17"},
+     {"bf16[2,5,8,16] bf16[2,7,2,16] bf16[2,7,2,16] i32[]", "bf16[1,3,4,5] bf16[1,1,1,5] bf16[1,1,1,3] i32[]"}},
     {"02-sliding-window",
      {"bf16[2,3,9,8] bf16[2,3,11,8] bf16[2,3,11,5] f32[3] f32[3] i32[]",
-      "bf16[1,1,1,3] bf16[1,1,1,3] bf16[1,1,1,3] f32[1] f32[1] i32[]"},
-     "E17"},
+      "bf16[1,1,1,3] bf16[1,1,1,3] bf16[1,1,1,3] f32[1] f32[1] i32[]"}},
     {"03-packed-documents",
      {"bf16[2,13,8] bf16[2,13,8] bf16[2,13,6] i32[13] i32[13] i32[13]",
-      "bf16[1,1,2] bf16[1,1,2] bf16[1,1,2] i32[1] i32[1] i32[1]"},
-     "E17"},
+      "bf16[1,1,2] bf16[1,1,2] bf16[1,1,2] i32[1] i32[1] i32[1]"}},
     {"04-paged-decode",
      {"bf16[2,16,8] bf16[5,64,2,8] bf16[5,64,2,6] i32[2,3] i32[2]",
       "bf16[1,8,3] bf16[1,64,1,3] bf16[1,64,1,3] i32[1,1] i32[1]"}},
     {"05-pair-bias",
      {"bf16[2,3,7,8] bf16[2,3,9,8] bf16[2,3,9,5] f32[3,7,9] bf16[2,3,7,5]",
-      "bf16[1,1,1,2] bf16[1,1,1,2] bf16[1,1,1,2] f32[1,1,1] bf16[1,1,1,2]"},
-     "E17"},
+      "bf16[1,1,1,2] bf16[1,1,1,2] bf16[1,1,1,2] f32[1,1,1] bf16[1,1,1,2]"}},
     {"06-linear-attention", {"f32[2,3,7,5] f32[2,3,9,5] f32[2,3,9,4]", "f32[1,1,1,1] f32[1,1,1,1] f32[1,1,1,1]"}},
     {"07-gpt2-mlp", {"bf16[5,8] bf16[8,17] f32[17] bf16[17,8] f32[8]", "bf16[1,1] bf16[1,1] f32[1] bf16[1,1] f32[1]"}},
     {"08-rmsnorm-swiglu",
@@ -43,7 +38,7 @@ const Example kExamples[] = {
     {"09-layernorm-projection", {"f32[7,33] f32[33] f32[33] f32[33,9]", "f32[1,2] f32[2] f32[2] f32[2,1]"}},
     {"10-lora", {"bf16[5,16] bf16[16,9] bf16[16,2] bf16[2,9] f32[]", "bf16[1,1] bf16[1,1] bf16[1,1] bf16[1,1] f32[]"}},
     {"11-bilinear", {"f64[7,5] f64[3,5,5]", "f64[1,1] f64[1,1,1]"}},
-    {"12-cross-entropy", {"bf16[5,8] bf16[8,37] i32[5]", "bf16[1,1] bf16[1,1] i32[1]"}, "E18"},
+    {"12-cross-entropy", {"bf16[5,8] bf16[8,37] i32[5]", "bf16[1,1] bf16[1,1] i32[1]"}},
     {"13-moe", {"bf16[7,16] bf16[16,6] bf16[6,16,9]", "bf16[1,1] bf16[1,2] bf16[2,1,1]"}},
     {"14-shortest-paths", {"f32[9,9]", "f32[1,1]"}},
     {"15-hmm-forward", {"f32[5,7] f32[7,7] f32[5,7]", "f32[1,1] f32[1,1] f32[1,1]"}},
@@ -115,7 +110,7 @@ TEST_P(ExamplePrograms, MeetTheirRequirements) {
   auto execution = Execution::prepare(c);
   ASSERT_TRUE(execution) << execution.error().render();
   auto ok = execution->run();
-  EXPECT_EQ(ok ? "" : ok.error().rule, GetParam().refused) << (ok ? "" : ok.error().render());
+  EXPECT_TRUE(ok) << ok.error().render();
 }
 
 TEST_P(ExamplePrograms, PrintAndHash) {

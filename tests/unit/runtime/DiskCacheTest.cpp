@@ -120,7 +120,7 @@ TEST_F(DiskCacheTest, StrangeFilesMiss) {
 }
 
 TEST_F(DiskCacheTest, EvictsTheLeastRecentlyUsed) {
-  const DiskCache small = cache(12'000); // eleven entries of about 1080 bytes
+  const DiskCache small = cache(12'400); // eleven entries of about 1110 bytes
   for (char c = 'a'; c < 'k'; ++c) {
     ASSERT_TRUE(small.put(std::string(1, c), module(c)));
     setAge(entry(std::string(1, c)), 1000 - (c - 'a'));
