@@ -1,5 +1,6 @@
 // Lets, outputs and requirements of a Program text.
 #include "compiler/IndexNotation/Binder.h"
+#include "compiler/IndexNotation/Sharing.h"
 #include "compiler/IndexNotation/Warnings.h"
 
 #include <algorithm>
@@ -22,6 +23,7 @@ Expected<Program> Binder::run() {
     if (auto ok = bindOutput(output); !ok) return std::move(ok.error());
   if (auto ok = bindRequirements(); !ok) return std::move(ok.error());
   if (auto ok = checkExtentsKnown(); !ok) return std::move(ok.error());
+  shareExpressions(program);
   std::ranges::move(findWarnings(program), std::back_inserter(program.warnings));
   std::ranges::stable_sort(program.warnings, {}, [](const Error &w) { return w.labels[0].span.begin; });
   return std::move(program);

@@ -24,8 +24,8 @@ mlir::Value emitTanh(NestBuilder &b, mlir::Value x);
 /// (x
 /// + d), interpolated at Chebyshev's points between 1 and where erf is 1 to the last bit.
 mlir::Value emitErf(NestBuilder &b, mlir::Value x);
-/// sin and cos: x = n pi/2 + r with pi/2 in three parts, then Taylor's series on |r| <= pi/4. Computed in f64. NaN from
-/// |x| > 2^20 on, where the parts of pi/2 are not enough.
+/// sin and cos: x = n pi/2 + r with pi/2 in three parts, in two steps, then Taylor's series on |r| <= pi/4. Computed in
+/// f64. NaN for |x| > 2^40, where the parts of pi/2 are not enough.
 mlir::Value emitSin(NestBuilder &b, mlir::Value x);
 mlir::Value emitCos(NestBuilder &b, mlir::Value x);
 /// Correctly rounded square root.

@@ -45,17 +45,30 @@ SmallVector<double> trigonometric(int first, int terms) {
   return c;
 }
 
+/// x = n pi/2 unit + high + low, with the bits of n at the end of `shifted`.
+struct Remainder {
+  Value high, low, shifted;
+};
+
+/// For |n| < 2^20. The first two parts of pi/2 have 33 bits: their products with n are exact, and so is what the first
+/// leaves of x.
+Remainder reduceByQuarters(Vectors &v, Value x, double unit) {
+  Value magic = v.k(0x1.8p52);
+  Value shifted = v.fma(x, v.k(2 / (M_PI * unit)), magic), n = v.sub(shifted, magic);
+  Value first = v.sub(x, v.mul(n, v.k(1.5707963267341256 * unit)));
+  Value second = v.mul(n, v.k(6.077100506303966e-11 * unit)), third = v.mul(n, v.k(2.0222662487959506e-21 * unit));
+  Value near = v.sub(first, second), rest = v.sub(v.sub(v.sub(first, near), second), third);
+  Value high = v.add(near, rest);
+  return {high, v.add(v.sub(near, high), rest), shifted};
+}
+
 /// sin where `quarters` is 0, cos where it is 1: of a vector of f64.
 Value emitWave(NestBuilder &b, Value x, int64_t quarters) {
   Vectors v(b, x);
-  Value magic = v.k(0x1.8p52);
-  Value shifted = v.fma(x, v.k(2 / M_PI), magic), n = v.sub(shifted, magic);
-  // The first two parts of pi/2 have 33 bits: their products with n are exact.
-  Value first = v.sub(x, v.mul(n, v.k(0x1.921fb54400000p+0)));
-  Value second = v.mul(n, v.k(0x1.0b4611a600000p-34)), third = v.mul(n, v.k(0x1.3198a2e037073p-69));
-  Value near = v.sub(first, second), low = v.sub(v.sub(v.sub(first, near), second), third);
-  Value r = v.add(near, low);
-  Value rest = v.add(v.sub(near, r), low); // x - n pi/2 = r + rest
+  const Remainder turns = reduceByQuarters(v, x, 0x1p20); // whole turns
+  const Remainder last = reduceByQuarters(v, turns.high, 1);
+  Value below = v.add(last.low, turns.low), shifted = last.shifted, magic = v.k(0x1.8p52);
+  Value r = v.add(last.high, below), rest = v.add(v.sub(last.high, r), below);
   Value z = v.mul(r, r), half = v.mul(z, v.k(0.5)), one = v.k(1.0);
 
   SmallVector<double> sine = trigonometric(1, 10), cosine = trigonometric(0, 10);
@@ -75,7 +88,7 @@ Value emitWave(NestBuilder &b, Value x, int64_t quarters) {
   y = arith::SelectOp::create(b, bit(2), v.sub(v.k(-0.0), y), y);
   if (quarters == 0) y = v.select(P::OEQ, x, v.k(0.0), x, y); // -0
   Value size = LLVM::FAbsOp::create(b, x);
-  return v.select(P::ULE, size, v.k(0x1p20), y, v.k(std::numeric_limits<double>::quiet_NaN()));
+  return v.select(P::ULE, size, v.k(0x1p40), y, v.k(std::numeric_limits<double>::quiet_NaN()));
 }
 
 /// The same of f32 or f64.

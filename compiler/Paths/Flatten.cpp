@@ -73,18 +73,20 @@ std::vector<ExprId> Flattener::reachable(ExprId root) const {
   return found;
 }
 
-/// Whether the Program requires that nothing is stored on the way to a result.
+/// Whether the Program requires that nothing is stored on the way to an output.
 bool Flattener::storesNothingFor(TensorId result) const {
-  return std::any_of(source.requirements.begin(), source.requirements.end(), [&](const Requirement &r) {
-    return r.kind == Requirement::Kind::NoStore &&
-           std::find(r.tensors.begin(), r.tensors.end(), result) != r.tensors.end();
-  });
+  auto has = [&](const std::vector<TensorId> &list) {
+    return std::find(list.begin(), list.end(), result) != list.end();
+  };
+  return has(source.outputs) && std::any_of(source.requirements.begin(), source.requirements.end(), [&](const auto &r) {
+           return r.kind == Requirement::Kind::NoStore && has(r.tensors);
+         });
 }
 
 void Flattener::flattenAssignment(const Assignment &assignment) {
   current = assignment.result;
   inOneNest = options.path == PathStrategy::Fused || storesNothingFor(current);
-  bool shared = lowered[assignment.value].has_value(), stored = false;
+  bool shared = lowered[assignment.value].has_value(), stored = false, rounded = false;
   for (ExprId id : reachable(assignment.value)) {
     const Expr &e = source.exprs[id];
     const bool isPointwise = e.kind < Expr::Kind::Reduce;
@@ -112,8 +114,10 @@ void Flattener::flattenAssignment(const Assignment &assignment) {
       flattenTop(e, target);
     lowered[id] = out.access(target);
     stored = direct;
+    rounded = direct && out.tensors[target].dtype != dtype;
   }
   if (!stored) assign(assignment.result, *lowered[assignment.value]);
+  if (rounded) lowered[assignment.value].reset(); // others that have the expression compute it themselves
 }
 
 ExprId Flattener::rebuild(const Expr &e) {

@@ -194,7 +194,7 @@ private:
     case 0: return {"gelu(" + p.text + ") + silu(" + x.text + ")", all};
     case 1: return {"sin(3 * " + x.text + ") * cos(" + p.text + ")", all};
     case 2: return {"erf(" + p.text + ") + exp2(tanh(" + x.text + "))", all};
-    case 3: return {"(1 + tanh(" + p.text + ") / 2) ^ -3 - 2 ^ tanh(" + x.text + ")", all};
+    case 3: return {"(1 + tanh(" + p.text + ") / 8) ^ -3 - 2 ^ tanh(" + x.text + ")", all};
     case 4: // of 16 bits these are f32, which what is stored in 16 bits is too coarse for
       if (byteSize(dtype) == 2) return p;
       return {"cast(" + p.text + ", " + std::string(name(dtype)) + ") * rand(7" + (all.empty() ? "" : ", ") +
@@ -251,7 +251,7 @@ private:
     const bool listable = x.indices.find('s') == x.indices.npos;
     switch (random.below(5)) {
     case 0: return {"mean[" + one + "](" + x.text + ")", rest};
-    case 1: return {"var[" + one + "](" + x.text + ")", rest};
+    case 1: return {"var[" + one + "](tanh(" + x.text + "))", rest};
     case 2: return {"prod[" + bound(index, x.indices) + "](1 + tanh(" + x.text + ") / 8)", rest};
     case 3:
       if (listable) return {"max(top[" + one + "->s](" + x.text + "), -4)", rest + "s"};

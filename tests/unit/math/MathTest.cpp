@@ -20,12 +20,12 @@ struct Function {
   double low, high; ///< where its results are neither constant nor overflowing
   double maxUlp;
 };
-/// From 2^20 on sin and cos are not computed.
+/// Beyond 2^40 sin and cos are not computed.
 long double sine(long double x) {
-  return std::abs(x) <= 0x1p20L ? std::sin(x) : std::numeric_limits<double>::quiet_NaN();
+  return std::abs(x) <= 0x1p40L ? std::sin(x) : std::numeric_limits<double>::quiet_NaN();
 }
 long double cosine(long double x) {
-  return std::abs(x) <= 0x1p20L ? std::cos(x) : std::numeric_limits<double>::quiet_NaN();
+  return std::abs(x) <= 0x1p40L ? std::cos(x) : std::numeric_limits<double>::quiet_NaN();
 }
 constexpr Function kFunctions[] = {{"exp", std::exp, -746, 711, 4}, {"log", std::log, 0, 4, 4},
                                    {"tanh", std::tanh, -22, 22, 4}, {"exp2", std::exp2, -1076, 1025, 2},

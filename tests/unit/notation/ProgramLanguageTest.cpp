@@ -1,4 +1,5 @@
 // Functions, reductions, gathers, groups and lists of Programs: what they print as, and their values by hand.
+#include "compiler/Paths/Flatten.h"
 #include "tests/unit/notation/Helpers.h"
 
 #include <cmath>
@@ -149,6 +150,24 @@ TEST(ProgramLanguageTest, EinsumsTakeExpressionsAndSemirings) {
   EXPECT_EQ(value("einsum(\"a,a->\", A, A, over = min_plus)"), V{2});
   EXPECT_EQ(value("einsum(\"a,a->\", A, A - 3, over = or_and)"), V{1});
   EXPECT_NEAR(value("einsum(\"a,a->\", A, -A, over = lse_plus)")[0], std::log(3), 1e-15);
+}
+
+TEST(ProgramLanguageTest, EqualExpressionsAreOne) {
+  auto p =
+      parseAndBind("in A: f32[i,j]\nY = 2 * sum[j](exp(A))\nZ = sum[j](exp(A)) + 1\nout Y, Z", types("f32[2,3]"));
+  ASSERT_TRUE(p) << p.error().render();
+  EXPECT_EQ(p->exprs.size(), 7u); // 2, A, exp, sum, *, 1, +
+  auto flat = flatten(*p, {});
+  ASSERT_TRUE(flat);
+  EXPECT_EQ(flat->program.assignments.size(), 3u) << print(flat->program); // one sum serves both
+}
+
+TEST(ProgramLanguageTest, WhatIsRoundedForTheCallerIsNotRoundedForOthers) {
+  auto p = parseAndBind("in S: f32[k]\nP = softmax[k](S)\nY = softmax[k](S) * 2\nout P: bf16, Y", types("f32[3]"));
+  ASSERT_TRUE(p) << p.error().render();
+  auto flat = flatten(*p, {});
+  ASSERT_TRUE(flat);
+  EXPECT_EQ(print(flat->program).find("P[k] * 2"), std::string::npos) << print(flat->program);
 }
 
 TEST(ProgramLanguageTest, MeansOfLargeGuardsStayShort) {
