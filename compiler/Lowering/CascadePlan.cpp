@@ -144,7 +144,8 @@ Staging stagingOf(const CascadeShape &shape, const CascadeFlow &flow, const Casc
   if (op.contracts || input.tensor >= 0 || !input.moves(flow.lane)) return Staging::None;
   if (op.role == CascadeRole::Finish)
     for (int i : op.loops)
-      if (i != flow.lane && std::find(flow.batch.begin(), flow.batch.end(), i) == flow.batch.end())
+      if (i != flow.lane && shape.extent(i) > 1 &&
+          std::find(flow.batch.begin(), flow.batch.end(), i) == flow.batch.end())
         return Staging::None;
   return input.moves(shape.key) ? Staging::Tile : Staging::Row;
 }

@@ -73,9 +73,10 @@ private:
   void finish();
   void turn(size_t product);
   void finishRows(size_t op);
-  void finishRow(size_t op, Value row, Value outer, llvm::ArrayRef<int> own, llvm::ArrayRef<Value> at);
   void finishVector(size_t op, Value row, Value place, int inner, Value start, int64_t lanes, const Values &at);
   void finishLanes(size_t op);
+  std::vector<int> ownIndices(const CascadeOp &info) const;
+  Value rowState(int tensor);
 
   // EmitCascadeTile.cpp
   void tile();

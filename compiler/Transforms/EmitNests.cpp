@@ -110,7 +110,6 @@ LogicalResult EntryEmitter::emitRegion(NestBuilder &b, scf::ExecuteRegionOp regi
       operands.back().push_back(*operand);
     }
   }
-  b.unsignedOperands = false;
   emitCascade(b, *plan, *cascade, operands, scratch, name);
   threads = std::max(threads, plan->threads);
   scratchMost = std::max(scratchMost, scratchBytes(*plan, *cascade));
