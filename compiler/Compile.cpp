@@ -9,6 +9,7 @@
 #include "compiler/Lowering/TunedPlan.h"
 #include "compiler/Paths/Explain.h"
 #include "compiler/Paths/RealParts.h"
+#include "compiler/Paths/Requirements.h"
 #include "compiler/Pipelines/CpuPipeline.h"
 #include "compiler/Transforms/Passes.h"
 
@@ -137,6 +138,9 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   trade.memoryLimit = memoryIsWorthTimeAbove;
   Expected<FlatProgram> flat = flattenAtAnySize(*program, trade);
   if (!flat) return flat.error();
+  if (auto met = checkRequirements(*program, *flat); !met) return met.error();
+  result.warnings = program->warnings;
+  std::ranges::move(storageWarnings(*program, *flat), std::back_inserter(result.warnings));
   Expected<std::vector<TensorType>> results = resultTypes(*program, request.options);
   if (!results) return results.error();
   recorder.end("path", [&] { return flat->str(); });
@@ -158,7 +162,8 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   DiagnosticText diagnostics(context);
 
   std::vector<TensorType> operandViews, resultViews;
-  for (const TensorType &type : request.operands) operandViews.push_back(realView(type));
+  for (size_t i = 0; i < request.operands.size(); ++i)
+    operandViews.push_back(realView(ungrouped(*program, program->inputs[i], request.operands[i])));
   for (const TensorType &type : *results) resultViews.push_back(realView(type));
   mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, operandViews, resultViews);
   auto kernel = module->lookupSymbol<mlir::func::FuncOp>("kernel");

@@ -28,13 +28,18 @@ static std::vector<int64_t> keyOf(const Expr &e) {
   key.insert(key.end(), e.indices.begin(), e.indices.end());
   key.push_back(-2);
   key.insert(key.end(), e.args.begin(), e.args.end());
+  key.push_back(-2);
+  key.insert(key.end(), e.computed.begin(), e.computed.end());
+  key.insert(key.end(),
+             {-2, int64_t(e.dtype), e.list.place ? int64_t(*e.list.place) : -1, e.list.positions, e.list.smallest});
   return key;
 }
 
 ExprId Arena::add(Expr e) {
   auto [place, isNew] = known.try_emplace(keyOf(e), ExprId(p.exprs.size()));
   if (!isNew) return place->second;
-  std::set<IndexId> all(e.kind == Expr::Kind::IndexValue ? e.indices.begin() : e.indices.end(), e.indices.end());
+  std::set<IndexId> all;
+  if (e.kind == Expr::Kind::IndexValue || e.kind == Expr::Kind::Softmax) all.insert(e.indices.begin(), e.indices.end());
   for (const AccessSubscript &s : e.subscripts)
     if (s) all.insert(*s);
   size_t height = 0;
@@ -44,8 +49,9 @@ ExprId Arena::add(Expr e) {
   };
   for (ExprId arg : e.args) take(arg);
   if (e.guard) take(*e.guard);
-  if (e.kind == Expr::Kind::Reduce) {
+  if (e.kind == Expr::Kind::Reduce || e.kind == Expr::Kind::Top) {
     for (IndexId i : e.indices) all.erase(i);
+    if (e.list.place) all.insert(*e.list.place);
     ++height;
   }
   freeOf.emplace_back(all.begin(), all.end());
@@ -139,6 +145,7 @@ ExprId Arena::rename(ExprId root, const std::map<IndexId, IndexId> &names) {
     for (AccessSubscript &s : copy.subscripts)
       if (s) s = renamed(*s);
     if (copy.kind == Expr::Kind::IndexValue) copy.indices[0] = renamed(copy.indices[0]);
+    if (copy.list.place) copy.list.place = renamed(*copy.list.place);
     for (ExprId &arg : copy.args) arg = done.at(arg);
     if (copy.guard) copy.guard = done.at(*copy.guard);
     done[e] = add(std::move(copy));
@@ -155,6 +162,7 @@ std::pair<ExprId, std::vector<IndexId>> Arena::canonical(ExprId e) {
     for (const AccessSubscript &s : p.exprs[part].subscripts)
       if (s) meet(*s);
     if (p.exprs[part].kind == Expr::Kind::IndexValue) meet(p.exprs[part].indices[0]);
+    if (p.exprs[part].list.place) meet(*p.exprs[part].list.place);
   }
   while (placeholders.size() < order.size()) placeholders.push_back(newIndex("i", 0));
   std::map<IndexId, IndexId> names;
@@ -208,7 +216,10 @@ public:
         if (a.p.exprs.size() > most) return std::nullopt;
       }
       values.push_back(*done[assignment.value]);
-      value[assignment.result] = values.back();
+      // What the user wants stored is read from there.
+      const auto &stores = source.stores;
+      if (std::find(stores.begin(), stores.end(), assignment.result) == stores.end())
+        value[assignment.result] = values.back();
     }
     return values;
   }
@@ -233,8 +244,9 @@ private:
     for (ExprId &arg : copy.args) arg = *done[arg];
     if (copy.guard) copy.guard = *done[*copy.guard];
     switch (e.kind) {
-    case Expr::Kind::Access: return value[e.tensor] ? intermediate(e) : a.add(std::move(copy));
+    case Expr::Kind::Access: return value[e.tensor] ? intermediate(copy) : a.add(std::move(copy));
     case Expr::Kind::Softmax: return softmax(copy);
+    case Expr::Kind::Top: return top(copy);
     case Expr::Kind::Reduce:
       if (e.monoid != Monoid::LogSumExp) return bind(e.monoid, e.indices, copy.args[0], copy.guard);
       return a.map(Fn::Log, {bind(Monoid::Sum, e.indices, a.map(Fn::Exp, {copy.args[0]}), copy.guard)});
@@ -246,15 +258,43 @@ private:
     return a.add(std::move(copy));
   }
 
-  /// The value of a tensor that an assignment defines, with its axes renamed to the subscripts.
+  /// The value of a tensor that an assignment defines, with its axes renamed to the subscripts. What stands at a
+  /// computed place is the sum over the places that equal it.
   ExprId intermediate(const Expr &access) {
     const std::vector<IndexId> &axes = source.tensors[access.tensor].axes;
     std::map<IndexId, IndexId> names;
+    std::vector<IndexId> looked;
+    std::optional<ExprId> isThere;
     for (size_t d = 0; d < axes.size(); ++d) {
-      if (!access.subscripts[d]) return a.add(access); // extent 1, read at 0: stays a tensor
-      if (*access.subscripts[d] != axes[d]) names[axes[d]] = *access.subscripts[d];
+      if (access.subscripts[d]) {
+        if (*access.subscripts[d] != axes[d]) names[axes[d]] = *access.subscripts[d];
+        continue;
+      }
+      const auto place = std::find(access.computed.begin(), access.computed.end(), d);
+      if (place == access.computed.end()) return a.add(access); // extent 1, read at 0: stays a tensor
+      const IndexId all = a.newIndex(source.indices[axes[d]].name, *source.indices[axes[d]].extent);
+      names[axes[d]] = all;
+      looked.push_back(all);
+      Expr index;
+      index.kind = Expr::Kind::IndexValue;
+      index.indices = {all};
+      const ExprId is = a.map(Fn::Equal, {a.add(index), access.args[size_t(place - access.computed.begin())]});
+      isThere = isThere ? a.map(Fn::And, {*isThere, is}) : is;
     }
-    return names.empty() ? *value[access.tensor] : a.rename(*value[access.tensor], names);
+    const ExprId renamed = names.empty() ? *value[access.tensor] : a.rename(*value[access.tensor], names);
+    if (!isThere) return renamed;
+    return bind(Monoid::Sum, looked, a.map(Fn::Select, {*isThere, renamed, a.literal(0)}), {});
+  }
+
+  /// A list: its index is bound as that of a reduction is.
+  ExprId top(Expr e) {
+    const size_t height = std::max(a.height(e.args[0]), e.guard ? a.height(*e.guard) : 0) + 1;
+    const IndexId bound = a.boundIndex(e.indices[0], height, 0);
+    const std::map<IndexId, IndexId> names{{e.indices[0], bound}};
+    e.indices[0] = bound;
+    e.args[0] = a.rename(e.args[0], names);
+    if (e.guard) e.guard = a.rename(*e.guard, names);
+    return a.add(std::move(e));
   }
 
   /// A reduction over indices of its own.
@@ -275,7 +315,8 @@ private:
 
   ExprId softmax(const Expr &e) {
     const ExprId exponential = a.map(Fn::Exp, {e.args[0]});
-    const ExprId sum = bind(Monoid::Sum, e.indices, exponential, e.guard);
+    ExprId sum = bind(Monoid::Sum, e.indices, exponential, e.guard);
+    if (e.args.size() > 1) sum = a.map(Fn::Add, {sum, a.map(Fn::Exp, {e.args[1]})});
     const ExprId weight = e.guard ? a.map(Fn::Select, {*e.guard, exponential, a.literal(0)}) : exponential;
     return a.map(Fn::Div, {weight, sum});
   }

@@ -63,7 +63,7 @@ private:
   std::optional<Range> below(ExprId left, ExprId right, int slack) {
     Terms rest;
     double sign = 0;
-    for (Term t : terms.of(a.map(Fn::Sub, {left, right}))) {
+    for (Summand t : terms.of(a.map(Fn::Sub, {left, right}))) {
       if (!isWhole(t)) return std::nullopt;
       const ExprId node = terms.product(t.powers);
       if (!a.depends(node, key)) {
@@ -77,20 +77,20 @@ private:
     // sign * key + rest < slack
     const bool isUpper = sign > 0;
     if (isUpper)
-      for (Term &t : rest) t.scale = -t.scale;
+      for (Summand &t : rest) t.scale = -t.scale;
     const ExprId bound = plus(rest, isUpper ? slack : 1 - slack);
     return isUpper ? Range{{}, bound} : Range{bound, {}};
   }
 
   ExprId plus(Terms sum, int constant) {
-    for (Term &t : sum)
+    for (Summand &t : sum)
       if (t.powers.empty()) {
         t.scale += constant;
         constant = 0;
       }
-    std::erase_if(sum, [](const Term &t) { return t.powers.empty() && t.scale == 0; });
+    std::erase_if(sum, [](const Summand &t) { return t.powers.empty() && t.scale == 0; });
     if (constant) {
-      Term term;
+      Summand term;
       term.scale = constant;
       sum.push_back(term);
     }
@@ -98,7 +98,7 @@ private:
   }
 
   /// Made of index values and integers below 2^31 only.
-  bool isWhole(const Term &t) {
+  bool isWhole(const Summand &t) {
     if (!t.exponent.empty() || !t.guards.empty() || t.scale != std::trunc(t.scale)) return false;
     if (std::fabs(t.scale) >= 0x1p30) return false;
     for (auto [e, power] : t.powers) {

@@ -111,7 +111,7 @@ std::optional<ExprId> CascadeBuilder::innerProduct(ExprId id) {
     refuse(Obstacle::Unsupported, "a reduction inside is no sum of products");
     return std::nullopt;
   }
-  Term outside;
+  Summand outside;
   outside.scale = body[0].scale;
   std::map<ExprId, int> withKey, without;
   for (auto [x, power] : body[0].powers) {
@@ -191,7 +191,7 @@ bool CascadeBuilder::buildSum(const Statistic &s) {
   std::optional<ExprId> left;
   if (s.score) left = weights;
   if (!ofTile.empty() || !extra.empty()) {
-    Term part;
+    Summand part;
     part.powers = ofTile;
     part.guards = extra;
     auto value = onTile(terms.expression(part));

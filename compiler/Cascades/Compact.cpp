@@ -37,11 +37,14 @@ Program compact(const Program &p, size_t firstNew, std::vector<IndexId> &kept) {
     for (ExprId arg : x.args) exprs.used[arg] = true;
     if (x.guard) exprs.used[*x.guard] = true;
     for (IndexId i : x.indices) indices.used[i] = true;
+    if (x.list.place) indices.used[*x.list.place] = true;
     if (x.kind == Expr::Kind::Access) tensors.used[x.tensor] = true;
   }
   for (size_t t = 0; t < p.tensors.size(); ++t)
     if (tensors.used[t])
       for (IndexId i : p.tensors[t].axes) indices.used[i] = true;
+  for (size_t t = 0; t < p.tensors.size(); ++t)
+    if (tensors.used[t] && p.tensors[t].below) indices.used[*p.tensors[t].below] = true;
   exprs.number(), tensors.number(), indices.number();
 
   Program result = p;
@@ -65,6 +68,7 @@ Program compact(const Program &p, size_t firstNew, std::vector<IndexId> &kept) {
     if (!tensors.used[t]) continue;
     result.tensors.push_back(p.tensors[t]);
     for (IndexId &i : result.tensors.back().axes) i = indices.to[i];
+    if (auto &below = result.tensors.back().below) below = indices.to[*below];
   }
   for (size_t e = 0; e < p.exprs.size(); ++e) {
     if (!exprs.used[e]) continue;
@@ -72,12 +76,16 @@ Program compact(const Program &p, size_t firstNew, std::vector<IndexId> &kept) {
     for (ExprId &arg : x.args) arg = exprs.to[arg];
     if (x.guard) x.guard = exprs.to[*x.guard];
     for (IndexId &i : x.indices) i = indices.to[i];
+    if (x.list.place) x.list.place = indices.to[*x.list.place];
     for (AccessSubscript &s : x.subscripts)
       if (s) s = indices.to[*s];
     if (x.kind == Expr::Kind::Access) x.tensor = tensors.to[x.tensor];
     result.add(std::move(x));
   }
   for (Assignment &a : result.assignments) a = {tensors.to[a.result], exprs.to[a.value]};
+  std::erase_if(result.stores, [&](TensorId t) { return !tensors.used[t]; });
+  for (TensorId &t : result.stores) t = tensors.to[t];
+  result.requirements.clear(); // they speak of the source
   for (TensorId &t : result.inputs) t = tensors.to[t];
   for (TensorId &t : result.outputs) t = tensors.to[t];
   for (IndexId &i : kept) i = indices.to[i];

@@ -141,7 +141,10 @@ FusedProgram Fuser::run() {
     const Assignment &s = source.assignments[i];
     if (!needed.count(s.result)) continue;
     const size_t reports = boundaries.size();
-    if (collect(i, (*values)[i])) continue;
+    if (collect(i, (*values)[i])) {
+      for (TensorId t : tensorsOf(a.p, (*values)[i])) needed.insert(t);
+      continue;
+    }
     // What a refused chain is made of may still be a cascade; if not, one report is enough.
     const bool isRefused = boundaries.size() > reports || quiet.count(s.result);
     for (TensorId t : tensorsOf(source, s.value)) {

@@ -23,7 +23,7 @@ bool StatisticsFinder::findKeyed(ExprId id) {
   if (e.monoid == Monoid::Max) return hasInner(e.args[0]);
   if (e.monoid != Monoid::Sum || !hasInner(e.args[0])) return false;
   // A sum of products of sums is one contraction, and its order is the path search's business.
-  for (const Term &t : terms.of(e.args[0])) {
+  for (const Summand &t : terms.of(e.args[0])) {
     for (auto [x, power] : t.powers)
       if (hasInner(x) && (power != 1 || a.p.exprs[x].kind != Expr::Kind::Reduce)) return true;
     for (auto [x, c] : t.exponent)
@@ -95,9 +95,9 @@ std::optional<ExprId> StatisticsFinder::sumOf(ExprId id, int depth) {
     return refuse(Obstacle::OtherIndex, "it also reduces over another index than " + a.nameOf(key));
   const std::map<IndexId, IndexId> toKey{{e.indices[0], key}};
   std::optional<ExprId> sum;
-  for (const Term &t : terms.of(a.rename(e.args[0], toKey))) {
+  for (const Summand &t : terms.of(a.rename(e.args[0], toKey))) {
     Statistic s;
-    Term outside;
+    Summand outside;
     outside.scale = t.scale;
     std::map<ExprId, double> inside;
     auto isInside = [&](ExprId x) { return a.depends(x, key); };
@@ -208,7 +208,7 @@ void StatisticsFinder::restore(const StatisticsFinder &earlier) {
 /// Where no key counts, a quotient of sums of exponentials is 0.
 ExprId StatisticsFinder::finish(const Terms &result) {
   std::optional<ExprId> sum;
-  for (const Term &t : result) {
+  for (const Summand &t : result) {
     ExprId value = terms.expression(t);
     for (const Statistic &s : statistics) {
       const ExprId state = a.access(s.state);

@@ -16,8 +16,8 @@ template <class Key, class Number> void addTo(std::map<Key, Number> &sum, Key ke
   if ((sum[key] += n) == Number(0)) sum.erase(key);
 }
 
-Term times(const Term &x, const Term &y) {
-  Term result = x;
+Summand times(const Summand &x, const Summand &y) {
+  Summand result = x;
   result.scale *= y.scale;
   for (auto [e, power] : y.powers) addTo(result.powers, e, power);
   for (auto [e, c] : y.exponent) addTo(result.exponent, e, c);
@@ -26,12 +26,12 @@ Term times(const Term &x, const Term &y) {
 }
 
 /// The same product but for the scale.
-bool isLike(const Term &x, const Term &y) {
+bool isLike(const Summand &x, const Summand &y) {
   return x.powers == y.powers && x.exponent == y.exponent && x.guards == y.guards;
 }
 
-void collect(Terms &sum, const Term &term) {
-  for (Term &t : sum)
+void collect(Terms &sum, const Summand &term) {
+  for (Summand &t : sum)
     if (isLike(t, term)) {
       t.scale += term.scale;
       return;
@@ -41,15 +41,15 @@ void collect(Terms &sum, const Term &term) {
 
 Terms multiply(const Terms &x, const Terms &y) {
   Terms result;
-  for (const Term &a : x)
-    for (const Term &b : y) collect(result, times(a, b));
+  for (const Summand &a : x)
+    for (const Summand &b : y) collect(result, times(a, b));
   return result;
 }
 
 } // namespace
 
 Terms TermForm::factor(ExprId e) {
-  Term term;
+  Summand term;
   term.powers[e] = 1;
   return {term};
 }
@@ -69,7 +69,7 @@ Terms TermForm::compute(ExprId id) {
   const Expr &e = a.p.exprs[id];
   if (e.kind == Expr::Kind::Map) return ofMap(id);
   if (e.kind == Expr::Kind::Literal && std::isfinite(e.literal)) {
-    Term term;
+    Summand term;
     term.scale = e.literal;
     return {term};
   }
@@ -79,7 +79,7 @@ Terms TermForm::compute(ExprId id) {
 Terms TermForm::ofMap(ExprId id) {
   const Expr e = a.p.exprs[id]; // the arena may grow
   auto scaled = [&](Terms terms, double by) {
-    for (Term &t : terms) t.scale *= by;
+    for (Summand &t : terms) t.scale *= by;
     return terms;
   };
   auto arg = [&](size_t i) -> const Terms & { return known.at(e.args[i]); };
@@ -88,8 +88,8 @@ Terms TermForm::ofMap(ExprId id) {
   case Fn::Add:
   case Fn::Sub: {
     Terms sum = arg(0);
-    for (const Term &t : scaled(arg(1), e.fn == Fn::Sub ? -1 : 1)) collect(sum, t);
-    std::erase_if(sum, [](const Term &t) { return t.scale == 0 && t.powers.empty() && t.exponent.empty(); });
+    for (const Summand &t : scaled(arg(1), e.fn == Fn::Sub ? -1 : 1)) collect(sum, t);
+    std::erase_if(sum, [](const Summand &t) { return t.scale == 0 && t.powers.empty() && t.exponent.empty(); });
     if (sum.empty()) return compute(a.literal(0));
     return sum;
   }
@@ -97,14 +97,24 @@ Terms TermForm::ofMap(ExprId id) {
   case Fn::Div:
     if (auto below = inverse(arg(1))) return multiply(arg(0), *below);
     break;
-  case Fn::Exp:
-    if (auto term = exponential(e.args[0])) return {*term};
+  case Fn::Exp: return {exponential(e.args[0], 1)};
+  case Fn::Exp2: return {exponential(e.args[0], std::log(2.0))};
+  case Fn::Pow: {
+    const Expr &power = a.p.exprs[e.args[1]];
+    if (power.kind != Expr::Kind::Literal || power.literal != std::trunc(power.literal)) break;
+    if (std::fabs(power.literal) < 1 || std::fabs(power.literal) > 4) break;
+    Terms result = arg(0);
+    for (int n = 1; n < int(std::fabs(power.literal)) && result.size() <= kMostTerms; ++n)
+      result = multiply(result, arg(0));
+    if (power.literal > 0) return result;
+    if (auto below = inverse(result)) return *below;
     break;
+  }
   case Fn::Log: {
     // log(exp(x) y) = x + log(y)
     const Terms &inside = arg(0);
     if (inside.size() != 1 || inside[0].exponent.empty() || inside[0].scale <= 0) break;
-    Term rest = inside[0];
+    Summand rest = inside[0];
     rest.exponent.clear();
     const ExprId shift = linear(inside[0].exponent);
     Terms sum = of(shift);
@@ -115,13 +125,13 @@ Terms TermForm::ofMap(ExprId id) {
   case Fn::Select:
     if (isLiteral(a.p.exprs[e.args[2]], 0)) {
       Terms terms = arg(1);
-      for (Term &t : terms) t.guards.insert(e.args[0]);
+      for (Summand &t : terms) t.guards.insert(e.args[0]);
       return terms;
     }
     if (isLiteral(a.p.exprs[e.args[1]], 0)) {
       Terms terms = arg(2);
       const ExprId otherwise = a.map(Fn::Not, {e.args[0]});
-      for (Term &t : terms) t.guards.insert(otherwise);
+      for (Summand &t : terms) t.guards.insert(otherwise);
       return terms;
     }
     break;
@@ -132,18 +142,18 @@ Terms TermForm::ofMap(ExprId id) {
 
 /// 1 / terms: of one term its inverse; of more, what their exponentials share is taken out.
 std::optional<Terms> TermForm::inverse(const Terms &terms) {
-  Term common = terms[0];
+  Summand common = terms[0];
   if (terms.size() > 1) {
     const auto exponent = terms[0].exponent;
     Terms rest = terms;
-    for (Term &t : rest)
+    for (Summand &t : rest)
       for (auto [e, c] : exponent) addTo(t.exponent, e, -c);
-    common = Term();
+    common = Summand();
     common.exponent = exponent;
     common.powers[expression(rest)] = 1;
   }
   if (common.scale == 0 || !common.guards.empty()) return std::nullopt;
-  Term result;
+  Summand result;
   result.scale = 1 / common.scale;
   for (auto [e, power] : common.powers) result.powers[e] = -power;
   for (auto [e, c] : common.exponent) result.exponent[e] = -c;
@@ -158,14 +168,15 @@ bool TermForm::isSumOfExponentials(ExprId id) {
   return body.kind == Expr::Kind::Map && body.fn == Fn::Exp;
 }
 
-std::optional<Term> TermForm::exponential(ExprId argument) {
-  Term result;
-  std::vector<std::pair<ExprId, double>> stack{{argument, 1}};
+/// exp(scale * argument)
+Summand TermForm::exponential(ExprId argument, double scale) {
+  Summand result;
+  std::vector<std::pair<ExprId, double>> stack{{argument, scale}};
   while (!stack.empty()) {
     auto [e, by] = stack.back();
     stack.pop_back();
-    for (const Term &t : of(e)) {
-      Term one = t;
+    for (const Summand &t : of(e)) {
+      Summand one = t;
       one.scale = 1;
       const double c = t.scale * by;
       if (one.powers.empty() && one.exponent.empty() && one.guards.empty()) { // a constant
@@ -221,7 +232,7 @@ ExprId TermForm::allOf(const std::set<ExprId> &guards) {
   return *all;
 }
 
-ExprId TermForm::expression(const Term &term) {
+ExprId TermForm::expression(const Summand &term) {
   ExprId value = product(term.powers);
   const bool isOne = term.powers.empty();
   if (!term.exponent.empty()) {
@@ -238,13 +249,13 @@ ExprId TermForm::expression(const Term &term) {
 
 ExprId TermForm::expression(const Terms &terms) {
   std::optional<ExprId> sum;
-  for (const Term &t : terms) {
+  for (const Summand &t : terms) {
     if (!sum || t.scale >= 0 || !t.guards.empty()) {
       const ExprId value = expression(t);
       sum = sum ? a.map(Fn::Add, {*sum, value}) : value;
       continue;
     }
-    Term opposite = t;
+    Summand opposite = t;
     opposite.scale = -t.scale;
     sum = a.map(Fn::Sub, {*sum, expression(opposite)});
   }

@@ -9,13 +9,13 @@
 namespace ein {
 
 /// scale * product of factors^power * exp(sum of coefficient * expression), 0 where a guard is false.
-struct Term {
+struct Summand {
   double scale = 1;
   std::map<ExprId, int> powers;
   std::map<ExprId, double> exponent;
   std::set<ExprId> guards;
 };
-using Terms = std::vector<Term>;
+using Terms = std::vector<Summand>;
 
 /// Normal forms of an arena's expressions. What is no sum or product, or has too many terms, is a factor of its own.
 /// exp(a + b) is exp(a) exp(b), products are distributed over sums, x / y is x y^-1, `if g then x else 0` and
@@ -25,7 +25,7 @@ public:
   explicit TermForm(Arena &arena) : a(arena) {}
 
   Terms of(ExprId e);
-  ExprId expression(const Term &term);
+  ExprId expression(const Summand &term);
   ExprId expression(const Terms &terms);
   /// The product of some factors; 1 of none.
   ExprId product(const std::map<ExprId, int> &powers);
@@ -39,7 +39,7 @@ private:
   Terms compute(ExprId e);
   Terms ofMap(ExprId e);
   std::optional<Terms> inverse(const Terms &terms);
-  std::optional<Term> exponential(ExprId argument);
+  Summand exponential(ExprId argument, double scale);
   bool isSumOfExponentials(ExprId e);
   Terms factor(ExprId e);
 

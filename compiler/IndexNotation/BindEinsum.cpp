@@ -25,6 +25,7 @@ std::vector<std::string> onceOnly(const Subscripts &subscripts) {
 struct Binder::EinsumLabels {
   const SyntaxNode &node;
   Subscripts subscripts;                              ///< spans point into the Program's text
+  std::vector<TensorId> tensors;                      ///< by operand
   std::vector<std::string> outputLabels;              ///< ellipsis left out
   std::map<std::string, IndexId> indices;             ///< by label
   std::vector<IndexId> dots;                          ///< the indices of the longest ellipsis
@@ -51,7 +52,11 @@ Expected<Binder::Value> Binder::bindEinsum(const SyntaxNode &node) {
               "the einsum names " + std::to_string(parsed->inputs.size()) + " operands but " +
                   std::to_string(node.names.size()) + (node.names.size() == 1 ? " was given" : " were given"));
 
-  EinsumLabels labels{node, std::move(*parsed), {}, {}, {}, {}, {}};
+  auto operations = einsumOperations(node);
+  if (!operations) return operations.error();
+  auto tensors = einsumTensors(node);
+  if (!tensors) return tensors.error();
+  EinsumLabels labels{node, std::move(*parsed), std::move(*tensors), {}, {}, {}, {}, {}};
   if (!labels.subscripts.output)
     labels.outputLabels = onceOnly(labels.subscripts);
   else
@@ -63,11 +68,69 @@ Expected<Binder::Value> Binder::bindEinsum(const SyntaxNode &node) {
   auto output = einsumOutput(labels);
   if (!output) return output.error();
 
+  auto product = einsumProduct(labels, *operations);
+  if (!product) return product;
+  std::vector<IndexId> summed;
+  for (IndexId i : labels.used)
+    if (!contains(*output, i) && !contains(summed, i)) summed.push_back(i);
+  const bool isBool = product->type == DType::Bool;
+  if (!summed.empty()) product->e = program.reduce(isBool ? Monoid::Max : operations->add, summed, product->e);
+  // "or" of numbers is the maximum of 0 and 1, but over nothing 0.
+  auto isEmpty = [&](IndexId i) { return program.indices[i].extent == 0; };
+  if (operations->ofTruth && !isBool && std::any_of(summed.begin(), summed.end(), isEmpty))
+    product->e = program.map(Fn::Max, {product->e, program.literal(0)});
+  for (IndexId i : summed) product->bound.push_back({i, product->e, node.word.span});
+  product->free = std::move(*output);
+  product->subscripts = product->free.size();
+  return product;
+}
+
+/// The operations that `over` names.
+Expected<EinsumOperations> Binder::einsumOperations(const SyntaxNode &node) const {
+  static constexpr std::pair<std::string_view, Semiring> kSemirings[] = {
+      {"plus_times", Semiring::PlusTimes}, {"min_plus", Semiring::MinPlus}, {"max_plus", Semiring::MaxPlus},
+      {"max_times", Semiring::MaxTimes},   {"or_and", Semiring::OrAnd},     {"lse_plus", Semiring::LogAddExpPlus}};
+  if (!node.semiring) return operationsOf(Semiring::PlusTimes);
+  for (const auto &[word, semiring] : kSemirings)
+    if (node.semiring->text == word) return operationsOf(semiring);
+  return at(node.semiring->span, ErrorCode::UnknownName, "unknown semiring " + quote(node.semiring->text),
+            "plus_times, min_plus, max_plus, max_times, or_and and lse_plus are known", "here", "E20");
+}
+
+/// The operands; one that is an expression gets a tensor of its own.
+Expected<std::vector<TensorId>> Binder::einsumTensors(const SyntaxNode &node) {
+  std::vector<TensorId> tensors;
+  auto next = node.args.begin();
+  for (const Word &word : node.names) {
+    if (!word.text.empty()) {
+      auto t = lookupTensor(word);
+      if (!t) return t.error();
+      tensors.push_back(*t);
+      continue;
+    }
+    Value value = std::move(valueOf(*next++));
+    if (auto ok = nameValue(value, "factor"); !ok) return ok.error();
+    tensors.push_back(program.exprs[value.e].tensor);
+  }
+  return tensors;
+}
+
+Expected<Binder::Value> Binder::einsumProduct(const EinsumLabels &labels, const EinsumOperations &operations) {
+  const SyntaxNode &node = labels.node;
   Value product;
   for (size_t o = 0; o < node.names.size(); ++o) {
-    Value factor =
-        accessValue(lookupTensor(node.names[o]).value(), labels.accesses[o], labels.subscripts.inputs[o].span);
+    Value factor = accessValue(labels.tensors[o], labels.accesses[o], labels.subscripts.inputs[o].span);
     factor.span = node.names[o].span;
+    const bool complex = isComplex(*factor.type), integer = isInteger(*factor.type);
+    if (node.semiring && (complex || (integer && operations.add == Monoid::LogSumExp) ||
+                          (*factor.type == DType::Bool && !operations.ofTruth)))
+      return at(factor.span, ErrorCode::DTypeMismatch,
+                quote(node.semiring->text) + " is not defined for " + std::string(name(*factor.type)), "",
+                std::string(name(*factor.type)), "E20");
+    if (operations.ofTruth && *factor.type != DType::Bool) {
+      const ExprId zero = program.literal(0);
+      factor.e = asNumber(program.map(Fn::NotEqual, {factor.e, zero}));
+    }
     // Of bools the product is "and"; a bool among numbers is 0 or 1.
     if (product.type == DType::Bool && factor.type != DType::Bool && o > 0) product.e = asNumber(product.e);
     if (factor.type == DType::Bool && o > 0 && product.type != DType::Bool) factor.e = asNumber(factor.e);
@@ -75,32 +138,24 @@ Expected<Binder::Value> Binder::bindEinsum(const SyntaxNode &node) {
     if (o == 0)
       product = factor;
     else
-      product.e = program.map(type == DType::Bool ? Fn::And : Fn::Mul, {product.e, factor.e});
+      product.e = program.map(type == DType::Bool ? Fn::And : operations.multiply, {product.e, factor.e});
     product.type = type;
   }
-  const Monoid monoid = product.type == DType::Bool ? Monoid::Max : Monoid::Sum;
-  std::vector<IndexId> summed;
-  for (IndexId i : labels.used)
-    if (!contains(*output, i) && !contains(summed, i)) summed.push_back(i);
-  if (!summed.empty()) product.e = program.reduce(monoid, summed, product.e);
-  for (IndexId i : summed) product.bound.push_back({i, product.e, node.word.span});
-  product.free = std::move(*output);
-  product.subscripts = product.free.size();
   return product;
 }
 
 Expected<void> Binder::bindEinsumOperand(EinsumLabels &labels, size_t o) {
   const Word &word = labels.node.names[o];
   const Term &term = labels.subscripts.inputs[o];
-  auto t = lookupTensor(word);
-  if (!t) return t.error();
-  const std::vector<IndexId> axes = program.tensors[*t].axes;
+  const Tensor &tensor = program.tensors[labels.tensors[o]];
+  const std::string shown = quote(word.text.empty() ? tensor.name : word.text);
+  const std::vector<IndexId> axes = tensor.axes;
   auto dots = term.ellipsis();
   size_t labelled = term.subscripts.size() - (dots ? 1 : 0);
   if (dots ? labelled > axes.size() : labelled != axes.size()) {
     Error e = at(term.span, ErrorCode::Rank,
-                 quote(word.text) + " has rank " + std::to_string(axes.size()) + " but its term has " +
-                     std::to_string(labelled) + (labelled == 1 ? " subscript" : " subscripts"),
+                 shown + " has rank " + std::to_string(axes.size()) + " but its term has " + std::to_string(labelled) +
+                     (labelled == 1 ? " subscript" : " subscripts"),
                  "", "the term");
     e.labels.push_back({word.span, "its indices are [" + indexNames(axes) + "]"});
     return e;
@@ -118,9 +173,8 @@ Expected<void> Binder::bindEinsumOperand(EinsumLabels &labels, size_t o) {
     int64_t extent = *program.indices[axes[d]].extent;
     auto index = labelIndex(labels, s, extent);
     if (!index) return index.error();
-    ExtentSource source{s.span, quote(word.text),
-                        "extent " + std::to_string(extent) + ": dimension " + std::to_string(d) + " of " +
-                            quote(word.text)};
+    ExtentSource source{s.span, shown,
+                        "extent " + std::to_string(extent) + ": dimension " + std::to_string(d) + " of " + shown};
     if (auto ok = useIndex(*index, extent, std::move(source)); !ok) return ok;
     labels.used.push_back(*index);
     subscripts.push_back(*index);

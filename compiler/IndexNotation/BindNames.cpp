@@ -30,7 +30,7 @@ Expected<void> Binder::declare(const Word &name, Symbol symbol) {
   auto [it, isNew] = symbols.try_emplace(std::string(name.text), symbol);
   if (!isNew) {
     Error e = at(name.span, ErrorCode::DuplicateName, quote(name.text) + " is declared twice", "choose another name",
-                 "again here");
+                 "again here", symbol.kind == Symbol::Kind::Tensor ? "E13" : "E06");
     e.labels.push_back(
         {it->second.declared, it->second.kind == Symbol::Kind::Index ? "an index since here" : "a tensor since here"});
     return e;
@@ -56,7 +56,7 @@ IndexId Binder::hiddenIndex(const std::string &name, int64_t extent) {
     return known->second;
   }
   auto id = static_cast<IndexId>(program.indices.size());
-  std::string printed = symbols.count(name) || hidden.count(name) ? freshName(name) : name;
+  std::string printed = symbols.count(name) || hidden.count(name) || hiddenTensors.count(name) ? freshName(name) : name;
   hidden.emplace(printed, id);
   program.indices.push_back({std::move(printed), extent});
   extentSources.emplace_back();
@@ -65,6 +65,10 @@ IndexId Binder::hiddenIndex(const std::string &name, int64_t extent) {
 
 /// Frees a name that the text declares only now.
 void Binder::unhide(const std::string &name) {
+  if (auto tensor = hiddenTensors.extract(name)) {
+    tensor.key() = program.tensors[tensor.mapped()].name = freshName(name);
+    hiddenTensors.insert(std::move(tensor));
+  }
   auto local = hidden.find(name);
   if (local == hidden.end()) return;
   IndexId id = local->second;
@@ -77,23 +81,25 @@ void Binder::unhide(const std::string &name) {
 std::string Binder::freshName(const std::string &base) const {
   for (size_t n = 0;; ++n) {
     std::string candidate = base + std::to_string(n);
-    if (!symbols.count(candidate) && !hidden.count(candidate)) return candidate;
+    if (!symbols.count(candidate) && !hidden.count(candidate) && !hiddenTensors.count(candidate) &&
+        !letNames.count(candidate))
+      return candidate;
   }
 }
 
 Expected<Binder::Symbol> Binder::lookup(const Word &name) const {
   if (auto known = symbols.find(name.text); known != symbols.end()) return known->second;
   if (auto later = letNames.find(name.text); later != letNames.end()) {
-    bool recursive = later->second.begin == syntax.lets[program.assignments.size()].name.span.begin;
+    bool recursive = later->second.begin == syntax.lets[currentLet].name.span.begin;
     Error e = at(name.span, ErrorCode::UnknownName,
                  quote(name.text) + (recursive ? " is defined by itself" : " is used before it is defined"),
-                 recursive ? "" : "move its definition up", "used here");
+                 recursive ? "" : "move its definition up", "used here", recursive ? "E14" : "E01");
     e.labels.push_back({later->second, "defined here"});
     return e;
   }
   std::string similar = suggestion(name.text);
   return at(name.span, ErrorCode::UnknownName, "unknown name " + quote(name.text),
-            similar.empty() ? "" : "did you mean " + quote(similar) + "?", "nothing declares it");
+            similar.empty() ? "" : "did you mean " + quote(similar) + "?", "nothing declares it", "E01");
 }
 
 Expected<IndexId> Binder::lookupIndex(const Word &name) const {
@@ -139,7 +145,7 @@ Expected<void> Binder::useIndex(IndexId i, int64_t extent, ExtentSource source) 
     std::string message = "index " + quote(program.indices[i].name) + " has extent " + std::to_string(*known);
     if (first) message += " in " + first->place;
     Error e = at(source.span, ErrorCode::Extent, message + " but " + std::to_string(extent) + " in " + source.place, "",
-                 source.label);
+                 source.label, "E02");
     if (first) e.labels.insert(e.labels.begin(), {first->span, first->label});
     if (*known == 1 || extent == 1)
       e.notes.push_back("in a Program extent 1 does not stretch; subscript such a dimension with 0: X[0,k]");
@@ -151,8 +157,12 @@ Expected<void> Binder::useIndex(IndexId i, int64_t extent, ExtentSource source) 
 
 Expected<DType> Binder::dtypeOf(const Word &word) const {
   if (auto dtype = parseDType(word.text)) return *dtype;
+  // int32 is i32, and so on.
+  for (std::string_view spelled : {"int", "uint"})
+    if (word.text.starts_with(spelled))
+      if (auto dtype = parseDType(std::string(1, spelled[0]).append(word.text.substr(spelled.size())))) return *dtype;
   return at(word.span, ErrorCode::DTypeMismatch, "dtype " + quote(word.text) + " is not accepted",
-            "dtypes are " + std::string(kDTypeNames));
+            "dtypes are " + std::string(kDTypeNames), "here", "E09");
 }
 
 TensorId Binder::addTensor(const std::string &name, DType dtype, std::vector<IndexId> axes) {

@@ -1,143 +1,36 @@
-// Declarations, lets and outputs of a Program text.
+// Lets, outputs and requirements of a Program text.
 #include "compiler/IndexNotation/Binder.h"
+#include "compiler/IndexNotation/Warnings.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace ein {
-namespace {
-
-bool isNumber(const Word &word) { return word.text[0] >= '0' && word.text[0] <= '9'; }
-
-} // namespace
-
 /// Declarations of indices and inputs hold for the whole text; lets in the order they are written.
 Expected<Program> Binder::run() {
   for (const Syntax::Let &let : syntax.lets) letNames.try_emplace(let.name.text, let.name.span);
   if (auto ok = bindConstants(); !ok) return std::move(ok.error());
   if (auto ok = bindInputs(); !ok) return std::move(ok.error());
   if (auto ok = bindProducts(); !ok) return std::move(ok.error());
-  for (const Syntax::Let &let : syntax.lets)
+  if (auto ok = bindAttributes(); !ok) return std::move(ok.error());
+  for (const Syntax::Let &let : syntax.lets) {
     if (auto ok = bindLet(let); !ok) return std::move(ok.error());
+    ++currentLet;
+  }
   if (syntax.outputs.empty())
     return makeError(ErrorCode::Typing, "the Program has no output", "end it with a line 'out NAME'");
   for (const Syntax::Output &output : syntax.outputs)
     if (auto ok = bindOutput(output); !ok) return std::move(ok.error());
+  if (auto ok = bindRequirements(); !ok) return std::move(ok.error());
   if (auto ok = checkExtentsKnown(); !ok) return std::move(ok.error());
+  std::ranges::move(findWarnings(program), std::back_inserter(program.warnings));
+  std::ranges::stable_sort(program.warnings, {}, [](const Error &w) { return w.labels[0].span.begin; });
   return std::move(program);
-}
-
-/// Declares the indices of 'index' lines; gives those their extents that name no other index.
-Expected<void> Binder::bindConstants() {
-  for (const Syntax::IndexDecl &decl : syntax.indices) {
-    auto id = declareIndex(decl.name);
-    if (!id) return id.error();
-    if (decl.factors.empty() || !std::all_of(decl.factors.begin(), decl.factors.end(), isNumber)) continue;
-    auto extent = extentOf(decl);
-    if (!extent) return extent.error();
-    program.indices[*id].extent = **extent;
-    extentSources[*id] = {decl.name.span, "its declaration", "declared " + std::to_string(**extent)};
-  }
-  return {};
-}
-
-/// The product of a declaration's factors, if all are known.
-Expected<std::optional<int64_t>> Binder::extentOf(const Syntax::IndexDecl &decl) {
-  std::optional<int64_t> product = 1;
-  for (const Word &factor : decl.factors) {
-    int64_t extent = 0;
-    if (isNumber(factor)) {
-      auto [stop, error] = std::from_chars(factor.text.data(), factor.text.data() + factor.text.size(), extent);
-      if (error != std::errc() || stop != factor.text.data() + factor.text.size())
-        return at(factor.span, ErrorCode::Syntax,
-                  "an extent is an integer of at most 63 bits, not " + quote(factor.text));
-    } else {
-      auto index = lookupIndex(factor);
-      if (!index) return index.error();
-      if (!program.indices[*index].extent) return std::optional<int64_t>();
-      extent = *program.indices[*index].extent;
-    }
-    if (__builtin_mul_overflow(*product, extent, &*product))
-      return at(factor.span, ErrorCode::Limit, "the extent of " + quote(decl.name.text) + " does not fit 63 bits");
-  }
-  return product;
-}
-
-Expected<void> Binder::bindInputs() {
-  size_t declared = syntax.inputs.size();
-  if (declared != operands.size()) {
-    Error e = makeError(ErrorCode::OperandCount, "the Program declares " + std::to_string(declared) +
-                                                     (declared == 1 ? " operand but " : " operands but ") +
-                                                     std::to_string(operands.size()) +
-                                                     (operands.size() == 1 ? " was given" : " were given"));
-    e.text = text;
-    if (declared > operands.size())
-      e.labels.push_back({syntax.inputs[operands.size()].name.span, "no operand for this one"});
-    return e;
-  }
-  if (declared > kMaxOperands)
-    return makeError(ErrorCode::Limit, "a Program has at most " + std::to_string(kMaxOperands) + " operands");
-  for (size_t o = 0; o < declared; ++o)
-    if (auto ok = bindInput(o); !ok) return ok;
-  return {};
-}
-
-Expected<void> Binder::bindInput(size_t o) {
-  const Syntax::Input &input = syntax.inputs[o];
-  const TensorType &type = operands[o];
-  std::string which = "operand " + std::to_string(o) + " " + quote(input.name.text);
-  if (auto ok = type.verify(); !ok) {
-    ok.error().notes.push_back("this is " + which);
-    return ok;
-  }
-  auto dtype = dtypeOf(input.dtype);
-  if (!dtype) return dtype.error();
-  if (*dtype != type.dtype)
-    return at(input.dtype.span, ErrorCode::DTypeMismatch,
-              which + " is declared " + std::string(name(*dtype)) + " but is " + std::string(name(type.dtype)),
-              "convert the operand, or declare it " + std::string(name(type.dtype)));
-  if (input.axes.size() != static_cast<size_t>(type.rank()))
-    return at(input.name.span, ErrorCode::Rank,
-              which + " has rank " + std::to_string(type.rank()) + " but is declared with " +
-                  std::to_string(input.axes.size()) + (input.axes.size() == 1 ? " index" : " indices"),
-              "", "shape " + shapeString(type.shape));
-  std::vector<IndexId> axes;
-  for (size_t d = 0; d < input.axes.size(); ++d) {
-    const Word &axis = input.axes[d];
-    auto index = symbols.count(axis.text) ? lookupIndex(axis) : declareIndex(axis);
-    if (!index) return index.error();
-    ExtentSource source{axis.span, quote(input.name.text),
-                        "extent " + std::to_string(type.shape[d]) + ": dimension " + std::to_string(d) + " of " +
-                            which + ", shape " + shapeString(type.shape)};
-    if (auto ok = useIndex(*index, type.shape[d], std::move(source)); !ok) return ok;
-    axes.push_back(*index);
-  }
-  TensorId t = addTensor(std::string(input.name.text), *dtype, std::move(axes));
-  program.inputs.push_back(t);
-  return declare(input.name, {Symbol::Kind::Tensor, t, input.name.span});
-}
-
-/// Extents given by those of other indices, until nothing new is learned.
-Expected<void> Binder::bindProducts() {
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const Syntax::IndexDecl &decl : syntax.indices) {
-      if (decl.factors.empty()) continue;
-      auto extent = extentOf(decl);
-      if (!extent) return extent.error();
-      if (!*extent) continue;
-      IndexId id = symbols.find(decl.name.text)->second.id;
-      changed |= !program.indices[id].extent;
-      ExtentSource source{decl.name.span, "its declaration", "declared " + std::to_string(**extent)};
-      if (auto ok = useIndex(id, **extent, std::move(source)); !ok) return ok;
-    }
-  }
-  return {};
 }
 
 Expected<void> Binder::bindLet(const Syntax::Let &let) {
   values.clear();
   firstNode = let.begin;
+  const size_t named = program.assignments.size();
   for (NodeId node = let.begin; node <= let.value; ++node) {
     auto value = bindNode(syntax.nodes[node]);
     if (!value) return value.error();
@@ -146,6 +39,9 @@ Expected<void> Binder::bindLet(const Syntax::Let &let) {
   Value &value = values.back();
   for (IndexId i : value.free)
     if (auto ok = renameBound(value, i); !ok) return ok;
+  for (size_t a = named; a < program.assignments.size(); ++a)
+    if (auto ok = checkSubscripts(program.assignments[a].value); !ok) return ok;
+  if (auto ok = checkSubscripts(value.e); !ok) return ok;
   auto axes = resultAxes(let, value);
   if (!axes) return axes.error();
 
@@ -160,13 +56,15 @@ Expected<void> Binder::bindLet(const Syntax::Let &let) {
                 quote(let.name.text) + " is declared " + std::string(name(*wanted)) + " but its value is " +
                     std::string(name(dtype)),
                 *wanted == DType::Bool ? "compare it with something: x != 0"
-                                       : "floats become no integers by themselves");
+                                       : "cast it: cast(x, " + std::string(name(*wanted)) + ")",
+                "here", "E09");
     dtype = *wanted;
   }
   TensorId t = addTensor(std::string(let.name.text), dtype, std::move(*axes));
   if (auto ok = declare(let.name, {Symbol::Kind::Tensor, t, let.name.span}); !ok) return ok;
   if (auto ok = program.typeOf(t).verify(); !ok)
     return at(let.name.span, ok.error().code, quote(let.name.text) + ": " + ok.error().message);
+  if (!let.axes && program.tensors[t].axes.size() > 1) unordered.insert(t);
   program.assignments.push_back({t, value.e});
   return {};
 }
@@ -184,7 +82,7 @@ Expected<std::vector<IndexId>> Binder::resultAxes(const Syntax::Let &let, const 
     if (!contains(value.free, *index)) {
       Error e = at(word.span, ErrorCode::Typing,
                    "the result lists " + quote(word.text) + " but the expression does not depend on it",
-                   "drop it, or use an operand that has it", "not in the expression");
+                   "drop it, or use an operand that has it", "not in the expression", "E04");
       for (const Bound &b : value.bound)
         if (b.index == *index) e.labels.push_back({b.span, "reduced here"});
       return e;
@@ -197,7 +95,7 @@ Expected<std::vector<IndexId>> Binder::resultAxes(const Syntax::Let &let, const 
     Error e = at(value.span, ErrorCode::Typing,
                  "index " + quote(left) + " is left over: not in the result '" + std::string(let.name.text) + "[" +
                      indexNames(axes) + "]'",
-                 "sum it: sum[" + left + "](...), or list it", "depends on " + indexNames(value.free));
+                 "sum it: sum[" + left + "](...), or list it", "depends on " + indexNames(value.free), "E03");
     e.labels.push_back({let.name.span, "lists " + (axes.empty() ? "no index" : indexNames(axes))});
     return e;
   }
@@ -206,35 +104,46 @@ Expected<std::vector<IndexId>> Binder::resultAxes(const Syntax::Let &let, const 
 
 Expected<void> Binder::bindOutput(const Syntax::Output &output) {
   auto t = lookupTensor(output.name);
-  if (!t) return t.error();
+  if (!t) {
+    t.error().rule = "E13";
+    return t.error();
+  }
   std::vector<IndexId> own;
   for (IndexId axis : program.tensors[*t].axes)
     if (!contains(own, axis)) own.push_back(axis);
-  if (output.dtype) {
-    auto dtype = dtypeOf(*output.dtype);
-    if (!dtype) return dtype.error();
-    DType actual = program.tensors[*t].dtype;
-    if (*dtype != actual)
-      return at(output.dtype->span, ErrorCode::DTypeMismatch,
-                quote(output.name.text) + " is " + std::string(name(actual)) + ", not " + std::string(name(*dtype)),
-                "conversions are not built yet");
-  }
   auto axes = outputAxes(output, std::move(own));
   if (!axes) return axes.error();
+  auto dtype = outputType(output, *t);
+  if (!dtype) return dtype.error();
   TensorId result = *t;
-  if (contains(program.inputs, *t)) { // an operand is no result: copy it
+  const bool isRead = std::any_of(program.exprs.begin(), program.exprs.end(),
+                                  [&](const Expr &e) { return e.kind == Expr::Kind::Access && e.tensor == *t; });
+  // An operand is no result, and what others read is not rounded for them.
+  if (contains(program.inputs, *t) || (isRead && *dtype != program.tensors[*t].dtype)) {
     ExprId value = program.access(*t);
-    result = addTensor(freshName(program.tensors[*t].name + "_out"), program.tensors[*t].dtype, *axes);
+    result = addTensor(freshName(program.tensors[*t].name + "_out"), *dtype, *axes);
     symbols.emplace(program.tensors[result].name, Symbol{Symbol::Kind::Tensor, result, output.name.span});
     program.assignments.push_back({result, value});
   } else if (contains(program.outputs, result)) {
     return at(output.name.span, ErrorCode::DuplicateName, quote(output.name.text) + " is an output twice",
-              "list it once");
+              "list it once", "again here", "E13");
   } else {
     permuteAxes(result, *axes);
+    program.tensors[result].dtype = *dtype;
   }
   program.outputs.push_back(result);
   return {};
+}
+
+/// The dtype that an output is stored in.
+Expected<DType> Binder::outputType(const Syntax::Output &output, TensorId t) const {
+  const DType own = program.tensors[t].dtype;
+  if (!output.dtype) return own;
+  auto wanted = dtypeOf(*output.dtype);
+  if (!wanted || convertible(own, *wanted)) return wanted;
+  return at(output.dtype->span, ErrorCode::DTypeMismatch,
+            quote(output.name.text) + " is " + std::string(name(own)) + ", not " + std::string(name(*wanted)),
+            "cast it where it is defined", "here", "E09");
 }
 
 Expected<std::vector<IndexId>> Binder::outputAxes(const Syntax::Output &output, std::vector<IndexId> own) {
@@ -269,7 +178,35 @@ void Binder::permuteAxes(TensorId t, const std::vector<IndexId> &axes) {
     if (e.kind != Expr::Kind::Access || e.tensor != t) continue;
     std::vector<AccessSubscript> subscripts = e.subscripts;
     for (size_t d = 0; d < from.size(); ++d) e.subscripts[d] = subscripts[from[d]];
+    for (uint32_t &d : e.computed) d = static_cast<uint32_t>(std::find(from.begin(), from.end(), d) - from.begin());
   }
+}
+
+Expected<void> Binder::bindRequirements() {
+  auto computed = [&](const Word &word) -> Expected<TensorId> {
+    auto t = lookupTensor(word);
+    if (!t || !contains(program.inputs, *t)) return t;
+    return at(word.span, ErrorCode::Typing, quote(word.text) + " is an operand: it is in memory as it is",
+              "name a tensor that the Program computes", "an operand");
+  };
+  for (const Syntax::Requirement &line : syntax.requirements) {
+    Requirement requirement{Requirement::Kind::OnePass, {}, line.kind.span};
+    for (auto kind : {Requirement::Kind::NoStore, Requirement::Kind::Stored, Requirement::Kind::Exact})
+      if (line.kind.text == name(kind)) requirement.kind = kind;
+    for (const Word &word : line.names) {
+      auto t = computed(word);
+      if (!t) return t.error();
+      requirement.tensors.push_back(*t);
+    }
+    requirement.span.end = line.names.back().span.end;
+    program.requirements.push_back(std::move(requirement));
+  }
+  for (const Word &word : syntax.stores) {
+    auto t = computed(word);
+    if (!t) return t.error();
+    if (!contains(program.stores, *t)) program.stores.push_back(*t);
+  }
+  return {};
 }
 
 Expected<void> Binder::checkExtentsKnown() {

@@ -34,6 +34,14 @@ struct BoundEinsum {
   bool stretches(size_t o, size_t d) const { return operands[o].shape[d] != *indices[operands[o].dims[d]].extent; }
 };
 
+/// What a semiring adds and multiplies with.
+struct EinsumOperations {
+  Monoid add;
+  Fn multiply;
+  bool ofTruth = false; ///< operands are taken as true or false, 1 or 0
+};
+EinsumOperations operationsOf(Semiring semiring);
+
 /// Applies the rules of docs/notation.md. `options` say what the output may do.
 Expected<BoundEinsum> bindEinsumString(const Subscripts &subscripts, std::span<const TensorType> operands,
                                        const CompileOptions &options);

@@ -6,32 +6,27 @@
 #include <set>
 
 namespace ein {
-namespace {
 
-struct Operations {
-  Monoid add;
-  Fn multiply;
-};
-
-/// Truth values are the numbers 0 and 1.
-Operations operationsOf(Semiring semiring) {
+EinsumOperations operationsOf(Semiring semiring) {
   switch (semiring) {
   case Semiring::PlusTimes: return {Monoid::Sum, Fn::Mul};
   case Semiring::MinPlus: return {Monoid::Min, Fn::Add};
   case Semiring::MaxPlus: return {Monoid::Max, Fn::Add};
   case Semiring::MaxTimes: return {Monoid::Max, Fn::Mul};
-  case Semiring::OrAnd: return {Monoid::Max, Fn::Mul};
+  case Semiring::OrAnd: return {Monoid::Max, Fn::Mul, true};
   case Semiring::LogAddExpPlus: return {Monoid::LogSumExp, Fn::Add};
   }
   return {Monoid::Sum, Fn::Mul};
 }
+
+namespace {
 
 class ProgramBuilder {
 public:
   explicit ProgramBuilder(const BoundEinsum &einsum)
       : einsum(einsum), isBool(std::all_of(einsum.operands.begin(), einsum.operands.end(),
                                            [](const auto &operand) { return operand.dtype == DType::Bool; })),
-        operations(isBool ? Operations{Monoid::Max, Fn::And} : operationsOf(einsum.semiring)) {
+        operations(isBool ? EinsumOperations{Monoid::Max, Fn::And, true} : operationsOf(einsum.semiring)) {
     program.text = einsum.text;
     program.indices = einsum.indices;
     for (const Index &i : einsum.indices) names.insert(i.name);
@@ -171,7 +166,7 @@ private:
 
   const BoundEinsum &einsum;
   const bool isBool; ///< the product is "and", the sum "or"
-  const Operations operations;
+  const EinsumOperations operations;
   Program program;
   std::set<std::string> names;
   std::set<IndexId> inProduct;

@@ -1,4 +1,4 @@
-// Expressions of a Program text.
+// Operators, numbers and parentheses of a Program text.
 #include "compiler/IndexNotation/Parser.h"
 #include "compiler/IndexNotation/Words.h"
 
@@ -9,14 +9,16 @@ namespace ein {
 
 // expr = "if" expr "then" expr "else" expr | disj .
 Parser::Parsed Parser::expr() {
-  if (nesting == kMaxNesting)
-    return fail(peek().word.span, ErrorCode::Limit,
-                "the expression nests more than " + std::to_string(kMaxNesting) + " deep",
-                "name a part of it: T = ...");
+  if (nesting == kMaxNesting) return tooDeep();
   ++nesting;
   Parsed result = is("if") ? conditional() : disjunction();
   --nesting;
   return result;
+}
+
+Parser::Parsed Parser::tooDeep() {
+  return fail(peek().word.span, ErrorCode::Limit,
+              "the expression nests more than " + std::to_string(kMaxNesting) + " deep", "name a part of it: T = ...");
 }
 
 Parser::Parsed Parser::conditional() {
@@ -67,21 +69,28 @@ Parser::Parsed Parser::comparison() {
 // sum = term { ( "+" | "-" ) term } .
 Parser::Parsed Parser::sum() { return leftAssociative(&Parser::term, {Fn::Add, Fn::Sub}); }
 
-// term = unary { ( "*" | "/" ) unary } .
-Parser::Parsed Parser::term() {
-  Parsed result = leftAssociative(&Parser::unary, {Fn::Mul, Fn::Div});
-  if (result && (is("^") || is("//") || is("%")))
-    return fail(peek().word.span, ErrorCode::Unsupported, quote(peek().word.text) + " is not built yet",
-                "+, -, * and / are built");
-  return result;
-}
+// term = unary { ( "*" | "/" | "//" | "%" ) unary } .
+Parser::Parsed Parser::term() { return leftAssociative(&Parser::unary, {Fn::Mul, Fn::Div, Fn::IntDiv, Fn::Mod}); }
 
-// unary = [ "-" ] atom .
+// unary = [ "-" ] power .
 Parser::Parsed Parser::unary() {
   Span begin = peek().word.span;
-  if (!eat("-")) return atom();
-  Parsed arg = atom();
+  if (!eat("-")) return power();
+  Parsed arg = power();
   return arg ? apply(Fn::Neg, {*arg}, since(begin)) : arg;
+}
+
+// power = atom [ "^" unary ] .
+Parser::Parsed Parser::power() {
+  Span begin = peek().word.span;
+  Parsed base = atom();
+  if (!base || !is("^")) return base;
+  if (nesting == kMaxNesting) return tooDeep();
+  take();
+  ++nesting;
+  Parsed exponent = unary();
+  --nesting;
+  return exponent ? apply(Fn::Pow, {*base, *exponent}, since(begin)) : exponent;
 }
 
 // atom = number | "inf" | access | reduce | einsum | fn "(" expr { "," expr } ")" | "(" expr ")" .
@@ -92,8 +101,7 @@ Parser::Parsed Parser::atom() {
   if (is("einsum")) return einsum();
   if (is("(", 1)) return call();
   std::string_view word = peek().word.text;
-  if (is("[", 1) && (words::contains(words::kReductions, word) || words::contains(words::kPlannedReductions, word)))
-    return reduction();
+  if (is("[", 1) && words::contains(words::kReductions, word)) return reduction();
   return access();
 }
 
@@ -118,142 +126,6 @@ Parser::Parsed Parser::parenthesised() {
   Parsed inner = expr();
   if (!inner || !expect(")", "the expression")) return std::nullopt;
   return inner;
-}
-
-// access = name [ "[" [ subscript { "," subscript } ] "]" ] .
-Parser::Parsed Parser::access() {
-  auto named = name("a tensor");
-  if (!named) return std::nullopt;
-  SyntaxNode node;
-  node.kind = SyntaxNode::Kind::Reference;
-  node.word = *named;
-  if (eat("[")) {
-    node.kind = SyntaxNode::Kind::Access;
-    if (!is("]")) {
-      do {
-        auto next = subscript();
-        if (!next) return std::nullopt;
-        node.names.push_back(*next);
-      } while (eat(","));
-    }
-    if (!expect("]", "the subscripts")) return std::nullopt;
-  }
-  node.span = since(node.word.span);
-  return add(std::move(node));
-}
-
-// subscript = name | "0" .
-std::optional<Word> Parser::subscript() {
-  bool zero = peek().kind == Token::Kind::Number && peek().word.text == "0";
-  if ((zero || isName()) && (is(",", 1) || is("]", 1))) return take();
-  return fail(peek().word.span, ErrorCode::Unsupported, "a subscript is the name of an index, or 0",
-              "computed and gathered subscripts are not built yet");
-}
-
-Parser::Parsed Parser::call() {
-  Word function = take();
-  const Fn *fn = words::function(function.text);
-  std::string quoted = quote(function.text);
-  const words::DerivedFunction *derivedFn = words::derivedFunction(function.text);
-  if (!fn && words::contains(words::kPlannedFunctions, function.text))
-    return fail(function.span, ErrorCode::Unsupported, "function " + quoted + " is not built yet",
-                words::kBuiltFunctions);
-  if (!fn && !derivedFn) {
-    bool reduces = words::isReserved(function.text);
-    return fail(
-        function.span, ErrorCode::UnknownName, (reduces ? quoted + " is not a function" : "unknown function " + quoted),
-        reduces ? "a reduction names its indices: " + std::string(function.text) + "[k](...)" : words::kBuiltFunctions);
-  }
-  take();
-  std::vector<NodeId> args;
-  do {
-    Parsed arg = expr();
-    if (!arg) return arg;
-    args.push_back(*arg);
-  } while (eat(","));
-  if (!expect(")", "the arguments")) return std::nullopt;
-  int expected = fn ? arity(*fn) : derivedFn->arity;
-  if (args.size() != static_cast<size_t>(expected))
-    return fail(since(function.span), ErrorCode::Syntax,
-                quoted + " takes " + std::to_string(expected) +
-                    (expected == 1 ? " argument, got " : " arguments, got ") + std::to_string(args.size()),
-                words::contains(words::kReductions, function.text)
-                    ? "as a reduction it is written " + std::string(function.text) + "[k](...)"
-                    : "");
-  Span span = since(function.span);
-  return fn ? apply(*fn, std::move(args), span) : derived(function.text, std::move(args), span);
-}
-
-/// Functions that are combinations of others. Each argument is used once: nesting costs no more than it looks.
-Parser::Parsed Parser::derived(std::string_view function, std::vector<NodeId> args, Span span) {
-  auto constant = [&](double value) {
-    SyntaxNode node;
-    node.literal = value;
-    node.span = span;
-    return add(std::move(node));
-  };
-  auto then = [&](Fn fn, Parsed a, Parsed b) -> Parsed {
-    if (!a || !b) return std::nullopt;
-    return apply(fn, {*a, *b}, span);
-  };
-  auto of = [&](Fn fn, Parsed a) -> Parsed { return a ? apply(fn, {*a}, span) : a; };
-  if (function == "relu") return then(Fn::Max, args[0], constant(0));
-  if (function == "rsqrt") return then(Fn::Div, constant(1), of(Fn::Sqrt, args[0]));
-  if (function == "clamp") return then(Fn::Min, then(Fn::Max, args[0], args[1]), args[2]);
-  return then(Fn::Div, constant(1), then(Fn::Add, constant(1), of(Fn::Exp, of(Fn::Neg, args[0])))); // sigmoid
-}
-
-// reduce = rop "[" name { "," name } [ "|" expr ] "]" "(" expr ")" .
-Parser::Parsed Parser::reduction() {
-  SyntaxNode node;
-  node.kind = SyntaxNode::Kind::Reduction;
-  node.word = take();
-  if (!words::contains(words::kReductions, node.word.text))
-    return fail(node.word.span, ErrorCode::Unsupported, "reduction " + quote(node.word.text) + " is not built yet",
-                words::kBuiltReductions);
-  take();
-  do {
-    auto index = name("an index to reduce over");
-    if (!index) return std::nullopt;
-    node.names.push_back(*index);
-  } while (eat(","));
-  if (eat("|")) {
-    node.guard = expr();
-    if (!node.guard) return std::nullopt;
-  }
-  if (!expect("]", "the indices") || !expect("(", "the indices of a reduction")) return std::nullopt;
-  Parsed arg = expr();
-  if (!arg) return arg;
-  if (is(","))
-    return fail(peek().word.span, ErrorCode::Unsupported, "a reduction takes one argument",
-                "named arguments are not built yet");
-  if (!expect(")", "the argument")) return std::nullopt;
-  node.args = {*arg};
-  node.span = since(node.word.span);
-  return add(std::move(node));
-}
-
-// einsum = "einsum" "(" string { "," name } ")" .
-Parser::Parsed Parser::einsum() {
-  SyntaxNode node;
-  node.kind = SyntaxNode::Kind::Einsum;
-  Span begin = take().span;
-  if (!expect("(", "einsum")) return std::nullopt;
-  if (peek().kind != Token::Kind::String)
-    return unexpected("the subscripts in quotes, einsum(\"i k, k j -> i j\", A, B)");
-  node.word = take();
-  while (eat(",")) {
-    if (is("over") && is("=", 1))
-      return fail(peek().word.span, ErrorCode::Unsupported, "semirings are not built yet",
-                  "without 'over' it is sum of products");
-    if (!isName() || !(is(",", 1) || is(")", 1)))
-      return fail(peek().word.span, ErrorCode::Unsupported, "an operand of einsum is the name of a tensor",
-                  "name the expression first: T = ...");
-    node.names.push_back(take());
-  }
-  if (!expect(")", "the operands of einsum")) return std::nullopt;
-  node.span = since(begin);
-  return add(std::move(node));
 }
 
 Parser::Parsed Parser::leftAssociative(Parsed (Parser::*operand)(), std::initializer_list<Fn> operators) {

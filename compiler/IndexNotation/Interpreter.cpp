@@ -2,6 +2,8 @@
 #include "compiler/IndexNotation/Interpreter.h"
 
 #include "compiler/IndexNotation/Element.h"
+#include "compiler/IndexNotation/Pointwise.h"
+#include "compiler/IndexNotation/Random.h"
 
 #include <algorithm>
 #include <cmath>
@@ -106,8 +108,9 @@ private:
     case Expr::Kind::Literal: return number(magnitudes ? std::fabs(e.literal) : e.literal);
     case Expr::Kind::IndexValue: return static_cast<Number>(point[e.indices[0]]);
     case Expr::Kind::Access: return access(e);
-    case Expr::Kind::Map: return bring(map(e), isPredicate(e.fn) ? DType::Bool : computed);
+    case Expr::Kind::Map: return bring(map(e, types[id]), isPredicate(e.fn) ? DType::Bool : computed);
     case Expr::Kind::Reduce: return reduce(e, types[id]);
+    case Expr::Kind::Top: return top(e);
     case Expr::Kind::Softmax:
       if constexpr (!exact) return softmax(id);
     }
@@ -134,24 +137,52 @@ private:
       return 0;
   }
 
-  Number access(const Expr &e) const {
+  Number access(const Expr &e) {
     const Values &t = tensors[e.tensor];
     int64_t offset = 0; // row-major
-    for (size_t d = 0; d < e.subscripts.size(); ++d)
-      offset = offset * t.shape[d] + (e.subscripts[d] ? point[*e.subscripts[d]] : d + 1 == t.shape.size() ? e.at : 0);
+    for (size_t d = 0; d < e.subscripts.size(); ++d) {
+      const auto computedAt = std::find(e.computed.begin(), e.computed.end(), d);
+      int64_t at = e.subscripts[d] ? point[*e.subscripts[d]] : d + 1 == t.shape.size() ? e.at : 0;
+      if (computedAt != e.computed.end()) at = position(e.args[computedAt - e.computed.begin()], t.shape[d]);
+      offset = offset * t.shape[d] + at;
+    }
     return t.values[offset];
   }
 
-  Number map(const Expr &e) {
+  /// A computed subscript; one that breaks its caller's promise is the nearest.
+  int64_t position(ExprId e, int64_t extent) {
+    return std::clamp<int64_t>(static_cast<int64_t>(real(evaluateAs(types[e], e))), 0, extent - 1);
+  }
+
+  /// An expression in a type of its own, whatever is around it.
+  Number evaluateAs(std::optional<DType> type, ExprId e) {
+    const DType outside = computed;
+    computed = accumulateType(type.value_or(DType::I64));
+    const Number x = evaluate(e);
+    computed = outside;
+    return x;
+  }
+
+  Number map(const Expr &e, std::optional<DType> type) {
     if (e.fn == Fn::Select) return evaluate(e.args[0]) != Number(0) ? evaluate(e.args[1]) : evaluate(e.args[2]);
     if (e.fn >= Fn::Less && e.fn <= Fn::NotEqual) return compare(e);
+    if (e.fn == Fn::Cast) return cast(e);
+    if (e.fn == Fn::Rand) return random(e);
     Number x = evaluate(e.args[0]);
     Number y = e.args.size() > 1 ? evaluate(e.args[1]) : 0;
+    const bool whole = !type || isInteger(*type);
     switch (e.fn) {
     case Fn::Add: return x + y;
     case Fn::Sub: return magnitudes ? x + y : x - y;
     case Fn::Mul: return product(x, y);
     case Fn::Neg: return magnitudes ? x : -x;
+    case Fn::IntDiv:
+      if (whole) return static_cast<Number>(floorDivide(static_cast<Integer>(real(x)), static_cast<Integer>(real(y))));
+      break;
+    case Fn::Mod:
+      if (whole) return static_cast<Number>(floorModulo(static_cast<Integer>(real(x)), static_cast<Integer>(real(y))));
+      break;
+    case Fn::Pow: return power(x, y, isWholePower(p.exprs[e.args[1]]));
     case Fn::Abs: return real(x) < 0 ? -x : x;
     case Fn::Sign: return real(x) > 0 ? Number(1) : real(x) < 0 ? Number(-1) : x;
     case Fn::Conj: return conjugate(x);
@@ -168,11 +199,43 @@ private:
       return realFunction(e.fn, real(x), real(y));
   }
 
+  Number power(Number x, Number y, bool isWhole) {
+    if constexpr (exact) {
+      Number result = 1;
+      for (Number n = 0; n < y; ++n) result = bring(result * x, computed);
+      return result;
+    } else {
+      return isWhole ? std::pow(real(x), real(y)) : realPower(real(x), real(y));
+    }
+  }
+
+  /// Floats are not rounded, as elsewhere here.
+  Number cast(const Expr &e) {
+    const std::optional<DType> from = types[e.args[0]];
+    const Number x = evaluateAs(from.value_or(isInteger(e.dtype) ? DType::I64 : DType::F64), e.args[0]);
+    if (e.dtype == DType::Bool) return x != Number(0);
+    if (!isInteger(e.dtype)) return x;
+    if constexpr (exact) return wrapped(x, e.dtype);
+    if (from && (isInteger(*from) || *from == DType::Bool))
+      return static_cast<Number>(wrapped(static_cast<Integer>(real(x)), e.dtype));
+    return truncatedTo(static_cast<double>(real(x)), int(byteSize(e.dtype)) * 8, isUnsigned(e.dtype));
+  }
+
+  Number random(const Expr &e) {
+    uint32_t state = kRandomStart;
+    for (ExprId arg : e.args) {
+      const auto next = static_cast<uint32_t>(static_cast<int64_t>(real(evaluateAs(types[arg], arg))));
+      state = mixRandom(state, next, [](uint32_t k) { return k; });
+    }
+    return static_cast<Number>(std::ldexp(double(state >> (32 - kRandomBits)), -int(kRandomBits)));
+  }
+
   /// In the type that the two sides promote to, whatever is around them.
   bool compare(const Expr &e) {
     const DType outside = computed;
     const std::optional<DType> &left = types[e.args[0]], &right = types[e.args[1]];
     if (left || right) computed = accumulateType(!left ? *right : !right ? *left : promote(*left, *right));
+    if (computed == DType::Bool) computed = DType::I64; // of literals and index values only
     const Number x = evaluate(e.args[0]), y = evaluate(e.args[1]);
     computed = outside;
     switch (e.fn) {
@@ -182,18 +245,6 @@ private:
     case Fn::GreaterEqual: return real(x) >= real(y);
     case Fn::Equal: return x == y;
     default: return x != y;
-    }
-  }
-
-  static double realFunction(Fn fn, double x, double y) {
-    switch (fn) {
-    case Fn::Div: return x / y;
-    case Fn::Exp: return std::exp(x);
-    case Fn::Log: return std::log(x);
-    case Fn::Sqrt: return std::sqrt(x);
-    case Fn::Tanh: return std::tanh(x);
-    case Fn::Floor: return std::floor(x);
-    default: return 0;
     }
   }
 
@@ -225,7 +276,10 @@ private:
     forEachPoint(e.indices, [&] {
       if (e.guard && evaluate(*e.guard) == Number(0)) return;
       Number x = evaluate(e.args[0]);
-      total = sums ? bring(total + x, computed) : e.monoid == Monoid::Max ? larger(total, x) : smaller(total, x);
+      total = sums                       ? bring(total + x, computed)
+              : e.monoid == Monoid::Prod ? bring(total * x, computed)
+              : e.monoid == Monoid::Max  ? larger(total, x)
+                                         : smaller(total, x);
     });
     return total;
   }
@@ -244,6 +298,21 @@ private:
     return shift + std::log(sum);
   }
 
+  /// The entry of a list at the current point.
+  Number top(const Expr &e) {
+    std::vector<std::pair<Number, int64_t>> entries;
+    forEachPoint(e.indices, [&] {
+      if (!e.guard || evaluate(*e.guard) != Number(0)) entries.emplace_back(evaluate(e.args[0]), point[e.indices[0]]);
+    });
+    std::stable_sort(entries.begin(), entries.end(), [&](const auto &a, const auto &b) {
+      if (isNan(a.first) || isNan(b.first)) return isNan(a.first) && !isNan(b.first);
+      return e.list.smallest ? real(a.first) < real(b.first) : real(a.first) > real(b.first);
+    });
+    const size_t place = e.list.place ? size_t(point[*e.list.place]) : 0;
+    if (place >= entries.size()) return e.list.positions ? Number(-1) : number(identityOf(Monoid::Max));
+    return e.list.positions ? Number(entries[place].second) : entries[place].first;
+  }
+
   /// exp(x - max) / sum of that, at the current point; 0 where the guard is false.
   double softmax(ExprId id) {
     const Expr &e = p.exprs[id];
@@ -254,14 +323,18 @@ private:
     for (IndexId i : free[id])
       if (std::find(e.indices.begin(), e.indices.end(), i) == e.indices.end()) at.push_back(point[i]);
     if (!row.known || row.at != at) {
-      row = {true, std::move(at), -kInfinity, 0};
+      const bool hasSink = e.args.size() > 1;
+      const double sink = hasSink ? real(evaluate(e.args[1])) : -kInfinity;
+      row = {true, std::move(at), sink, 0};
       forEachPoint(e.indices, [&] {
         if (allowed()) row.highest = real(larger(row.highest, evaluate(e.args[0])));
       });
       forEachPoint(e.indices, [&] {
-        if (allowed()) row.sum += std::exp(real(evaluate(e.args[0])) - row.highest);
+        if (allowed() && row.highest != -kInfinity) row.sum += std::exp(real(evaluate(e.args[0])) - row.highest);
       });
+      if (hasSink && row.highest != -kInfinity) row.sum += std::exp(sink - row.highest);
     }
+    if (row.highest == -kInfinity) return 0;
     return std::exp(real(evaluate(e.args[0])) - row.highest) / row.sum;
   }
 
@@ -287,8 +360,10 @@ bool hasComplex(const Program &p) {
 }
 
 bool isExact(const Program &p) {
-  return std::all_of(p.tensors.begin(), p.tensors.end(),
-                     [](const Tensor &t) { return isInteger(t.dtype) || t.dtype == DType::Bool; });
+  auto isWhole = [](DType t) { return isInteger(t) || t == DType::Bool; };
+  const std::vector<std::optional<DType>> types = p.dtypes();
+  return std::all_of(p.tensors.begin(), p.tensors.end(), [&](const Tensor &t) { return isWhole(t.dtype); }) &&
+         std::all_of(types.begin(), types.end(), [&](const auto &type) { return !type || isWhole(*type); });
 }
 
 } // namespace

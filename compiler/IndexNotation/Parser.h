@@ -8,8 +8,8 @@
 
 namespace ein {
 
-/// Statements are in StatementParser.cpp, expressions in ExpressionParser.cpp. A method that fails returns
-/// nothing (or false) and leaves the reason in `failure`; frames stay small that way.
+/// Statements are in StatementParser.cpp, operators in ExpressionParser.cpp, calls in CallParser.cpp. A method that
+/// fails returns nothing (or false) and leaves the reason in `failure`; frames stay small that way.
 class Parser {
 public:
   Parser(std::string_view text, std::vector<Token> tokens) : text(text), tokens(std::move(tokens)) {}
@@ -25,6 +25,10 @@ private:
   bool inputDecl();
   bool outputDecl();
   bool let();
+  bool requirement();
+  bool store();
+  bool axes(Syntax::Input &input);
+  bool attributes(Syntax::Input &input);
   bool list(bool (Parser::*item)());
   std::optional<std::vector<Word>> nameList();
   bool dtype(std::optional<Word> &dtype);
@@ -39,6 +43,7 @@ private:
   Parsed sum();
   Parsed term();
   Parsed unary();
+  Parsed power();
   Parsed atom();
   Parsed number();
   Parsed parenthesised();
@@ -48,7 +53,8 @@ private:
   Parsed reduction();
   Parsed einsum();
   Parsed leftAssociative(Parsed (Parser::*operand)(), std::initializer_list<Fn> operators);
-  std::optional<Word> subscript();
+  bool nameOrExpression(SyntaxNode &node, bool orZero, std::string_view end);
+  Parsed tooDeep();
   Parsed apply(Fn fn, std::vector<NodeId> args, Span span);
   Parsed add(SyntaxNode node);
 

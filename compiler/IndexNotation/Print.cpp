@@ -1,6 +1,7 @@
 // The text form of a Program.
 #include "compiler/IndexNotation/Program.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -8,7 +9,7 @@ namespace ein {
 namespace {
 
 /// How tightly an operator binds, loosest first; the levels of the expression grammar.
-enum Precedence { Conditional, Disjunction, Conjunction, Negation, Comparison, Sum, Term, Unary, Atom };
+enum Precedence { Conditional, Disjunction, Conjunction, Negation, Comparison, Sum, Term, Unary, Power, Atom };
 
 Precedence precedenceOf(Fn fn) {
   switch (fn) {
@@ -24,8 +25,11 @@ Precedence precedenceOf(Fn fn) {
   case Fn::Add:
   case Fn::Sub: return Sum;
   case Fn::Mul:
-  case Fn::Div: return Term;
+  case Fn::Div:
+  case Fn::IntDiv:
+  case Fn::Mod: return Term;
   case Fn::Neg: return Unary;
+  case Fn::Pow: return Power;
   default: return Atom;
   }
 }
@@ -80,6 +84,7 @@ private:
     }
     case Expr::Kind::IndexValue: out += p.indices[e.indices[0]].name; return;
     case Expr::Kind::Access: expandAccess(e); return;
+    case Expr::Kind::Top: expandReduction(topWord(e.list), e); return;
     case Expr::Kind::Map: expandMap(e, piece.context); return;
     case Expr::Kind::Reduce: expandReduction(name(e.monoid), e); return;
     case Expr::Kind::Softmax: expandReduction("softmax", e); return;
@@ -87,13 +92,23 @@ private:
   }
 
   void expandAccess(const Expr &e) {
-    out += p.tensors[e.tensor].name;
+    std::vector<Piece> list = {text(p.tensors[e.tensor].name)};
     for (size_t i = 0; i < e.subscripts.size(); ++i) {
-      out += i == 0 ? "[" : ",";
-      out +=
-          e.subscripts[i] ? p.indices[*e.subscripts[i]].name : std::to_string(i + 1 == e.subscripts.size() ? e.at : 0);
+      list.push_back(text(i == 0 ? "[" : ","));
+      auto computed = std::find(e.computed.begin(), e.computed.end(), i);
+      if (computed != e.computed.end())
+        list.push_back({e.args[computed - e.computed.begin()], Conditional, {}});
+      else if (e.subscripts[i])
+        list.push_back(text(p.indices[*e.subscripts[i]].name));
+      else
+        list.push_back(text(std::to_string(i + 1 == e.subscripts.size() ? e.at : 0)));
     }
-    if (!e.subscripts.empty()) out += "]";
+    if (!e.subscripts.empty()) list.push_back(text("]"));
+    push(std::move(list));
+  }
+
+  static const char *topWord(const Expr::TopList &list) {
+    return !list.place ? list.smallest ? "argmin" : "argmax" : list.positions ? "argtop" : "top";
   }
 
   void expandMap(const Expr &e, Precedence context) {
@@ -105,7 +120,14 @@ private:
         if (i > 0) list.push_back(text(", "));
         list.push_back({e.args[i], Conditional, {}});
       }
+      if (e.fn == Fn::Cast) list.push_back(text(", " + std::string(ein::name(e.dtype))));
       list.push_back(text(")"));
+    } else if (own == Power) {
+      if (own < context) list.push_back(text("("));
+      list.push_back({e.args[0], Atom, {}});
+      list.push_back(text(" ^ "));
+      list.push_back({e.args[1], Unary, {}});
+      if (own < context) list.push_back(text(")"));
     } else {
       if (own < context) list.push_back(text("("));
       auto tighter = static_cast<Precedence>(own + 1);
@@ -126,6 +148,7 @@ private:
   void expandReduction(const char *operation, const Expr &e) {
     std::string head = std::string(operation) + "[";
     for (size_t i = 0; i < e.indices.size(); ++i) head += (i ? "," : "") + p.indices[e.indices[i]].name;
+    if (e.kind == Expr::Kind::Top && e.list.place) head += "->" + p.indices[*e.list.place].name;
     std::vector<Piece> list = {text(std::move(head))};
     if (e.guard) {
       list.push_back(text(" | "));
@@ -133,6 +156,10 @@ private:
     }
     list.push_back(text("]("));
     list.push_back({e.args[0], Conditional, {}});
+    if (e.args.size() > 1) { // of a softmax
+      list.push_back(text(", sink = "));
+      list.push_back({e.args[1], Conditional, {}});
+    }
     list.push_back(text(")"));
     push(std::move(list));
   }
@@ -144,8 +171,28 @@ private:
 
 std::string axesText(const Program &p, const Tensor &t) {
   std::string out;
-  for (size_t i = 0; i < t.axes.size(); ++i) out += (i ? "," : "[") + p.indices[t.axes[i]].name;
+  size_t dimension = 0, left = 0; // axes of the dimension at hand
+  bool grouped = false;
+  for (size_t i = 0; i < t.axes.size(); ++i) {
+    const bool begins = left == 0;
+    if (begins) left = t.groups.empty() ? 1 : t.groups[dimension++];
+    out += i == 0 ? "[" : begins ? "," : " ";
+    if (begins && left > 1) out += "(", grouped = true;
+    out += p.indices[t.axes[i]].name;
+    if (--left == 0 && grouped) out += ")", grouped = false;
+  }
   return t.axes.empty() ? out : out + "]";
+}
+
+std::string attributesText(const Program &p, const Tensor &t) {
+  return (t.sorted ? std::string(" sorted") : "") + (t.below ? " below(" + p.indices[*t.below].name + ")" : "");
+}
+
+/// "name(a, b)" or "name a, b" of tensors.
+std::string tensorList(const Program &p, const std::vector<TensorId> &tensors) {
+  std::string out;
+  for (TensorId t : tensors) out += (out.empty() ? "" : ", ") + p.tensors[t].name;
+  return out;
 }
 
 } // namespace
@@ -161,7 +208,7 @@ std::string print(const Program &p) {
   if (!p.indices.empty()) out += "\n";
   for (size_t i = 0; i < p.inputs.size(); ++i) {
     const Tensor &t = p.tensors[p.inputs[i]];
-    out += (i ? ", " : "in ") + t.name + ": " + std::string(name(t.dtype)) + axesText(p, t);
+    out += (i ? ", " : "in ") + t.name + ": " + std::string(name(t.dtype)) + axesText(p, t) + attributesText(p, t);
   }
   if (!p.inputs.empty()) out += "\n";
   for (const Assignment &a : p.assignments) {
@@ -170,6 +217,9 @@ std::string print(const Program &p) {
   }
   for (size_t i = 0; i < p.outputs.size(); ++i) out += (i ? ", " : "out ") + p.tensors[p.outputs[i]].name;
   if (!p.outputs.empty()) out += "\n";
+  for (const Requirement &r : p.requirements)
+    out += std::string("require ") + name(r.kind) + "(" + tensorList(p, r.tensors) + ")\n";
+  if (!p.stores.empty()) out += "store " + tensorList(p, p.stores) + "\n";
   return out;
 }
 

@@ -30,13 +30,14 @@ IndexSet freeOf(const Expr &e, const std::vector<IndexSet> &sets) {
   if (e.kind == Expr::Kind::Access) {
     for (const AccessSubscript &s : e.subscripts)
       if (s) result.push_back(*s);
-    return sorted(std::move(result));
+    result = sorted(std::move(result));
   }
   for (ExprId arg : e.args) result = result.empty() ? sets[arg] : unite(result, sets[arg]);
   if (e.guard) result = unite(result, sets[*e.guard]);
-  if (e.kind == Expr::Kind::Reduce)
+  if (e.kind == Expr::Kind::Reduce || e.kind == Expr::Kind::Top)
     std::erase_if(result,
                   [&](IndexId i) { return std::find(e.indices.begin(), e.indices.end(), i) != e.indices.end(); });
+  if (e.kind == Expr::Kind::Top && e.list.place) result = unite(result, {*e.list.place});
   return result;
 }
 
@@ -52,10 +53,19 @@ FnInfo infoOf(Fn fn) {
   case Fn::Mul: return {"*", 2};
   case Fn::Div: return {"/", 2};
   case Fn::Neg: return {"-", 1};
+  case Fn::IntDiv: return {"//", 2};
+  case Fn::Mod: return {"%", 2};
+  case Fn::Pow: return {"^", 2};
   case Fn::Exp: return {"exp", 1};
+  case Fn::Exp2: return {"exp2", 1};
   case Fn::Log: return {"log", 1};
   case Fn::Sqrt: return {"sqrt", 1};
   case Fn::Tanh: return {"tanh", 1};
+  case Fn::Erf: return {"erf", 1};
+  case Fn::Gelu: return {"gelu", 1};
+  case Fn::Silu: return {"silu", 1};
+  case Fn::Sin: return {"sin", 1};
+  case Fn::Cos: return {"cos", 1};
   case Fn::Abs: return {"abs", 1};
   case Fn::Floor: return {"floor", 1};
   case Fn::Sign: return {"sign", 1};
@@ -72,6 +82,8 @@ FnInfo infoOf(Fn fn) {
   case Fn::Or: return {"or", 2};
   case Fn::Not: return {"not", 1};
   case Fn::Select: return {"where", 3};
+  case Fn::Cast: return {"cast", 1};
+  case Fn::Rand: return {"rand", -1};
   }
   return {"?", 0};
 }
@@ -81,6 +93,17 @@ FnInfo infoOf(Fn fn) {
 const char *spelling(Fn fn) { return infoOf(fn).spelling; }
 int arity(Fn fn) { return infoOf(fn).arity; }
 bool isPredicate(Fn fn) { return fn >= Fn::Less && fn <= Fn::Not; }
+bool isReal(Fn fn) { return fn == Fn::Div || (fn >= Fn::Exp && fn <= Fn::Cos); }
+
+const char *name(Requirement::Kind kind) {
+  switch (kind) {
+  case Requirement::Kind::OnePass: return "onepass";
+  case Requirement::Kind::NoStore: return "nostore";
+  case Requirement::Kind::Stored: return "stored";
+  case Requirement::Kind::Exact: return "exact";
+  }
+  return "?";
+}
 
 const char *name(Monoid m) {
   switch (m) {
@@ -88,13 +111,14 @@ const char *name(Monoid m) {
   case Monoid::Max: return "max";
   case Monoid::Min: return "min";
   case Monoid::LogSumExp: return "lse";
+  case Monoid::Prod: return "prod";
   }
   return "?";
 }
 
 double identityOf(Monoid m) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  return m == Monoid::Sum ? 0 : m == Monoid::Min ? infinity : -infinity;
+  return m == Monoid::Sum ? 0 : m == Monoid::Prod ? 1 : m == Monoid::Min ? infinity : -infinity;
 }
 
 ExprId Program::literal(double value) {
@@ -174,10 +198,16 @@ std::optional<DType> Program::dtypeOf(const Expr &e, std::span<const std::option
   case Expr::Kind::IndexValue: return std::nullopt;
   case Expr::Kind::Access: return tensors[e.tensor].dtype;
   case Expr::Kind::Map: break;
-  case Expr::Kind::Reduce:
-  case Expr::Kind::Softmax: return before[e.args[0]];
+  case Expr::Kind::Top: return e.list.positions ? DType::I32 : before[e.args[0]];
+  case Expr::Kind::Reduce: return before[e.args[0]];
+  case Expr::Kind::Softmax: {
+    const auto &x = before[e.args[0]], &sink = before[e.args.back()];
+    return x && sink ? promote(*x, *sink) : x ? x : sink;
+  }
   }
   if (isPredicate(e.fn)) return DType::Bool;
+  if (e.fn == Fn::Cast) return e.dtype;
+  if (e.fn == Fn::Rand) return DType::F32;
   std::optional<DType> common;
   for (size_t a = e.fn == Fn::Select ? 1 : 0; a < e.args.size(); ++a)
     if (auto type = before[e.args[a]]) common = common ? promote(*common, *type) : *type;
@@ -195,6 +225,21 @@ TensorType Program::typeOf(TensorId t) const {
   std::vector<int64_t> shape;
   for (IndexId axis : tensors[t].axes) shape.push_back(indices[axis].extent.value());
   return TensorType(tensors[t].dtype, std::move(shape));
+}
+
+TensorType ungrouped(const Program &p, TensorId input, const TensorType &operand) {
+  const Tensor &t = p.tensors[input];
+  if (t.groups.empty()) return operand;
+  TensorType type = p.typeOf(input);
+  size_t axis = type.shape.size();
+  for (size_t d = t.groups.size(); d-- > 0;) {
+    int64_t stride = operand.strides[d];
+    for (uint32_t n = 0; n < t.groups[d]; ++n) {
+      type.strides[--axis] = stride;
+      stride *= type.shape[axis];
+    }
+  }
+  return type;
 }
 
 bool isProgramText(std::string_view text) { return text.find_first_of("=:") != std::string_view::npos; }

@@ -29,20 +29,35 @@ struct Tensor {
   std::string name;
   DType dtype = DType::F32;
   std::vector<IndexId> axes;
+  /// Of an input: how many axes each stored dimension stands for, the outermost first; empty: one each.
+  std::vector<uint32_t> groups = {};
+  bool sorted = false;               ///< its caller promises that it does not fall along its last axis
+  std::optional<IndexId> below = {}; ///< its caller promises values of at least 0 and below this index' extent
 };
 
-/// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN; Conj takes complex numbers. The comparisons and And, Or, Not give bool;
-/// Select takes (bool, x, y).
+/// Pointwise functions. Sign is -1, 0 or 1, and NaN of NaN; Conj takes complex numbers. The comparisons and And, Or,
+/// Not give bool; Select takes (bool, x, y). IntDiv and Mod round down; of integers, division by 0 gives 0. Pow with a
+/// whole literal exponent multiplies. Cast takes `Expr::dtype`. Rand hashes any number of integers to an f32 in [0, 1)
+/// (Random.h).
 enum class Fn : uint8_t {
   Add,
   Sub,
   Mul,
   Div,
   Neg,
+  IntDiv,
+  Mod,
+  Pow,
   Exp,
+  Exp2,
   Log,
   Sqrt,
   Tanh,
+  Erf,
+  Gelu,
+  Silu,
+  Sin,
+  Cos,
   Abs,
   Floor,
   Sign,
@@ -59,12 +74,15 @@ enum class Fn : uint8_t {
   Or,
   Not,
   Select,
+  Cast,
+  Rand,
 };
 
 /// Commutative monoids to reduce with. LogSumExp is log(sum of exp), computed so that it does not overflow.
-enum class Monoid : uint8_t { Sum, Max, Min, LogSumExp };
+enum class Monoid : uint8_t { Sum, Max, Min, LogSumExp, Prod };
 
-/// A subscript of an access: an index, or the constant 0 (a dimension of extent 1 that broadcasts).
+/// A subscript of an access: an index; or nothing, for the constant 0 (a dimension of extent 1 that broadcasts) and
+/// for what `Expr::computed` lists.
 using AccessSubscript = std::optional<IndexId>;
 
 /// A node of an expression; which fields count depends on `kind`.
@@ -73,16 +91,17 @@ using AccessSubscript = std::optional<IndexId>;
 /// `indices`; Softmax keeps them free: softmax[k](x) at k is exp(x_k - max) / sum over k of that.
 /// A guard (a bool expression) drops the points where it is false: they add nothing to a reduction,
 /// and a softmax is 0 there. Over no points at all, sum is 0, max and lse -inf, min inf, softmax 0.
-/// What a Reduce binds occurs nowhere around it in the same assignment, neither free nor bound (siblings
+/// What a Reduce or Top binds occurs nowhere around it in the same assignment, neither free nor bound (siblings
 /// may bind one index); so expressions can be moved without renaming.
 struct Expr {
   enum class Kind : uint8_t {
     Literal,    ///< `literal`
     IndexValue, ///< the value of `indices[0]`
-    Access,     ///< tensor[subscripts...]; one subscript may occur twice (diagonal)
+    Access,     ///< tensor[subscripts...]; one subscript may occur twice (diagonal), or be computed from `args`
     Map,        ///< fn(args...)
     Reduce,     ///< monoid over `indices` of args[0], where guard
-    Softmax,    ///< over `indices` of args[0], where guard
+    Softmax,    ///< over `indices` of args[0], where guard; exp(args[1]), the sink, is part of the sum if there is one
+    Top,        ///< of args[0] along indices[0], where guard: the largest, or their positions, as `list` tells
   };
   Kind kind = Kind::Literal;
   Fn fn = Fn::Add;
@@ -91,9 +110,17 @@ struct Expr {
   TensorId tensor = 0;
   std::vector<AccessSubscript> subscripts;
   int64_t at = 0; ///< Access: position along a dimension of extent 2 whose subscript is no index (a part)
+  std::vector<uint32_t> computed; ///< Access: the dimension whose subscript is args[n], by n
   std::vector<IndexId> indices;
   std::vector<ExprId> args;
   std::optional<ExprId> guard;
+  DType dtype = DType::F32; ///< Cast: to what
+  /// Top: entry number `place` (or the first) in the order of falling values, ties by rising position, NaN before all.
+  /// Past the last entry the value is -inf and the position -1. `smallest` turns the order of values around.
+  struct TopList {
+    std::optional<IndexId> place;
+    bool positions = false, smallest = false;
+  } list;
   Span span; ///< place in the Program's text, for messages
 };
 
@@ -102,6 +129,15 @@ struct Assignment {
   TensorId result;
   ExprId value;
 };
+
+/// What a Program asks of its kernel; see docs/notation.md.
+struct Requirement {
+  enum class Kind : uint8_t { OnePass, NoStore, Stored, Exact } kind;
+  std::vector<TensorId> tensors;
+  Span span;
+};
+/// "onepass", "nostore", "stored", "exact".
+const char *name(Requirement::Kind kind);
 
 /// A list of assignments over index variables. Expressions are stored in `exprs`, children before
 /// parents. `inputs` are the operands in the order of the call, `outputs` the results.
@@ -113,6 +149,9 @@ struct Program {
   std::vector<Assignment> assignments; ///< each tensor is assigned once, before it is read
   std::vector<TensorId> inputs;
   std::vector<TensorId> outputs;
+  std::vector<Requirement> requirements;
+  std::vector<TensorId> stores; ///< computed tensors that are kept in memory whatever would be faster
+  std::vector<Error> warnings;  ///< about the text, in its order
   size_t priors = 0; ///< the last inputs are no operands but what the outputs held before the call: none, or one each
 
   ExprId add(Expr e) {
@@ -142,14 +181,19 @@ struct Program {
   TensorType typeOf(TensorId t) const;
 };
 
-/// "sum", "max", "min", "lse".
+/// The type in memory of an input whose operand has this type: grouped dimensions become their axes.
+TensorType ungrouped(const Program &p, TensorId input, const TensorType &operand);
+
+/// "sum", "max", "min", "lse", "prod".
 const char *name(Monoid m);
-/// What a reduction over nothing gives: 0, -inf, inf, -inf.
+/// What a reduction over nothing gives: 0, -inf, inf, -inf, 1.
 double identityOf(Monoid m);
 /// The function's name or operator as written in a Program: "exp", "+", "<=".
 const char *spelling(Fn fn);
-/// Number of arguments.
+/// Number of arguments; -1 for Rand: any but none.
 int arity(Fn fn);
+/// Whether the function is one of real numbers, which integers and complex numbers have to be cast for.
+bool isReal(Fn fn);
 /// Whether the result is bool.
 bool isPredicate(Fn fn);
 

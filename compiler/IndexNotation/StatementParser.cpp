@@ -21,16 +21,14 @@ Expected<Syntax> Parser::program() {
   return std::move(syntax);
 }
 
-// line = "index" idecl { "," idecl } | "in" tdecl { "," tdecl } | let | "out" odecl { "," odecl } .
+// line = "index" idecl { "," idecl } | "in" tdecl { "," tdecl } | let | "out" odecl { "," odecl }
+//      | "require" requirement | "store" name { "," name } .
 bool Parser::line() {
   if (eat("index")) return list(&Parser::indexDecl);
   if (eat("in")) return list(&Parser::inputDecl);
   if (eat("out")) return list(&Parser::outputDecl);
-  if (is("require") || is("store")) {
-    fail(peek().word.span, ErrorCode::Unsupported, quote(peek().word.text) + " lines are not built yet",
-         "a Program consists of 'index', 'in' and 'out' lines and of 'NAME[indices] = expression'");
-    return false;
-  }
+  if (eat("require")) return requirement();
+  if (eat("store")) return list(&Parser::store);
   return let();
 }
 
@@ -56,21 +54,70 @@ bool Parser::indexDecl() {
   return true;
 }
 
-// tdecl = name ":" dtype [ "[" [ name { "," name } ] "]" ] .
+// tdecl = name ":" dtype [ "[" [ axis { "," axis } ] "]" ] { attr } .
 bool Parser::inputDecl() {
   auto declared = name("a tensor");
   if (!declared || !expect(":", "a tensor's name, before its dtype")) return false;
   if (peek().kind != Token::Kind::Name) return unexpected("a dtype"), false;
-  Syntax::Input input{*declared, take(), {}};
-  if (is("[")) {
-    auto axes = nameList();
-    if (!axes) return false;
-    input.axes = std::move(*axes);
-  }
-  if (is("sorted") || is("below"))
-    return fail(peek().word.span, ErrorCode::Unsupported, "attributes of tensors are not built yet", "drop it"), false;
+  Syntax::Input input{*declared, take(), {}, {}, {}, {}};
+  if (eat("[") && !axes(input)) return false;
+  if (!attributes(input)) return false;
   syntax.inputs.push_back(std::move(input));
   return true;
+}
+
+// axis = name | "(" name { name } ")" .
+bool Parser::axes(Syntax::Input &input) {
+  if (eat("]")) return true;
+  do {
+    const size_t before = input.axes.size();
+    const bool grouped = eat("(");
+    do {
+      auto next = name("an index");
+      if (!next) return false;
+      input.axes.push_back(*next);
+    } while (grouped && !is(")"));
+    if (grouped && !expect(")", "the indices of an axis")) return false;
+    input.groups.push_back(static_cast<uint32_t>(input.axes.size() - before));
+  } while (eat(","));
+  return expect("]", "the list of indices");
+}
+
+// attr = "sorted" | "below" "(" name ")" .
+bool Parser::attributes(Syntax::Input &input) {
+  while (is("sorted") || is("below")) {
+    std::optional<Word> &attribute = is("sorted") ? input.sorted : input.below;
+    if (attribute)
+      return fail(peek().word.span, ErrorCode::DuplicateName, quote(peek().word.text) + " stands twice", "drop one"),
+             false;
+    attribute = take();
+    if (attribute->text == "sorted") continue;
+    if (!expect("(", "'below'")) return false;
+    attribute = name("an index");
+    if (!attribute || !expect(")", "the index")) return false;
+  }
+  return true;
+}
+
+// requirement = ( "onepass" | "nostore" | "stored" | "exact" ) "(" name { "," name } ")" .
+bool Parser::requirement() {
+  static constexpr std::string_view kKinds[] = {"onepass", "nostore", "stored", "exact"};
+  if (!words::contains(kKinds, peek().word.text)) return unexpected("onepass, nostore, stored or exact"), false;
+  Syntax::Requirement requirement{take(), {}};
+  if (!expect("(", "what is required")) return false;
+  do {
+    auto tensor = name("a tensor");
+    if (!tensor) return false;
+    requirement.names.push_back(*tensor);
+  } while (eat(","));
+  syntax.requirements.push_back(std::move(requirement));
+  return expect(")", "the tensors");
+}
+
+bool Parser::store() {
+  auto tensor = name("a tensor");
+  if (tensor) syntax.stores.push_back(*tensor);
+  return tensor.has_value();
 }
 
 // odecl = name [ "[" [ name { "," name } ] "]" ] [ ":" dtype ] .
@@ -118,7 +165,7 @@ std::optional<std::vector<Word>> Parser::nameList() {
   if (eat("]")) return names;
   do {
     if (is("("))
-      return fail(peek().word.span, ErrorCode::Unsupported, "grouped axes are not built yet",
+      return fail(peek().word.span, ErrorCode::Syntax, "only the axes of an 'in' line can be grouped",
                   "give each index an axis of its own");
     auto next = name("an index");
     if (!next) return std::nullopt;

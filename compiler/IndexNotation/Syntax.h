@@ -17,17 +17,18 @@ struct SyntaxNode {
   enum class Kind : uint8_t {
     Literal,   ///< `literal`
     Reference, ///< `word`, a tensor or an index
-    Access,    ///< word[names...]; a name may be "0"
-    Apply,     ///< fn(args...)
-    Reduction, ///< word[names... | guard](args[0]); word is sum, max, min or softmax
-    Einsum,    ///< einsum("word", names...)
+    Access,    ///< word[names...]; a name may be "0", or empty for the next of `args`
+    Apply,     ///< fn(args...); of a cast `word` is the dtype
+    Reduction, ///< word[names... -> list | guard](args[0], named... = args[1]...)
+    Einsum,    ///< einsum("word", names..., over = semiring); an empty name stands for the next of `args`
   };
   Kind kind = Kind::Literal;
   Span span;
   Word word;
   Fn fn = Fn::Add;
   double literal = 0;
-  std::vector<Word> names;
+  std::vector<Word> names, named;
+  std::optional<Word> list, semiring;
   std::vector<NodeId> args;
   std::optional<NodeId> guard;
 };
@@ -41,6 +42,8 @@ struct Syntax {
   struct Input {
     Word name, dtype;
     std::vector<Word> axes;
+    std::vector<uint32_t> groups; ///< how many axes each dimension has
+    std::optional<Word> sorted, below;
   };
   struct Let {
     Word name;
@@ -54,11 +57,18 @@ struct Syntax {
     std::optional<Word> dtype;
   };
 
+  struct Requirement {
+    Word kind;
+    std::vector<Word> names;
+  };
+
   std::vector<SyntaxNode> nodes;
   std::vector<IndexDecl> indices;
   std::vector<Input> inputs;
   std::vector<Let> lets;
   std::vector<Output> outputs;
+  std::vector<Requirement> requirements;
+  std::vector<Word> stores;
 };
 
 /// Parentheses, calls and conditionals may nest this deep; operators may chain this long.

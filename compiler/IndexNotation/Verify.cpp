@@ -40,6 +40,11 @@ private:
         return broken("tensor name '" + t.name + "' is empty or taken");
       for (IndexId axis : t.axes)
         if (axis >= p.indices.size()) return broken("tensor '" + t.name + "' has an axis that is no index");
+      size_t grouped = 0;
+      for (uint32_t n : t.groups) grouped += n;
+      if (!t.groups.empty() && grouped != t.axes.size())
+        return broken("groups of '" + t.name + "' do not fit its axes");
+      if (t.below && *t.below >= p.indices.size()) return broken("values of '" + t.name + "' are below no index");
     }
     return {};
   }
@@ -71,20 +76,36 @@ private:
     case Expr::Kind::Access: return typeOfAccess(e);
     case Expr::Kind::Map: return typeOfMap(e);
     case Expr::Kind::Reduce:
-    case Expr::Kind::Softmax:
-      if (e.args.size() != 1 ||
-          (types[e.args[0]] == DType::Bool && (e.kind == Expr::Kind::Softmax || e.monoid == Monoid::Sum)))
-        return broken("a reduction needs one argument, a sum or softmax a number");
-      return types[e.args[0]];
+    case Expr::Kind::Softmax: return typeOfReduction(e);
+    case Expr::Kind::Top:
+      if (e.args.size() != 1 || e.indices.size() != 1 || types[e.args[0]] == DType::Bool)
+        return broken("a list needs one argument, a number, and one index");
+      if (e.list.place && *e.list.place >= p.indices.size()) return broken("a list is along no index");
+      return p.dtypeOf(e, types);
     }
     return broken("unknown kind of expression");
+  }
+
+  Expected<ValueType> typeOfReduction(const Expr &e) {
+    const bool softmax = e.kind == Expr::Kind::Softmax, hasSink = softmax && e.args.size() == 2;
+    if (e.args.size() != 1 && !hasSink) return broken("a reduction needs one argument");
+    const bool takesBool = !softmax && (e.monoid == Monoid::Max || e.monoid == Monoid::Min);
+    if (types[e.args[0]] == DType::Bool && !takesBool) return broken("a sum, product or softmax needs a number");
+    return p.dtypeOf(e, types);
   }
 
   Expected<ValueType> typeOfAccess(const Expr &e) {
     if (e.tensor >= p.tensors.size()) return broken("access to a tensor out of range");
     const Tensor &t = p.tensors[e.tensor];
+    if (e.computed.size() != e.args.size()) return broken("computed subscripts of '" + t.name + "' without values");
+    for (ExprId arg : e.args)
+      if (types[arg] && !isInteger(*types[arg])) return broken("a subscript of '" + t.name + "' is no integer");
     if (e.subscripts.size() != t.axes.size()) return broken("access to '" + t.name + "' does not fit its rank");
     for (size_t d = 0; d < t.axes.size(); ++d) {
+      if (std::find(e.computed.begin(), e.computed.end(), d) != e.computed.end()) {
+        if (e.subscripts[d]) return broken("a subscript of '" + t.name + "' is an index and computed");
+        continue;
+      }
       if (e.subscripts[d] && *e.subscripts[d] >= p.indices.size())
         return broken("subscript of '" + t.name + "' is no index");
       const bool isPart = !e.subscripts[d] && d + 1 == t.axes.size() && *p.indices[t.axes[d]].extent == 2;
@@ -96,11 +117,12 @@ private:
   }
 
   Expected<ValueType> typeOfMap(const Expr &e) {
-    if (e.args.size() != static_cast<size_t>(arity(e.fn)))
+    if (arity(e.fn) < 0 ? e.args.empty() : e.args.size() != static_cast<size_t>(arity(e.fn)))
       return broken(std::string("wrong arity of ") + spelling(e.fn));
     bool wantsBool = e.fn == Fn::And || e.fn == Fn::Or || e.fn == Fn::Not;
     for (size_t i = 0; i < e.args.size(); ++i) {
       bool bool0 = wantsBool || (e.fn == Fn::Select && i == 0);
+      if (e.fn == Fn::Cast) continue;
       if ((types[e.args[i]] == DType::Bool) != bool0)
         return broken(std::string("ill-typed argument of ") + spelling(e.fn));
       if (e.fn == Fn::Conj && !(types[e.args[i]] && isComplex(*types[e.args[i]])))
@@ -115,7 +137,7 @@ private:
       std::set<IndexId> &inside = bound.emplace_back();
       for (ExprId arg : e.args) inside.insert(bound[arg].begin(), bound[arg].end());
       if (e.guard) inside.insert(bound[*e.guard].begin(), bound[*e.guard].end());
-      if (e.kind != Expr::Kind::Reduce && e.kind != Expr::Kind::Softmax) continue;
+      if (e.kind != Expr::Kind::Reduce && e.kind != Expr::Kind::Softmax && e.kind != Expr::Kind::Top) continue;
       if (e.indices.empty()) return broken("a reduction over no index");
       if (std::set<IndexId>(e.indices.begin(), e.indices.end()).size() != e.indices.size())
         return broken("a reduction names an index twice");
@@ -125,7 +147,7 @@ private:
           return broken("a reduction over '" + p.indices[i].name + "', on which its argument does not depend");
         if (inside.count(i)) return broken("index '" + p.indices[i].name + "' is bound twice, one inside the other");
       }
-      if (e.kind == Expr::Kind::Reduce) inside.insert(e.indices.begin(), e.indices.end());
+      if (e.kind != Expr::Kind::Softmax) inside.insert(e.indices.begin(), e.indices.end());
     }
     return {};
   }
@@ -179,6 +201,11 @@ private:
     for (TensorId t : p.outputs)
       if (t >= p.tensors.size() || !defined[t] || !seen.insert(t).second)
         return broken("an output is undefined, an input, or listed twice");
+    for (const Requirement &r : p.requirements)
+      for (TensorId t : r.tensors)
+        if (t >= p.tensors.size() || !defined[t]) return broken("a requirement names no tensor");
+    for (TensorId t : p.stores)
+      if (t >= p.tensors.size() || !defined[t]) return broken("what is to be stored is no tensor");
     return {};
   }
 

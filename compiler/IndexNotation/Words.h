@@ -1,4 +1,4 @@
-// The words of the language that are not names, and what of the planned language is built.
+// The words of the language that are not names.
 #pragma once
 
 #include "compiler/IndexNotation/Program.h"
@@ -11,22 +11,21 @@ namespace ein::words {
 
 inline constexpr std::string_view kKeywords[] = {"index", "in",   "out", "require", "store", "program", "if",
                                                  "then",  "else", "and", "or",      "not",   "inf",     "einsum"};
-/// Functions of the language as it is built, in the order in which messages list them.
-inline constexpr Fn kFunctions[] = {Fn::Exp,   Fn::Log,  Fn::Sqrt, Fn::Tanh, Fn::Abs,
-                                    Fn::Floor, Fn::Sign, Fn::Conj, Fn::Max,  Fn::Min, Fn::Select};
+/// Functions, in the order in which messages list them.
+inline constexpr Fn kFunctions[] = {Fn::Exp,  Fn::Exp2, Fn::Log, Fn::Sqrt,  Fn::Tanh,  Fn::Erf,  Fn::Gelu,
+                                    Fn::Silu, Fn::Sin,  Fn::Cos, Fn::Abs,   Fn::Floor, Fn::Sign, Fn::Conj,
+                                    Fn::Max,  Fn::Min,  Fn::Cast, Fn::Rand, Fn::Select};
 /// Functions that are written out in terms of those.
 struct DerivedFunction {
   std::string_view name;
   int arity;
 };
 inline constexpr DerivedFunction kDerivedFunctions[] = {{"relu", 1}, {"sigmoid", 1}, {"rsqrt", 1}, {"clamp", 3}};
-inline constexpr std::string_view kPlannedFunctions[] = {"exp2", "erf", "gelu", "silu", "sin", "cos", "cast", "rand"};
-inline constexpr std::string_view kReductions[] = {"sum", "max", "min", "lse", "softmax"};
-inline constexpr std::string_view kPlannedReductions[] = {"prod",   "any",    "all", "mean",  "var",
-                                                          "argmax", "argmin", "top", "argtop"};
-inline constexpr const char *kBuiltFunctions =
-    "exp, log, sqrt, tanh, abs, floor, sign, conj, max, min, where, relu, sigmoid, rsqrt and clamp are built";
-inline constexpr const char *kBuiltReductions = "sum, max, min, lse and softmax are built";
+inline constexpr std::string_view kReductions[] = {"sum", "prod", "max",     "min",    "any",    "all", "mean",
+                                                   "var", "lse",  "softmax", "argmax", "argmin", "top", "argtop"};
+inline constexpr const char *kFunctionList =
+    "functions are exp, exp2, log, sqrt, rsqrt, tanh, sigmoid, erf, gelu, silu, relu, sin, cos, abs, floor, sign, conj, "
+    "max, min, clamp, cast, rand and where";
 
 template <class List> bool contains(const List &list, std::string_view word) {
   return std::find(std::begin(list), std::end(list), word) != std::end(list);
@@ -45,8 +44,7 @@ inline const DerivedFunction *derivedFunction(std::string_view word) {
 
 /// Whether `word` cannot name a tensor or an index.
 inline bool isReserved(std::string_view word) {
-  return contains(kKeywords, word) || contains(kReductions, word) || contains(kPlannedReductions, word) ||
-         function(word) || derivedFunction(word);
+  return contains(kKeywords, word) || contains(kReductions, word) || function(word) || derivedFunction(word);
 }
 
 } // namespace ein::words

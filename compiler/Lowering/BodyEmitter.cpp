@@ -17,10 +17,14 @@ namespace ein {
 Value emitIdentity(NestBuilder &b, Combine combine, int64_t lanes) {
   if (isa<FloatType>(b.element)) {
     const double inf = std::numeric_limits<double>::infinity();
-    return b.constant(combine == Combine::Max ? -inf : combine == Combine::Min ? inf : 0, lanes);
+    return b.constant(combine == Combine::Max   ? -inf
+                      : combine == Combine::Min ? inf
+                      : combine == Combine::Mul ? 1
+                                                : 0,
+                      lanes);
   }
   const unsigned bits = b.element.getIntOrFloatBitWidth();
-  APInt value(bits, 0);
+  APInt value(bits, combine == Combine::Mul);
   if (combine == Combine::Max) value = APInt::getSignedMinValue(bits);
   if (combine == Combine::Min) value = APInt::getSignedMaxValue(bits);
   if (combine == Combine::UnsignedMin || combine == Combine::And) value = APInt::getAllOnes(bits);
@@ -45,6 +49,9 @@ Value emitCombine(NestBuilder &b, Combine combine, Value a, Value c) {
   case Combine::UnsignedMin: return arith::MinUIOp::create(b, a, c);
   case Combine::Or: return arith::OrIOp::create(b, a, c);
   case Combine::And: return arith::AndIOp::create(b, a, c);
+  case Combine::Mul:
+    if (!real) return arith::MulIOp::create(b, a, c);
+    return arith::MulFOp::create(b, a, c);
   }
   return c;
 }
@@ -56,6 +63,7 @@ static Combine combineOf(Operation *op) {
       .Case<arith::MinimumFOp, arith::MinSIOp>([](auto) { return Combine::Min; })
       .Case<arith::MaxUIOp>([](auto) { return Combine::UnsignedMax; })
       .Case<arith::MinUIOp>([](auto) { return Combine::UnsignedMin; })
+      .Case<arith::MulFOp, arith::MulIOp>([](auto) { return Combine::Mul; })
       .Case<arith::OrIOp>([](auto) { return Combine::Or; })
       .Case<arith::AndIOp>([](auto) { return Combine::And; })
       .Default(Combine::None);
@@ -99,10 +107,15 @@ bool widensUnsigned(BlockArgument input) {
   return llvm::any_of(input.getUsers(), [](Operation *o) { return isa<arith::ExtUIOp, arith::UIToFPOp>(o); });
 }
 
-BodyEmitter::BodyEmitter(NestBuilder &b, linalg::LinalgOp op, int64_t lanes, ArrayRef<Value> inputs,
-                         llvm::function_ref<Value(int64_t)> index)
+SmallVector<memref::LoadOp> gathersOf(linalg::LinalgOp op) {
+  return llvm::to_vector(op.getBlock()->getOps<memref::LoadOp>());
+}
+
+BodyEmitter::BodyEmitter(NestBuilder &b, linalg::LinalgOp op, int64_t lanes, ArrayRef<Value> inputs, Index index,
+                         Gather gather)
     : b(b), op(op), lanes(lanes),
-      keepsBytes(b.element.isInteger(8) && op.getBlock()->getArguments().back().getType().isInteger(1)), index(index) {
+      keepsBytes(b.element.isInteger(8) && op.getBlock()->getArguments().back().getType().isInteger(1)), index(index),
+      gather(gather) {
   for (auto [argument, vector] : llvm::zip(op.getBlock()->getArguments(), inputs)) {
     const Type type = argument.getType();
     done[argument] = type.isInteger(1) && !keepsBytes ? b.convert(vector, type, true) : vector; // bytes are conditions
@@ -116,7 +129,8 @@ Value BodyEmitter::emit(Value value) {
   for (Operation &o : op.getBlock()->without_terminator()) {
     if (done.count(value)) break;
     Value result = o.getResult(0);
-    const bool known = llvm::all_of(o.getOperands(), [&](Value v) { return done.count(v) > 0; });
+    const bool known =
+        llvm::all_of(o.getOperands(), [&](Value v) { return done.count(v) > 0 || isa<MemRefType>(v.getType()); });
     if (!done.count(result) && known) done[result] = emitOp(&o);
   }
   return done.lookup(value);
@@ -125,9 +139,14 @@ Value BodyEmitter::emit(Value value) {
 Value BodyEmitter::emitOp(Operation *o) {
   if (auto i = dyn_cast<linalg::IndexOp>(o)) return index(i.getDim());
   if (auto cast = dyn_cast<arith::IndexCastOp>(o)) return done.lookup(cast.getIn());
+  if (auto load = dyn_cast<memref::LoadOp>(o)) return gather(load, [&](Value v) { return done.lookup(v); });
   if (isa<math::ExpOp>(o)) return emitExp(b, done.lookup(o->getOperand(0)));
   if (isa<math::LogOp>(o)) return emitLog(b, done.lookup(o->getOperand(0)));
   if (isa<math::TanhOp>(o)) return emitTanh(b, done.lookup(o->getOperand(0)));
+  if (isa<math::Exp2Op>(o)) return emitExp2(b, done.lookup(o->getOperand(0)));
+  if (isa<math::ErfOp>(o)) return emitErf(b, done.lookup(o->getOperand(0)));
+  if (isa<math::SinOp>(o)) return emitSin(b, done.lookup(o->getOperand(0)));
+  if (isa<math::CosOp>(o)) return emitCos(b, done.lookup(o->getOperand(0)));
   if (isa<math::SqrtOp>(o)) return emitSqrt(b, done.lookup(o->getOperand(0)));
   if (isa<math::AbsFOp>(o)) return LLVM::FAbsOp::create(b, done.lookup(o->getOperand(0)));
   if (isa<math::FloorOp>(o)) return LLVM::FFloorOp::create(b, done.lookup(o->getOperand(0)));

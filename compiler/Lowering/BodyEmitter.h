@@ -4,6 +4,7 @@
 #include "compiler/Lowering/NestBuilder.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 namespace ein {
 
@@ -17,6 +18,7 @@ enum class Combine : uint8_t {
   UnsignedMin,
   Or,
   And,
+  Mul,
 };
 
 /// A body split at its reduction: the output becomes combine(output, term).
@@ -36,14 +38,21 @@ bool hasTileableBody(mlir::linalg::LinalgOp op);
 /// Whether a body takes the integers of one of its inputs as unsigned where it widens them.
 bool widensUnsigned(mlir::BlockArgument input);
 
+/// The loads of a body from memory that no operand walks, in its order: gathers.
+llvm::SmallVector<mlir::memref::LoadOp> gathersOf(mlir::linalg::LinalgOp op);
+
 /// Evaluates a body's term on vectors of `lanes` elements.
 class BodyEmitter {
 public:
+  using Index = llvm::function_ref<mlir::Value(int64_t loop)>;
+  /// What a load gives; `valueOf` tells the vector of each of its indices.
+  using Gather =
+      llvm::function_ref<mlir::Value(mlir::memref::LoadOp, llvm::function_ref<mlir::Value(mlir::Value)> valueOf)>;
   /// `inputs`: a vector for each input of the body, as in memory or converted as the body does. `index(d)`: the values
   /// of loop d as vector of i32. Where the builder's element is i8 and the body's bool, conditions stay bytes of 0
   /// and 1.
-  BodyEmitter(NestBuilder &b, mlir::linalg::LinalgOp op, int64_t lanes, llvm::ArrayRef<mlir::Value> inputs,
-              llvm::function_ref<mlir::Value(int64_t loop)> index);
+  BodyEmitter(NestBuilder &b, mlir::linalg::LinalgOp op, int64_t lanes, llvm::ArrayRef<mlir::Value> inputs, Index index,
+              Gather gather = {});
   /// The vector of a value of the body; what it needs is emitted once.
   mlir::Value emit(mlir::Value value);
   /// combine(acc, term), with a multiply-add where the term is a product that is summed.
@@ -56,7 +65,8 @@ private:
   mlir::linalg::LinalgOp op;
   int64_t lanes;
   bool keepsBytes;
-  llvm::function_ref<mlir::Value(int64_t)> index;
+  Index index;
+  Gather gather;
   llvm::DenseMap<mlir::Value, mlir::Value> done;
 };
 

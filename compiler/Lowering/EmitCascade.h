@@ -106,7 +106,7 @@ private:
   bool isKeyAdjacent(const CascadeProduct &product) const;
   void packHeads();
   void packKeys(size_t product, Value firstKey, Value count);
-  void copyRun(Value from, Value fromOffset, Value to, Value toOffset, Value count);
+  void copyRun(Value from, Value fromOffset, Value to, Value toOffset, Value count, bool isUnsigned);
   void copyTiles();
   void copyTile(size_t op, unsigned input);
   void overAcross(const CascadeProduct &product, const CascadeAccess &access, size_t loops,

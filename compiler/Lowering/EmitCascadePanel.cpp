@@ -45,6 +45,7 @@ void CascadeEmitter::packLanes(size_t number) {
   Value source = memory[product.op][product.laneSide], to = stateAt(layout.laneSide[number], b.element, size * w.nr);
   Value base = b.add(offsetOf(product.op, product.laneSide), b.mul(position[flow.lane], perLane));
   auto laneAt = [&](Value lane) { return b.add(base, b.mul(b.min(lane, b.sub(valid, b.c(1))), perLane)); };
+  const bool isUnsigned = operands[product.op][product.laneSide].isUnsigned;
   const double factor = shape.ops[product.op].factor;
   auto scaled = [&](Value value, int64_t lanes) -> Value {
     if (factor == 1) return value;
@@ -53,7 +54,7 @@ void CascadeEmitter::packLanes(size_t number) {
   if (run < n || side.strides[product.across.back()] != 1)
     return overAcross(product, side, product.across.size(), [&](Value offset, Value place) {
       b.loop(0, w.nr, 1, [&](Value lane) {
-        Value value = scaled(b.widened(b.load(source, b.add(laneAt(lane), offset))), 0);
+        Value value = scaled(b.widened(b.load(source, b.add(laneAt(lane), offset)), isUnsigned), 0);
         b.store(value, to, b.add(b.mul(place, w.nr), lane));
       });
     });
@@ -65,7 +66,7 @@ void CascadeEmitter::packLanes(size_t number) {
       b.loop(0, run, n, [&](Value start) {
         Value at = run % n ? b.min(start, b.c(run - n)) : start;
         Values vectors;
-        for (Value row : from) vectors.push_back(b.widened(b.loadVector(n, source, b.add(row, at))));
+        for (Value row : from) vectors.push_back(b.widened(b.loadVector(n, source, b.add(row, at)), isUnsigned));
         Value first = b.add(b.mul(place, run), at);
         for (auto [i, vector] : llvm::enumerate(b.transpose(vectors)))
           b.storeVector(scaled(vector, n), to, b.add(b.mul(b.add(first, i), w.nr), lane));

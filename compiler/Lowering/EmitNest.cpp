@@ -125,11 +125,17 @@ Value NestEmitter::loadRun(unsigned o, Value offset, const Run &run) {
   return elementRun(memory[o], offset, stride, run.lanes);
 }
 
+/// The loop of the nest that one of the operation's loops has become; -1 for a loop of extent 1.
+int NestEmitter::loopOf(int64_t source) const {
+  for (int d = 0; d < int(dims.size()); ++d)
+    if (llvm::is_contained(dims[d].sources, unsigned(source))) return d;
+  return -1;
+}
+
 /// The value of one of the operation's loops on each lane. Loops of extent 1 are gone: their value is 0.
 Value NestEmitter::indexValues(int64_t source, const Run &run) {
   Type i32 = b.getI32Type();
-  for (int d = 0; d < int(dims.size()); ++d) {
-    if (!llvm::is_contained(dims[d].sources, unsigned(source))) continue;
+  if (const int d = loopOf(source); d >= 0) {
     if (d != run.lane) return b.splat(arith::IndexCastOp::create(b, i32, position[d]), run.lanes);
     SmallVector<int32_t> lane;
     for (int64_t i = 0; i < run.lanes; ++i) lane.push_back(int32_t(i));
@@ -144,7 +150,8 @@ Value NestEmitter::evaluate(const Offsets &at, const Run &run, Value acc) {
   SmallVector<Value> inputs;
   for (unsigned o = 0; o < out; ++o) inputs.push_back(loadRun(o, at[o], run));
   auto index = [&](int64_t source) { return indexValues(source, run); };
-  BodyEmitter body(b, op, run.lanes, inputs, index);
+  auto load = [&](memref::LoadOp load, llvm::function_ref<Value(Value)> valueOf) { return gather(load, valueOf, run); };
+  BodyEmitter body(b, op, run.lanes, inputs, index, load);
   return acc ? body.accumulate(reduction, acc) : body.emit(reduction.term);
 }
 
@@ -192,7 +199,7 @@ void NestEmitter::stage(ValueRange pointers) {
 
 /// Adds up what the threads left in scratch memory.
 void NestEmitter::combineParts(ValueRange pointers) {
-  auto fn = b.function(name + "_combine", p.shape.operands + 1, 1, [&](ValueRange args, ValueRange) {
+  auto fn = b.function(name + "_combine", pointers.size(), 1, [&](ValueRange args, ValueRange) {
     const int64_t points = p.shape.points(false);
     Value to = b.flat(args[out], b.element, operands[out].extent);
     Value parts = b.flat(args.back(), b.element, p.threads * points);

@@ -13,7 +13,7 @@ public:
   NestEmitter(NestBuilder &b, const NestPlan &plan, mlir::linalg::LinalgOp op, llvm::ArrayRef<NestOperand> operands,
               bool overwrite, llvm::StringRef name)
       : b(b), p(plan), dims(plan.shape.dims), op(op), operands(operands), overwrite(overwrite), name(name),
-        reduction(*analyseReduction(op)), out(plan.shape.output()) {}
+        reduction(*analyseReduction(op)), gathers(gathersOf(op)), out(plan.shape.output()) {}
 
   void emit(mlir::Value scratch);
 
@@ -44,6 +44,9 @@ private:
   Value elementRun(Value memory, Value offset, int64_t stride, int64_t lanes);
   Value evaluate(const Offsets &at, const Run &run, Value acc);
   Value indexValues(int64_t source, const Run &run);
+  int loopOf(int64_t source) const;
+  bool variesAlong(Value value, int lane) const;
+  Value gather(mlir::memref::LoadOp load, llvm::function_ref<Value(Value)> valueOf, const Run &run);
   void storeRun(Value value, const Offsets &at, int64_t lanes, bool streaming);
   Value restOf(const Offsets &row, int64_t begin, int64_t end);
   Value initial(int64_t lanes) { return emitIdentity(b, reduction.combine, lanes); }
@@ -71,6 +74,7 @@ private:
   bool overwrite;
   std::string name;
   Reduction reduction;
+  llvm::SmallVector<mlir::memref::LoadOp> gathers; ///< their memory follows the operands
   unsigned out;
   llvm::SmallVector<Value> memory;
   llvm::SmallVector<Value> position;      ///< value of each loop, where it is known

@@ -83,6 +83,12 @@ std::optional<ExpressionLowering::Range> ExpressionLowering::rangeOf(const Expr 
   case Fn::Add: return Range{a.low + c.low, a.high + c.high};
   case Fn::Sub: return Range{a.low - c.high, a.high - c.low};
   case Fn::Neg: return Range{-a.high, -a.low};
+  case Fn::IntDiv:
+  case Fn::Mod: { // the rest has the divisor's sign
+    const double most = std::max(std::fabs(a.low), std::fabs(a.high)),
+                 rest = std::max(std::fabs(c.low), std::fabs(c.high));
+    return x.fn == Fn::Mod ? Range{c.low < 0 ? -rest : 0, rest} : Range{a.low < 0 || c.low < 0 ? -most - 1 : 0, most};
+  }
   case Fn::Max: return Range{std::max(a.low, c.low), std::max(a.high, c.high)};
   case Fn::Min: return Range{std::min(a.low, c.low), std::min(a.high, c.high)};
   case Fn::Mul: {
@@ -111,21 +117,34 @@ Value ExpressionLowering::emitInteger(ExprId e, bool wide, ArrayRef<IndexId> loo
   case Fn::Mul: return arith::MulIOp::create(b, a[0], a[1]);
   case Fn::Max: return arith::MaxSIOp::create(b, a[0], a[1]);
   case Fn::Min: return arith::MinSIOp::create(b, a[0], a[1]);
+  case Fn::IntDiv:
+  case Fn::Mod: return emitFloorDivision(x.fn, wide ? DType::I64 : DType::I32, a[0], a[1]);
   default: return arith::SubIOp::create(b, constant(0), a[0]);
   }
 }
 
 Value ExpressionLowering::combine(Monoid monoid, DType as, Value a, Value c) {
-  return emitArithmetic(monoid == Monoid::Sum ? Fn::Add : monoid == Monoid::Max ? Fn::Max : Fn::Min, as, {a, c});
+  const Fn fn = monoid == Monoid::Sum    ? Fn::Add
+                : monoid == Monoid::Prod ? Fn::Mul
+                : monoid == Monoid::Max  ? Fn::Max
+                                         : Fn::Min;
+  return emitArithmetic(fn, as, {a, c});
 }
 
 Value ExpressionLowering::emit(ExprId e, DType as, const Body &body) {
   const Expr &x = p.exprs[e];
   if (x.kind == Expr::Kind::Literal) return number(x.literal, as);
+  if (x.kind == Expr::Kind::Access && !x.computed.empty())
+    return convert(emitGather(e, body), p.tensors[x.tensor].dtype, as);
   if (x.kind == Expr::Kind::Access)
     return convert(body.elements[llvm::find(body.accesses, e) - body.accesses.begin()], p.tensors[x.tensor].dtype, as);
   if (integers[e])
     return convert(emitInteger(e, integers[e]->wide, body.loops), integers[e]->wide ? DType::I64 : DType::I32, as);
+  if (x.fn == Fn::Cast) return convert(emitCast(x, body), x.dtype, as);
+  if (x.fn == Fn::Rand) return convert(emitRandom(x, body), DType::F32, as);
+  // Integers are divided as integers, whatever is around them.
+  const DType own = types[e] ? accumulateType(*types[e]) : as;
+  if ((x.fn == Fn::IntDiv || x.fn == Fn::Mod) && isInteger(own)) return convert(emitMap(x, own, body), own, as);
   return convert(emitMap(x, as, body), isPredicate(x.fn) ? DType::Bool : as, as);
 }
 
@@ -161,6 +180,7 @@ Value ExpressionLowering::emitCompare(const Expr &e, DType as, const Body &body)
 Value ExpressionLowering::emitMap(const Expr &e, DType as, const Body &body) {
   if (e.fn >= Fn::Less && e.fn <= Fn::NotEqual) return emitCompare(e, as, body);
   SmallVector<Value> a;
+  if (e.fn == Fn::Pow) return emitPower(e, as, emit(e.args[0], as, body), body);
   for (auto [i, arg] : llvm::enumerate(e.args)) {
     const bool condition = e.fn == Fn::And || e.fn == Fn::Or || e.fn == Fn::Not || (e.fn == Fn::Select && i == 0);
     a.push_back(emit(arg, condition ? DType::Bool : as, body));
@@ -170,6 +190,19 @@ Value ExpressionLowering::emitMap(const Expr &e, DType as, const Body &body) {
   case Fn::Log: return math::LogOp::create(b, a[0]);
   case Fn::Sqrt: return math::SqrtOp::create(b, a[0]);
   case Fn::Tanh: return math::TanhOp::create(b, a[0]);
+  case Fn::Exp2: return math::Exp2Op::create(b, a[0]);
+  case Fn::Erf: return math::ErfOp::create(b, a[0]);
+  case Fn::Sin: return math::SinOp::create(b, a[0]);
+  case Fn::Cos: return math::CosOp::create(b, a[0]);
+  case Fn::Gelu: {
+    Value erf = math::ErfOp::create(b, arith::MulFOp::create(b, a[0], number(std::sqrt(0.5), as)));
+    Value half = arith::MulFOp::create(b, a[0], number(0.5, as));
+    return arith::MulFOp::create(b, half, arith::AddFOp::create(b, erf, number(1, as)));
+  }
+  case Fn::Silu: {
+    Value e = math::ExpOp::create(b, arith::NegFOp::create(b, a[0]));
+    return arith::DivFOp::create(b, a[0], arith::AddFOp::create(b, e, number(1, as)));
+  }
   case Fn::Sign: return emitSign(as, a[0]);
   case Fn::And: return arith::AndIOp::create(b, a[0], a[1]);
   case Fn::Or: return arith::OrIOp::create(b, a[0], a[1]);
@@ -199,6 +232,13 @@ Value ExpressionLowering::emitArithmetic(Fn fn, DType as, ArrayRef<Value> a) {
     return either([&] { return arith::MulFOp::create(b, a[0], a[1]); },
                   [&] { return arith::MulIOp::create(b, a[0], a[1]); });
   case Fn::Div: return arith::DivFOp::create(b, a[0], a[1]);
+  case Fn::IntDiv:
+  case Fn::Mod: {
+    if (!real) return emitFloorDivision(fn, as, a[0], a[1]);
+    Value quotient = math::FloorOp::create(b, arith::DivFOp::create(b, a[0], a[1]));
+    if (fn == Fn::IntDiv) return quotient;
+    return arith::SubFOp::create(b, a[0], arith::MulFOp::create(b, a[1], quotient));
+  }
   case Fn::Neg:
     return either([&] { return arith::NegFOp::create(b, a[0]); },
                   [&] { return arith::SubIOp::create(b, number(0, as), a[0]); });

@@ -22,6 +22,8 @@ public:
     llvm::ArrayRef<ExprId> accesses;
     mlir::ValueRange elements; ///< one per access
     llvm::ArrayRef<IndexId> loops;
+    llvm::ArrayRef<ExprId> gathers;       ///< accesses with computed subscripts
+    llvm::ArrayRef<mlir::Value> gathered; ///< the memref of each gather's tensor, with the tensor's axes
   };
   /// The value of an expression, computed in `as`.
   mlir::Value emit(ExprId e, DType as, const Body &body);
@@ -48,6 +50,14 @@ private:
   Value emitCompare(const Expr &e, DType as, const Body &body);
   Value emitArithmetic(Fn fn, DType as, llvm::ArrayRef<Value> a);
   Value emitSign(DType as, Value x);
+  // LowerFunctions.cpp.
+  Value emitFloorDivision(Fn fn, DType as, Value x, Value y);
+  Value emitPower(const Expr &e, DType as, Value x, const Body &body);
+  Value emitCast(const Expr &e, const Body &body);
+  Value truncate(Value x, DType from, DType to);
+  Value emitRandom(const Expr &e, const Body &body);
+  Value emitGather(ExprId e, const Body &body);
+  Value emitPosition(ExprId e, int64_t extent, const Body &body);
   Value compare(Fn fn, DType as, Value x, Value y);
 
   mlir::ImplicitLocOpBuilder &b;

@@ -44,9 +44,11 @@ private:
   Memory argument(Block *block, func::FuncOp fn, const TensorType &type, StringRef kind, int64_t number);
   View view(TensorId tensor, ArrayRef<AccessSubscript> subscripts, int64_t at = 0);
   View resultView(TensorId tensor);
+  Value whole(TensorId tensor);
+  std::optional<View> extentsOf(TensorId result, ArrayRef<IndexId> reduced, ArrayRef<View> inputs);
   void lower(const Assignment &assignment, bool isCascade = false);
   void lowerCascade(const Cascade &cascade);
-  void collect(ExprId e, SmallVectorImpl<ExprId> &accesses) const;
+  void collect(ExprId e, SmallVectorImpl<ExprId> &accesses, SmallVectorImpl<ExprId> &gathers) const;
   bool isContraction(ExprId body, ArrayRef<IndexId> reduced, ArrayRef<View> inputs, const View &out) const;
   std::optional<linalg::TypeFn> contractionCast(ArrayRef<ExprId> accesses, DType to) const;
   AffineMap map(const View &view, ArrayRef<IndexId> loops);
@@ -156,13 +158,43 @@ LinalgLowering::View LinalgLowering::resultView(TensorId tensor) {
   return view(tensor, axes);
 }
 
-/// Accesses of an expression in order of appearance. Children precede parents in `exprs`.
-void LinalgLowering::collect(ExprId e, SmallVectorImpl<ExprId> &accesses) const {
+/// The memory of a tensor along its axes, whatever they are.
+Value LinalgLowering::whole(TensorId tensor) {
+  const Memory &m = memory[tensor];
+  if (m.plain) return m.base;
+  auto layout = StridedLayoutAttr::get(b.getContext(), m.offset, m.strides);
+  auto type = MemRefType::get(m.shape, expressions.elementType(p.tensors[tensor].dtype), layout);
+  return memref::ReinterpretCastOp::create(b, type, m.base, m.offset, m.shape, m.strides);
+}
+
+/// linalg takes the extents of loops from operands. For reduced ones that only index values and gathers have, an
+/// operand that nothing reads: one element of the result, with strides of 0.
+std::optional<LinalgLowering::View> LinalgLowering::extentsOf(TensorId result, ArrayRef<IndexId> reduced,
+                                                              ArrayRef<View> inputs) {
+  View v;
+  SmallVector<int64_t> sizes;
+  for (IndexId i : reduced) {
+    if (llvm::any_of(inputs, [&](const View &input) { return llvm::is_contained(input.indices, i); })) continue;
+    v.indices.push_back(i);
+    sizes.push_back(*p.indices[i].extent);
+  }
+  if (sizes.empty()) return std::nullopt;
+  const Memory &m = memory[result];
+  const SmallVector<int64_t> strides(sizes.size(), 0);
+  auto layout = StridedLayoutAttr::get(b.getContext(), m.offset, strides);
+  auto type = MemRefType::get(sizes, expressions.elementType(p.tensors[result].dtype), layout);
+  v.memref = memref::ReinterpretCastOp::create(b, type, m.base, m.offset, sizes, strides);
+  return v;
+}
+
+/// Accesses of an expression in order of appearance; those with computed subscripts apart.
+void LinalgLowering::collect(ExprId e, SmallVectorImpl<ExprId> &accesses, SmallVectorImpl<ExprId> &gathers) const {
   SmallVector<ExprId> stack{e};
   while (!stack.empty()) {
     const ExprId now = stack.pop_back_val();
     const Expr &x = p.exprs[now];
-    if (x.kind == Expr::Kind::Access && !llvm::is_contained(accesses, now)) accesses.push_back(now);
+    auto &list = x.computed.empty() ? accesses : gathers;
+    if (x.kind == Expr::Kind::Access && !llvm::is_contained(list, now)) list.push_back(now);
     for (auto i = x.args.rbegin(); i != x.args.rend(); ++i) stack.push_back(*i);
   }
 }
@@ -179,7 +211,7 @@ bool LinalgLowering::isContraction(ExprId body, ArrayRef<IndexId> reduced, Array
   const Expr &e = p.exprs[body];
   if (e.kind != Expr::Kind::Map || e.fn != Fn::Mul || inputs.size() != 2 || e.args[0] == e.args[1]) return false;
   for (ExprId a : e.args)
-    if (p.exprs[a].kind != Expr::Kind::Access) return false;
+    if (p.exprs[a].kind != Expr::Kind::Access || !p.exprs[a].computed.empty()) return false;
   auto has = [](const View &v, IndexId i) { return llvm::is_contained(v.indices, i); };
   for (IndexId i : reduced)
     if (!has(inputs[0], i) || !has(inputs[1], i)) return false;
@@ -226,14 +258,17 @@ void LinalgLowering::lower(const Assignment &assignment, bool isCascade) {
     if (llvm::any_of(reduced, [&](IndexId i) { return *p.indices[i].extent == 0; })) return;
   }
 
-  SmallVector<ExprId> accesses;
-  collect(body, accesses);
+  SmallVector<ExprId> accesses, gathers;
+  collect(body, accesses, gathers);
+  SmallVector<Value> gathered;
+  for (ExprId g : gathers) gathered.push_back(whole(p.exprs[g].tensor));
   SmallVector<View> inputs;
   for (ExprId a : accesses) inputs.push_back(view(p.exprs[a].tensor, p.exprs[a].subscripts, p.exprs[a].at));
   SmallVector<IndexId> loops(out.indices);
   llvm::append_range(loops, reduced);
   SmallVector<AffineMap> maps;
   SmallVector<Value> memrefs;
+  if (auto extents = extentsOf(assignment.result, reduced, inputs)) inputs.push_back(*extents);
   for (const View &v : inputs) maps.push_back(map(v, loops)), memrefs.push_back(v.memref);
   maps.push_back(map(out, loops));
 
@@ -246,15 +281,14 @@ void LinalgLowering::lower(const Assignment &assignment, bool isCascade) {
       return;
     }
   }
-  // A reduced index that no operand has would leave the loop without an extent: it multiplies a sum by
-  // its extent and is dropped by maximum and minimum. flatten() leaves none.
   SmallVector<utils::IteratorType> iterators(out.indices.size(), utils::IteratorType::parallel);
   iterators.append(reduced.size(), utils::IteratorType::reduction);
   linalg::GenericOp::create(b, TypeRange{}, memrefs, ValueRange{out.memref}, maps, iterators,
                             [&](OpBuilder &nested, Location, ValueRange arguments) {
                               OpBuilder::InsertionGuard guard(b);
                               b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
-                              Value value = expressions.emit(body, as, {accesses, arguments.drop_back(), loops});
+                              Value value = expressions.emit(
+                                  body, as, {accesses, arguments.drop_back(), loops, gathers, gathered});
                               value = reduces ? expressions.combine(root.monoid, as, arguments.back(), value)
                                               : expressions.convert(value, as, stored);
                               linalg::YieldOp::create(b, value);

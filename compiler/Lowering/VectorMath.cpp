@@ -1,9 +1,7 @@
 // Elementary functions by argument reduction and polynomials.
 #include "compiler/Lowering/VectorMath.h"
+#include "compiler/Lowering/Vectors.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-
-#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -12,66 +10,20 @@ namespace ein {
 
 namespace {
 
-/// The layout of the element type, and how many terms its precision needs.
-struct Format {
-  int64_t bits, mantissa, bias;
-  int expTerms;             ///< degree of the Taylor polynomial of exp on |r| <= ln 2 / 2
-  int atanhTerms;           ///< terms of the series of atanh(t) / t in t^2 on |t| <= 0.1716
-  double ln2High, ln2Low;   ///< their sum is ln 2; n * ln2High is exact for every exponent n
-  double largest, smallest; ///< arguments beyond which exp overflows or is zero
-};
-
-Format formatOf(Type element) {
-  if (element.isF32()) return {32, 23, 127, 7, 5, 0.693145751953125, 1.42860682030941723212e-6, 88.8, -104.0};
-  return {64, 52, 1023, 13, 11, 6.93147180369123816490e-01, 1.90821492927058770002e-10, 709.8, -745.2};
-}
-
-/// Operations on vectors, with constants broadcast to the vector's shape.
-struct Vectors {
-  NestBuilder &b;
-  VectorType type;
-  Format f;
-  VectorType ints;
-
-  Vectors(NestBuilder &b, Value x)
-      : b(b), type(cast<VectorType>(x.getType())), f(formatOf(type.getElementType())),
-        ints(VectorType::get(type.getShape(), b.getIntegerType(f.bits))) {}
-
-  Value k(double v) {
-    Attribute value = b.getFloatAttr(type.getElementType(), v);
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, value));
-  }
-  Value k(int64_t v) {
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(ints, APInt(f.bits, uint64_t(v), true, true)));
-  }
-  Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-  Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
-  Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
-  Value fma(Value x, Value y, Value z) { return b.multiplyAdd(x, y, z); }
-  Value select(arith::CmpFPredicate p, Value x, Value y, Value then, Value otherwise) {
-    return arith::SelectOp::create(b, arith::CmpFOp::create(b, p, x, y), then, otherwise);
-  }
-  Value toBits(Value x) { return arith::BitcastOp::create(b, ints, x); }
-  Value fromBits(Value x) { return arith::BitcastOp::create(b, type, x); }
-  /// 2^n for an integer vector n in the normal range.
-  Value powerOfTwo(Value n) {
-    return fromBits(arith::ShLIOp::create(b, arith::AddIOp::create(b, n, k(f.bias)), k(f.mantissa)));
-  }
-};
-
 /// x = n ln 2 + r with |r| <= ln 2 / 2, and expm1(r) = r + r^2 (1/2 + r/6 + ...).
 struct Reduced {
   Value n, expm1;
 };
 
-Reduced reduce(Vectors &v, Value x) {
+/// With `binary` the same of x ln 2.
+Reduced reduce(Vectors &v, Value x, bool binary = false) {
   // Adding 1.5 * 2^mantissa rounds to the nearest integer, whose bits are then the low bits of the sum.
   Value magic = v.k(1.5 * std::ldexp(1.0, int(v.f.mantissa)));
-  Value shifted = v.fma(x, v.k(1 / std::log(2.0)), magic);
+  Value shifted = binary ? v.add(x, magic) : v.fma(x, v.k(1 / std::log(2.0)), magic);
   Value rounded = v.sub(shifted, magic);
   Value n = arith::SubIOp::create(v.b, v.toBits(shifted), v.toBits(magic));
-  Value r = v.fma(rounded, v.k(-v.f.ln2Low), v.fma(rounded, v.k(-v.f.ln2High), x));
+  Value r = binary ? v.mul(v.sub(x, rounded), v.k(std::log(2.0)))
+                   : v.fma(rounded, v.k(-v.f.ln2Low), v.fma(rounded, v.k(-v.f.ln2High), x));
   double factorial = 1;
   for (int i = 2; i <= v.f.expTerms; ++i) factorial *= i;
   Value p = v.k(1 / factorial);
@@ -84,20 +36,24 @@ Reduced reduce(Vectors &v, Value x) {
 
 } // namespace
 
-Value emitExp(NestBuilder &b, Value x) {
+static Value exponential(NestBuilder &b, Value x, bool binary) {
   Vectors v(b, x);
   using P = arith::CmpFPredicate;
+  const double unit = binary ? std::log(2.0) : 1;
+  Value largest = v.k(v.f.largest / unit), smallest = v.k(v.f.smallest / unit);
   // The clamps keep NaN: a comparison with NaN is false and selects x.
-  Value clamped = v.select(P::OGT, x, v.k(v.f.largest), v.k(v.f.largest), x);
-  clamped = v.select(P::OLT, clamped, v.k(v.f.smallest), v.k(v.f.smallest), clamped);
-  Reduced r = reduce(v, clamped);
+  Value clamped = v.select(P::OGT, x, largest, largest, x);
+  clamped = v.select(P::OLT, clamped, smallest, smallest, clamped);
+  Reduced r = reduce(v, clamped, binary);
   Value half = arith::ShRSIOp::create(b, r.n, v.k(int64_t(1)));
   Value rest = arith::SubIOp::create(b, r.n, half);
-  Value y = v.mul(v.mul(v.add(r.expm1, v.k(1.0)), v.powerOfTwo(half)), v.powerOfTwo(rest));
-  return y;
+  return v.mul(v.mul(v.add(r.expm1, v.k(1.0)), v.powerOfTwo(half)), v.powerOfTwo(rest));
 }
 
-Value emitExp2(NestBuilder &b, Value x) {
+Value emitExp(NestBuilder &b, Value x) { return exponential(b, x, false); }
+Value emitExp2(NestBuilder &b, Value x) { return exponential(b, x, true); }
+
+Value emitShortExp2(NestBuilder &b, Value x) {
   Vectors v(b, x);
   // Minimax on [-1/2, 1/2] with p(0) = 1 for f32; for f64 the Taylor series is as short as it needs to be.
   SmallVector<double> terms = {
@@ -111,8 +67,7 @@ Value emitExp2(NestBuilder &b, Value x) {
   Value clamped = v.select(arith::CmpFPredicate::OGT, limit, x, limit, x);
   Value shifted = v.add(clamped, magic);
   Value f = v.sub(clamped, v.sub(shifted, magic));
-  Value p = v.k(terms.back());
-  for (double term : llvm::reverse(ArrayRef(terms).drop_back())) p = v.fma(p, f, v.k(term));
+  Value p = v.polynomial(f, terms);
   Value n = arith::ShLIOp::create(b, v.toBits(shifted), v.k(v.f.mantissa));
   return v.fromBits(arith::AddIOp::create(b, v.toBits(p), n));
 }

@@ -70,12 +70,22 @@ std::vector<ExprId> Flattener::reachable(ExprId root) const {
   return found;
 }
 
+/// Whether the Program requires that nothing is stored on the way to a result.
+bool Flattener::storesNothingFor(TensorId result) const {
+  return std::any_of(source.requirements.begin(), source.requirements.end(), [&](const Requirement &r) {
+    return r.kind == Requirement::Kind::NoStore &&
+           std::find(r.tensors.begin(), r.tensors.end(), result) != r.tensors.end();
+  });
+}
+
 void Flattener::flattenAssignment(const Assignment &assignment) {
   current = assignment.result;
+  inOneNest = options.path == PathStrategy::Fused || storesNothingFor(current);
   bool shared = lowered[assignment.value].has_value(), stored = false;
   for (ExprId id : reachable(assignment.value)) {
     const Expr &e = source.exprs[id];
-    if (e.kind != Expr::Kind::Reduce && e.kind != Expr::Kind::Softmax) {
+    const bool isPointwise = e.kind < Expr::Kind::Reduce;
+    if (isPointwise) {
       lowered[id] = rebuild(e);
       continue;
     }
@@ -86,13 +96,17 @@ void Flattener::flattenAssignment(const Assignment &assignment) {
     const bool sums = e.kind == Expr::Kind::Reduce && e.monoid == Monoid::Sum;
     if (isRoot && dtype != DType::Bool && (sums || !isComplex(out.tensors[assignment.result].dtype)))
       dtype = accumulateType(promote(dtype, out.tensors[assignment.result].dtype));
-    const bool direct = isRoot && (e.kind == Expr::Kind::Softmax || out.tensors[assignment.result].dtype == dtype);
+    if (e.kind == Expr::Kind::Top && e.list.positions && !isRoot) dtype = DType::I32;
+    // What ends with a pointwise step is converted by it.
+    const bool direct = isRoot && (e.kind != Expr::Kind::Reduce || out.tensors[assignment.result].dtype == dtype);
     std::vector<IndexId> axes = isRoot ? out.tensors[assignment.result].axes : inOrder(source.freeIndices(id));
     TensorId target = direct ? assignment.result : newTensor(std::move(axes), dtype);
     if (e.kind == Expr::Kind::Reduce)
       flattenReduce(e, target);
-    else
+    else if (e.kind == Expr::Kind::Softmax)
       flattenSoftmax(e, target);
+    else
+      flattenTop(e, target);
     lowered[id] = out.access(target);
     stored = direct;
   }
@@ -111,6 +125,8 @@ void Flattener::flattenReduce(const Expr &e, TensorId target) {
   ExprId body = masked(guard, *lowered[e.args[0]], identityOf(e.monoid));
   if (e.monoid == Monoid::Sum)
     flattenSum(target, e.indices, body);
+  else if (e.monoid == Monoid::Prod)
+    reduceTo(target, e.monoid, e.indices, body); // distributes over nothing
   else
     flattenTropical(target, e.monoid, e.indices, body);
 }
@@ -135,17 +151,22 @@ void Flattener::logSumExpTo(TensorId target, const std::vector<IndexId> &indices
   assign(target, out.map(Fn::Add, {s, out.map(Fn::Log, {l})}));
 }
 
-/// m = max(x), l = sum(exp(x - m)), result exp(x - m) / l. Rows without a point above -inf are 0: there
-/// m = -inf is replaced by 0 lest -inf - -inf arise, and l = 0 is caught. A NaN reaches its row through l.
+/// m = max(x), l = sum(exp(x - m)), result exp(x - m) / l; a sink is one more x that has no result. Rows without a
+/// point above -inf are 0: there m = -inf is replaced by 0 lest -inf - -inf arise, and l = 0 is caught. A NaN reaches
+/// its row through l.
 void Flattener::flattenSoftmax(const Expr &e, TensorId target) {
   std::optional<ExprId> guard = e.guard ? lowered[*e.guard] : std::nullopt;
   ExprId x = *lowered[e.args[0]];
   ExprId zero = out.literal(0), minusInfinity = out.literal(-kInfinity);
 
+  std::optional<ExprId> sink;
+  if (e.args.size() > 1) sink = *lowered[e.args[1]];
   ExprId m = materialise(out.reduce(Monoid::Max, e.indices, masked(guard, x, -kInfinity)));
+  if (sink) m = out.map(Fn::Max, {m, *sink});
   ExprId shift = materialise(out.map(Fn::Select, {out.map(Fn::Equal, {m, minusInfinity}), zero, m}));
   ExprId exponential = out.map(Fn::Exp, {out.map(Fn::Sub, {x, shift})});
   ExprId l = materialise(out.reduce(Monoid::Sum, e.indices, masked(guard, exponential, 0)));
+  if (sink) l = materialise(out.map(Fn::Add, {l, out.map(Fn::Exp, {out.map(Fn::Sub, {*sink, shift})})}));
   ExprId counts = out.map(Fn::NotEqual, {l, zero});
   if (guard) counts = out.map(Fn::And, {*guard, counts});
   assign(target, masked(counts, out.map(Fn::Div, {exponential, l}), 0));
@@ -167,7 +188,10 @@ std::vector<IndexId> Flattener::inOrder(std::vector<IndexId> indices) const {
 /// The type in which values of an expression are computed.
 DType Flattener::sumType(ExprId e) {
   while (types.size() <= e) types.push_back(out.dtypeOf(out.exprs[types.size()], types));
-  return accumulateType(types[e].value_or(out.tensors[current].dtype));
+  const DType own = types[e].value_or(out.tensors[current].dtype);
+  // Numbers that are literals and index values only, on the way to a condition.
+  if (!types[e] && own == DType::Bool) return DType::F64;
+  return accumulateType(own);
 }
 
 TensorId Flattener::newTensor(std::vector<IndexId> axes, DType dtype) {

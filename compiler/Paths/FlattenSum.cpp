@@ -100,7 +100,7 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
 
 /// Where a factor that is no access has all the indices, to store it would save nothing.
 bool Flattener::keepsInOneNest(const std::vector<ExprId> &factors) const {
-  if (options.path == PathStrategy::Fused) return true;
+  if (inOneNest) return true;
   std::vector<IndexId> all;
   for (ExprId factor : factors) addMissing(all, indicesOf(factor));
   return std::any_of(factors.begin(), factors.end(), [&](ExprId factor) {
@@ -124,9 +124,7 @@ void Flattener::flattenTropical(TensorId target, Monoid monoid, const std::vecto
     else
       factors.push_back(id);
   }
-  auto isConstant = [&](ExprId factor) {
-    return indicesOf(factor).empty() && out.exprs[factor].kind != Expr::Kind::Access;
-  };
+  auto isConstant = [&](ExprId factor) { return indicesOf(factor).empty() && !out.isOperand(factor); };
   // Over nothing there is no term: identities of parts must not meet, as -inf * 0 or -inf + inf.
   if (factors.size() == 1 || isEmpty(reduced) || keepsInOneNest(factors) ||
       std::any_of(factors.begin(), factors.end(), isConstant))

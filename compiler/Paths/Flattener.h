@@ -23,11 +23,13 @@ private:
   void flattenAssignment(const Assignment &assignment);
   void keepAssignment(const Assignment &assignment);
   std::vector<ExprId> reachable(ExprId root) const;
+  bool storesNothingFor(TensorId result) const;
   ExprId rebuild(const Expr &e);
   void flattenReduce(const Expr &e, TensorId target);
   void reduceTo(TensorId target, Monoid monoid, std::vector<IndexId> indices, ExprId body);
   void logSumExpTo(TensorId target, const std::vector<IndexId> &indices, ExprId x);
   void flattenSoftmax(const Expr &e, TensorId target);
+  void flattenTop(const Expr &e, TensorId target); // FlattenTop.cpp
 
   // FlattenSum.cpp: sums of products, and what else distributes.
   struct Product;
@@ -48,6 +50,7 @@ private:
   void sumOneSided(Monoid add, std::vector<IndexId> &summed, std::vector<ExprId> &operands, DType dtype);
   ContractionProblem problemOf(TensorId target, const std::vector<ExprId> &operands) const;
   std::vector<IndexId> indicesOf(ExprId access) const;
+  /// Whether an expression is a tensor as it lies in memory.
 
   // Tensors of the new Program.
   std::vector<IndexId> inOrder(std::vector<IndexId> indices) const;
@@ -67,7 +70,8 @@ private:
   std::vector<std::optional<DType>> types;    ///< of the new Program's expressions, as far as they were asked for
   size_t nextName = 0;
   double searchedMs = 0;
-  TensorId current = 0; ///< result of the assignment being flattened: gives dtype and order of axes
+  bool inOneNest = false; ///< `require nostore`: no intermediates on the way to `current`
+  TensorId current = 0;   ///< result of the assignment being flattened: gives dtype and order of axes
 };
 
 } // namespace ein

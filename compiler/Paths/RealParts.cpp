@@ -58,16 +58,16 @@ private:
 
   /// A complex tensor at one part, or along an index of both.
   ExprId pick(const Expr &e, int64_t at) {
-    std::vector<AccessSubscript> subscripts = e.subscripts;
-    subscripts.push_back(std::nullopt);
-    const ExprId id = out.access(e.tensor, std::move(subscripts));
+    const ExprId id = with(e, std::nullopt);
     out.exprs[id].at = at;
     return id;
   }
-  ExprId along(const Expr &e, IndexId index) {
-    std::vector<AccessSubscript> subscripts = e.subscripts;
-    subscripts.push_back(index);
-    return out.access(e.tensor, std::move(subscripts));
+  ExprId along(const Expr &e, IndexId index) { return with(e, index); }
+  ExprId with(const Expr &e, AccessSubscript part) {
+    Expr access = e;
+    for (ExprId &arg : access.args) arg = *reals[arg];
+    access.subscripts.push_back(part);
+    return out.add(std::move(access));
   }
 
   /// Every expression below `root` in real numbers, children before parents.

@@ -109,6 +109,8 @@ LogicalResult EntryEmitter::emitRegion(NestBuilder &b, scf::ExecuteRegionOp regi
       if (failed(operand)) return failure();
       operands.back().push_back(*operand);
     }
+    for (auto [operand, argument] : llvm::zip(operands.back(), op.getBlock()->getArguments()))
+      operand.isUnsigned = widensUnsigned(argument);
   }
   emitCascade(b, *plan, *cascade, operands, scratch, name);
   threads = std::max(threads, plan->threads);
@@ -123,7 +125,7 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
   if (failed(shape)) return op->emitOpError("needs static shapes and strides");
   FailureOr<KernelPlan> plan = planFromAttr(op, *shape, attr);
   if (failed(plan)) return op->emitOpError("has an ein.plan that is incomplete or does not fit its shape");
-  if (!analyseReduction(op)) return op->emitOpError("reduces by something else than add, maximum or minimum");
+  if (!analyseReduction(op)) return op->emitOpError("reduces by something else than add, multiply, maximum or minimum");
   SmallVector<NestOperand> operands;
   for (Value v : op->getOperands()) {
     FailureOr<NestOperand> operand = argumentOf(b, op, v);
@@ -132,6 +134,12 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
   }
   for (auto [operand, argument] : llvm::zip(operands, op.getBlock()->getArguments()))
     operand.isUnsigned = widensUnsigned(argument);
+  for (memref::LoadOp load : gathersOf(op)) {
+    FailureOr<NestOperand> operand = operandOf(b, load.getMemRef());
+    if (failed(operand))
+      return load->emitOpError("gathers from memory that is no argument and no view of the workspace");
+    operands.push_back(*operand);
+  }
   b.element = cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType();
   const bool overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);
   int64_t bytes = 0;

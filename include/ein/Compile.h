@@ -48,6 +48,7 @@ struct CompileResult {
   std::vector<PlanCandidate> candidates;                   ///< by step; of each step first the plan it has
   std::string compiler;                                    ///< what compiled it: "LLVM 22.1.8"
   std::string cpu;                                         ///< what it was compiled for, as LLVM calls it: "znver4"
+  std::vector<Error> warnings = {};                        ///< about the text of a Program, in its order
 
   std::string serialize() const;
   static Expected<CompileResult> deserialize(std::string_view bytes);

@@ -52,8 +52,9 @@ struct Error {
   std::vector<Label> labels; ///< in order of importance
   std::vector<std::string> notes;
   std::string help; ///< what would be accepted; empty where nothing is obvious
+  std::string rule; ///< stable code of the rule of docs/notation.md that is broken: "E07"; of a warning "W01"; or empty
 
-  /// The whole report, newline-terminated:
+  /// The whole report, newline-terminated; with a rule the first words are `error[E02]` or `warning[W01]`.
   ///
   ///     error: index 'k' has extent 3 in operand 0 but 7 in operand 1
   ///       ijk,kl->ijl

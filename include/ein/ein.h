@@ -6,5 +6,6 @@
 #include "ein/Einsum.h"
 #include "ein/Engine.h"
 #include "ein/Kernel.h"
+#include "ein/ProgramBuilder.h"
 #include "ein/Sublists.h"
 #include "ein/Version.h"

@@ -111,6 +111,38 @@ std::string CompileRequest::keyText() const {
   return key;
 }
 
+static void write(wire::Writer &w, const Error &error) {
+  w.number(static_cast<uint8_t>(error.code));
+  w.string(error.message);
+  w.string(error.text);
+  w.list(error.labels, [&](const Label &label) {
+    w.number(label.span.begin);
+    w.number(label.span.end);
+    w.string(label.text);
+  });
+  w.list(error.notes, [&](const std::string &note) { w.string(note); });
+  w.string(error.help);
+  w.string(error.rule);
+}
+
+static Error readError(wire::Reader &r) {
+  Error error;
+  error.code = r.enumerator(ErrorCode::DeviceMissing);
+  error.message = r.string();
+  error.text = r.string();
+  error.labels = r.list<Label>([&] {
+    Label label;
+    label.span.begin = r.number<uint32_t>();
+    label.span.end = r.number<uint32_t>();
+    label.text = r.string();
+    return label;
+  });
+  error.notes = r.list<std::string>([&] { return r.string(); });
+  error.help = r.string();
+  error.rule = r.string();
+  return error;
+}
+
 std::string CompileResult::serialize() const {
   wire::Writer w;
   wire::write(w, module);
@@ -129,6 +161,7 @@ std::string CompileResult::serialize() const {
   });
   w.string(compiler);
   w.string(cpu);
+  w.list(warnings, [&](const Error &warning) { write(w, warning); });
   return w.seal(wire::Kind::Result);
 }
 
@@ -155,22 +188,14 @@ Expected<CompileResult> CompileResult::deserialize(std::string_view bytes) {
   });
   result.compiler = r.string();
   result.cpu = r.string();
+  result.warnings = r.list<Error>([&] { return readError(r); });
   if (!r.finished()) return wire::malformed("result");
   return result;
 }
 
 std::string serializeError(const Error &error) {
   wire::Writer w;
-  w.number(static_cast<uint8_t>(error.code));
-  w.string(error.message);
-  w.string(error.text);
-  w.list(error.labels, [&](const Label &label) {
-    w.number(label.span.begin);
-    w.number(label.span.end);
-    w.string(label.text);
-  });
-  w.list(error.notes, [&](const std::string &note) { w.string(note); });
-  w.string(error.help);
+  write(w, error);
   return w.seal(wire::Kind::Error);
 }
 
@@ -178,18 +203,7 @@ Expected<void> deserializeError(std::string_view bytes, Error &error) {
   auto fields = wire::open(wire::Kind::Error, bytes);
   if (!fields) return fields.error();
   wire::Reader r(*fields);
-  error.code = r.enumerator(ErrorCode::DeviceMissing);
-  error.message = r.string();
-  error.text = r.string();
-  error.labels = r.list<Label>([&] {
-    Label label;
-    label.span.begin = r.number<uint32_t>();
-    label.span.end = r.number<uint32_t>();
-    label.text = r.string();
-    return label;
-  });
-  error.notes = r.list<std::string>([&] { return r.string(); });
-  error.help = r.string();
+  error = readError(r);
   if (!r.finished()) return wire::malformed("error");
   return {};
 }

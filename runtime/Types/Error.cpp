@@ -167,7 +167,8 @@ void renderText(std::string &out, const Error &error) {
 } // namespace
 
 std::string Error::render() const {
-  std::string out = "error: " + message + "\n";
+  std::string out = rule.starts_with("W") ? "warning" : "error";
+  out += (rule.empty() ? "" : "[" + rule + "]") + ": " + message + "\n";
   if (!text.empty()) renderText(out, *this);
   for (const std::string &note : notes) out += "note: " + note + "\n";
   if (!help.empty()) out += "help: " + help + "\n";

@@ -17,6 +17,9 @@ Case randomContraction(uint64_t seed);
 /// A Program of pointwise arithmetic, guards, reductions, softmax and einsums, in any dtype.
 Case randomProgram(uint64_t seed);
 
+/// Whether every element of an execution that has run is within a tolerance far above rounding and far below a mistake.
+::testing::AssertionResult closeToInterpreter(const Execution &execution);
+
 /// Prepares and runs a Program; exactly right in integers, else within a tolerance far above rounding and far below a
 /// mistake.
 ::testing::AssertionResult programComputesAsInterpreted(const Case &c);

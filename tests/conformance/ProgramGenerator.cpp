@@ -39,6 +39,7 @@ private:
   int64_t extents[4] = {};
   std::vector<Value> tensors;
   size_t inputs = 0;
+  char at = 'i', onto = 'i'; ///< N[at] holds positions along `onto`
 
   static std::string bracketed(const std::string &indices) {
     std::string text;
@@ -65,7 +66,7 @@ private:
   }
 
   void declareInputs() {
-    c.text = "in ";
+    c.text = "index s = 2\nin ";
     for (int64_t n = 2 + random.below(2); n > 0; --n) {
       std::string indices = shuffled("ijkl");
       indices.resize(tensors.empty() ? 3 : random.below(4));
@@ -78,6 +79,13 @@ private:
       tensors.push_back({tensor, indices});
     }
     inputs = tensors.size();
+    // Positions to gather at. What is drawn need not be below: then it is the nearest.
+    at = static_cast<char>('i' + random.below(4)), onto = static_cast<char>('i' + random.below(4));
+    c.types.emplace_back(DType::I32, std::vector<int64_t>{extents[at - 'i']});
+    c.text += ", N: int32" + bracketed(std::string(1, at)) + " below(" + onto + ")";
+    const auto has = [&](const Value &tensor) { return tensor.indices.find(onto) != std::string::npos; };
+    if (onto != at && std::none_of(tensors.begin(), tensors.end(), has))
+      c.text += std::string("\nindex ") + onto + " = " + std::to_string(extents[onto - 'i']);
   }
 
   void writeLet() {
@@ -98,12 +106,16 @@ private:
   }
 
   Value expression() {
-    switch (random.below(isFloat(dtype) ? 5 : 3)) {
+    switch (random.below(isFloat(dtype) ? 9 : 3)) {
     case 0: return pointwise();
     case 1: return reduction(product());
     case 2: return contraction();
     case 3: return softmax();
-    default: return normalised();
+    case 4: return normalised();
+    case 5: return smooth();
+    case 6: return gathered();
+    case 7: return shifted();
+    default: return statistics();
     }
   }
 
@@ -171,7 +183,80 @@ private:
     const Value x = product();
     if (x.indices.empty()) return pointwise();
     const char index = x.indices[random.below(std::ssize(x.indices))];
-    return {"softmax[" + bound(index, x.indices) + "](2 * " + x.text + ")", x.indices};
+    const char *const sink = random.oneIn(3) ? ", sink = 0.5" : "";
+    return {"softmax[" + bound(index, x.indices) + "](2 * " + x.text + sink + ")", x.indices};
+  }
+
+  Value smooth() {
+    const Value p = product(), &x = random.of(tensors);
+    const std::string all = united(p.indices, x.indices);
+    switch (random.below(6)) {
+    case 0: return {"gelu(" + p.text + ") + silu(" + x.text + ")", all};
+    case 1: return {"sin(3 * " + x.text + ") * cos(" + p.text + ")", all};
+    case 2: return {"erf(" + p.text + ") + exp2(tanh(" + x.text + "))", all};
+    case 3: return {"(1 + tanh(" + p.text + ") / 2) ^ -3 - 2 ^ tanh(" + x.text + ")", all};
+    case 4:
+      return {"cast(" + p.text + ", " + std::string(name(accumulateType(dtype))) + ") * rand(7" +
+                  std::string(all.empty() ? "" : ", ") + listed(all) + ")",
+              all};
+    default:
+      if (p.indices.empty()) return p;
+      return {p.text + " + " + p.indices[0] + " // 3 % 4 / 8", p.indices};
+    }
+  }
+
+  static std::string listed(const std::string &indices) {
+    std::string text;
+    for (char index : indices) text += (text.empty() ? "" : ", ") + std::string(1, index);
+    return text;
+  }
+
+  /// A tensor with the subscripts of one index replaced.
+  static std::string accessOf(const Value &x, char index, const std::string &subscript) {
+    std::string text;
+    for (char i : x.indices) text += (text.empty() ? "" : ", ") + (i == index ? subscript : std::string(1, i));
+    return x.text + "[" + text + "]";
+  }
+
+  /// X[i, N[j]], perhaps in a sum of products.
+  Value gathered() {
+    const Value &x = random.of(tensors), &y = random.of(tensors);
+    if (x.indices.find(onto) == x.indices.npos) return pointwise();
+    const std::string rest = united(without(x.indices, onto), std::string(1, at));
+    const Value g{accessOf(x, onto, std::string("N[") + at + "]"), rest};
+    if (random.oneIn(2)) return g;
+    const std::string all = united(rest, y.indices);
+    return reduction({g.text + " * " + y.text, all});
+  }
+
+  /// A neighbour, where there is one.
+  Value shifted() {
+    const Value &x = random.of(tensors);
+    if (x.indices.empty() || x.indices[0] == 's') return pointwise();
+    const char index = x.indices[0];
+    const std::string name(1, index), extent = std::to_string(extents[index - 'i']);
+    if (random.oneIn(2))
+      return {"(if " + name + " >= 1 then " + accessOf(x, index, name + " - 1") + " else 0.5)", x.indices};
+    return {"sum[" + name + " | " + name + " + 1 < " + extent + "](" + accessOf(x, index, name + " + 1") + ") / 8",
+            without(x.indices, index)};
+  }
+
+  /// Means, variances, products and lists.
+  Value statistics() {
+    const Value x = product();
+    if (x.indices.empty()) return x;
+    const char index = x.indices[random.below(std::ssize(x.indices))];
+    const std::string rest = without(x.indices, index), one(1, index);
+    const bool listable = x.indices.find('s') == x.indices.npos;
+    switch (random.below(5)) {
+    case 0: return {"mean[" + one + "](" + x.text + ")", rest};
+    case 1: return {"var[" + one + "](" + x.text + ")", rest};
+    case 2: return {"prod[" + bound(index, x.indices) + "](1 + tanh(" + x.text + ") / 8)", rest};
+    case 3:
+      if (listable) return {"max(top[" + one + "->s](" + x.text + "), -4)", rest + "s"};
+      [[fallthrough]];
+    default: return {"einsum(\"" + x.indices + "->" + rest + "\", tanh(" + x.text + "), over = max_plus)", rest};
+    }
   }
 
   Value contraction() {
@@ -194,8 +279,9 @@ private:
   }
 };
 
-/// Whether every element is within a tolerance far above rounding and far below a mistake.
-::testing::AssertionResult isClose(const Execution &execution) {
+} // namespace
+
+::testing::AssertionResult closeToInterpreter(const Execution &execution) {
   std::vector<ReferenceTensor> operands;
   for (const einc::HostTensor &operand : execution.operands) operands.push_back(readReference(operand.view));
   const std::vector<ReferenceTensor> references = interpret(execution.program, operands);
@@ -205,7 +291,8 @@ private:
     const double tolerance = unit == 0x1p-53 ? 1e-12 : unit == 0x1p-24 ? 2e-4 : 2e-4 + 2 * unit;
     for (size_t i = 0; i < result.values.size(); ++i) {
       const double value = result.values[i], reference = references[r].values[i];
-      if (value != reference && !(std::fabs(value - reference) <= tolerance * (1 + std::fabs(reference))))
+      if (value != reference && !(std::isnan(value) && std::isnan(reference)) &&
+          !(std::fabs(value - reference) <= tolerance * (1 + std::fabs(reference))))
         return failure(execution.source, "element " + std::to_string(i) + " of result " + std::to_string(r) + " is " +
                                              std::to_string(value) + ", the reference " + std::to_string(reference));
     }
@@ -213,15 +300,13 @@ private:
   return ::testing::AssertionSuccess();
 }
 
-} // namespace
-
 Case randomProgram(uint64_t seed) { return ProgramGenerator(seed).make(); }
 
 ::testing::AssertionResult programComputesAsInterpreted(const Case &c) {
   auto execution = Execution::prepare(c);
   if (!execution) return failure(c, execution.error().render());
   if (auto ok = execution->run(); !ok) return failure(c, ok.error().render());
-  return c.data == Data::Integers ? agreesWithInterpreter(*execution) : isClose(*execution);
+  return c.data == Data::Integers ? agreesWithInterpreter(*execution) : closeToInterpreter(*execution);
 }
 
 } // namespace ein::test

@@ -14,7 +14,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   std::vector<TensorType> operands;
   for (const Syntax::Input &input : syntax->inputs) {
     std::vector<int64_t> shape;
-    for (const Word &axis : input.axes) shape.push_back(fuzz::extentOf(axis.text));
+    auto axis = input.axes.begin();
+    for (uint32_t grouped : input.groups) {
+      int64_t extent = 1;
+      for (uint32_t n = 0; n < grouped; ++n) extent *= fuzz::extentOf((axis++)->text);
+      shape.push_back(extent);
+    }
     operands.emplace_back(parseDType(input.dtype.text).value_or(DType::F32), std::move(shape));
   }
   auto program = programFromText(text, operands);

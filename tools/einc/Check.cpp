@@ -98,6 +98,11 @@ private:
     }
     case Expr::Kind::Map:
       if (expr.fn == Fn::Conj) return worst;
+      if (expr.fn == Fn::Pow) {
+        result.sumsOfProducts = false;
+        worst.add(16, unit);
+        return worst;
+      }
       if (expr.fn != Fn::Mul)
         result.sumsOfProducts &= expr.fn == Fn::Add || expr.fn == Fn::Sub || expr.fn == Fn::Neg;
       else
@@ -107,8 +112,13 @@ private:
     case Expr::Kind::Reduce:
       result.sumsOfProducts &= expr.monoid == Monoid::Sum && !expr.guard;
       if (expr.monoid == Monoid::LogSumExp) worst.add(3, unit);
+      if (expr.monoid == Monoid::Prod) {
+        worst.add(1, unit);
+        return {worst.count * terms(expr.indices), worst.units * terms(expr.indices)};
+      }
       if (expr.monoid == Monoid::Sum || expr.monoid == Monoid::LogSumExp) worst.add(terms(expr.indices), unit);
       return worst;
+    case Expr::Kind::Top: result.sumsOfProducts = false; return worst;
     case Expr::Kind::Softmax:
       result.sumsOfProducts = false;
       worst.add(terms(expr.indices) + 3, unit);

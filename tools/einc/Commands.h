@@ -72,6 +72,8 @@ ExitCode compileAhead(const CompileArguments &arguments);
 ExitCode path(const Arguments &arguments);
 /// `einc explain`: prints the steps of a kernel, what they store and why they are not fewer.
 ExitCode explain(const ExplainArguments &arguments);
+/// `einc hash`: prints what identifies a Program whatever its spelling (compiler/IndexNotation/ProgramHash.h).
+ExitCode hash(const Arguments &arguments);
 /// `einc bench`: times compilation, execution and the cache hit.
 ExitCode bench(const BenchArguments &arguments);
 
@@ -87,5 +89,8 @@ ExitCode cache(const CacheArguments &arguments);
 
 /// The FLOPs of all contractions of a request, in the order chosen, by opt_einsum's count.
 ein::Expected<double> countFlops(const Request &request);
+
+/// What is to be said about a request that compiles.
+std::vector<ein::Error> warningsAbout(const Request &request);
 
 } // namespace einc

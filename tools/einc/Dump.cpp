@@ -85,6 +85,7 @@ ExitCode dump(const DumpArguments &arguments) {
   compilation.options.plans = loadTunedPlans(compilation);
   auto result = compile(compilation);
   if (!result) return fail(result.error());
+  warn(result->warnings);
   auto shown = arguments.directory.empty()
                    ? printStages(*result)
                    : writeStages(arguments, *result, repeatingCommand(arguments, compilation.text));

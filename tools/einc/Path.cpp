@@ -1,6 +1,10 @@
-// einc path: the contraction order and what it costs.
-#include "compiler/Paths/Flatten.h"
+// einc path and einc hash: what is known of an expression before it is compiled.
+#include "compiler/IndexNotation/ProgramHash.h"
+#include "compiler/Paths/Requirements.h"
 #include "tools/einc/Commands.h"
+
+#include <algorithm>
+#include <iterator>
 
 using namespace ein;
 
@@ -17,7 +21,26 @@ ExitCode path(const Arguments &arguments) {
   if (!request) return fail(request.error());
   auto flat = flattenRequest(*request);
   if (!flat) return fail(flat.error());
+  warn(warningsAbout(*request));
   auto printed = printResult(flat->str());
+  return printed ? kFine : fail(printed.error(), While::Writing);
+}
+
+std::vector<Error> warningsAbout(const Request &request) {
+  auto program = parseAndBind(request.text, request.operands, request.options);
+  if (!program) return {};
+  auto flat = flatten(*program, request.options);
+  std::vector<Error> warnings = std::move(program->warnings);
+  if (flat) std::ranges::move(storageWarnings(*program, *flat), std::back_inserter(warnings));
+  return warnings;
+}
+
+ExitCode hash(const Arguments &arguments) {
+  auto request = resolve(arguments);
+  if (!request) return fail(request.error());
+  auto program = parseAndBind(request->text, request->operands, request->options);
+  if (!program) return fail(program.error());
+  auto printed = printResult(programHash(*program) + "\n");
   return printed ? kFine : fail(printed.error(), While::Writing);
 }
 

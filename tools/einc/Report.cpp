@@ -35,13 +35,23 @@ ExitCode exitCode(ErrorCode code, While doing) {
   return kCompileFailure;
 }
 
-ExitCode fail(const Error &error, While doing) {
+/// Prints a report; what stands before its first colon in colour where stderr is a terminal.
+static void print(const Error &error, const char *colour) {
   std::string report = error.render();
-  constexpr std::string_view prefix = "error:";
-  if (report.starts_with(prefix) && isatty(STDERR_FILENO) && !std::getenv("NO_COLOR"))
-    report.replace(0, prefix.size(), "\033[1;31merror:\033[0m");
+  if (isatty(STDERR_FILENO) && !std::getenv("NO_COLOR")) {
+    report.insert(report.find(':') + 1, "\033[0m");
+    report.insert(0, colour);
+  }
   std::fputs(report.c_str(), stderr);
+}
+
+ExitCode fail(const Error &error, While doing) {
+  print(error, "\033[1;31m");
   return exitCode(error.code, doing);
+}
+
+void warn(const std::vector<Error> &warnings) {
+  for (const Error &warning : warnings) print(warning, "\033[1;33m");
 }
 
 /// The shortest text that reads back as the same value: "1.", "0.25", "1e+20", "-inf".

@@ -5,6 +5,7 @@
 #include "ein/TensorView.h"
 
 #include <string>
+#include <vector>
 
 namespace einc {
 
@@ -27,6 +28,9 @@ ExitCode exitCode(ein::ErrorCode code, While doing = While::Reading);
 /// Prints the error to stderr, "error:" in red where stderr is a terminal and NO_COLOR is not set, and gives its
 /// exit code.
 ExitCode fail(const ein::Error &error, While doing = While::Reading);
+
+/// Prints warnings to stderr, in the same form.
+void warn(const std::vector<ein::Error> &warnings);
 
 /// The type on one line, then the values the way numpy prints them, each with the digits that identify it. Above
 /// 1000 elements only the first and last few of the flattened array. Requires a row-major view.

@@ -25,6 +25,7 @@ struct Findings {
   std::optional<Timing> timing;
   double flops = 0;
   std::optional<CheckReport> check;
+  std::vector<Error> warnings;
 };
 
 } // namespace
@@ -81,12 +82,15 @@ static std::string jsonReport(const RunArguments &arguments, const Request &requ
     report["max_error"] = c->error;
     report["bound"] = c->bound;
   }
+  for (const Error &warning : findings.warnings)
+    report["warnings"].push_back({{"rule", warning.rule}, {"message", warning.message}, {"help", warning.help}});
   return report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 static Expected<Findings> examine(const RunArguments &arguments, const Request &request, const Kernel &kernel,
                                   std::span<HostTensor> operands, std::span<HostTensor> results) {
   Findings findings;
+  findings.warnings = warningsAbout(request);
   std::vector<TensorView> in = viewsOf(operands);
   const std::vector<TensorView> out = viewsOf(results);
   if (arguments.time) {
@@ -181,6 +185,7 @@ ExitCode run(RunArguments arguments) {
   if (!findings) return fail(findings.error());
   std::string json = arguments.json ? jsonReport(arguments, request, kernel, *results, *findings) : "";
   if (auto ok = deliver(arguments, *results, json); !ok) return fail(ok.error(), While::Writing);
+  warn(findings->warnings);
   printFindings(*findings);
   return findings->check && !findings->check->fine ? kWrong : kFine;
 }

@@ -40,7 +40,8 @@ static void addArguments(CLI::App &command, Arguments &arguments, bool needsText
   command.add_flag("--names", arguments.names, "labels are names separated by white space");
   command.add_option("--out-dtype", arguments.outDType, "dtype of an einsum string's result")->type_name("DTYPE");
   command.add_flag("--no-fuse", arguments.noFuse, "a kernel for each step: chains of reductions never run as one pass");
-  command.add_option("--compute-dtype", arguments.computeDType, "dtype operands are rounded to before they are multiplied")
+  command
+      .add_option("--compute-dtype", arguments.computeDType, "dtype operands are rounded to before they are multiplied")
       ->type_name("DTYPE");
   command.add_option("--accumulate-dtype", arguments.accumulateDType, "dtype that sums are taken in")
       ->type_name("DTYPE");
@@ -189,8 +190,8 @@ static int usageError(int argc, char **argv, const CLI::App &app, const CLI::Par
     message = "there is no subcommand '" + std::string(argv[1]) + "'";
   std::fprintf(
       stderr,
-      "error: %s\nhelp: subcommands are run, compile, dump, path, explain, bench, tune, cache and doctor; einc --help, "
-      "einc run --help\n",
+      "error: %s\nhelp: subcommands are run, compile, dump, path, hash, explain, bench, tune, cache and doctor; einc "
+      "--help, einc run --help\n",
       message.c_str());
   return kUserError;
 }
@@ -213,7 +214,7 @@ int main(int argc, char **argv) {
   app.footer(kFooter);
   RunArguments runArguments;
   DumpArguments dumpArguments;
-  Arguments pathArguments;
+  Arguments pathArguments, hashArguments;
   CompileArguments compileArguments;
   ExplainArguments explainArguments;
   BenchArguments benchArguments;
@@ -224,6 +225,7 @@ int main(int argc, char **argv) {
   addCompile(app, compileArguments);
   addDump(app, dumpArguments);
   addArguments(*app.add_subcommand("path", "print the contraction order and what it costs"), pathArguments);
+  addArguments(*app.add_subcommand("hash", "identify what is computed, whatever its spelling"), hashArguments);
   addExplain(app, explainArguments);
   addBench(app, benchArguments);
   addTune(app, tuneArguments);
@@ -240,6 +242,7 @@ int main(int argc, char **argv) {
   }
   if (app.got_subcommand("run")) return run(runArguments);
   if (app.got_subcommand("path")) return path(pathArguments);
+  if (app.got_subcommand("hash")) return hash(hashArguments);
   if (app.got_subcommand("explain")) return explain(explainArguments);
   if (app.got_subcommand("compile")) return compileAhead(compileArguments);
   if (app.got_subcommand("bench")) return benchArguments.compile ? benchCompile(benchArguments) : bench(benchArguments);

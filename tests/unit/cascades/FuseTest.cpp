@@ -47,8 +47,7 @@ TEST(Fuse, Spellings) {
       "S = sum[d](Q * K)\nm = max[k](S)\nw = exp(S - m)\nO[b,h,q,e] = sum[k](w * V) / sum[k](w)\n",
       "S = sum[d](Q * K)\nw = exp(S)\nl = sum[k](w)\nO[b,h,q,e] = sum[k](w / l * V)\n",
       "O[b,h,q,e] = sum[k](softmax[k](sum[d](K * Q)) * V)\n",
-      "S = einsum(\"b h q d, b h k d -> b q h k\", Q, K)\nP = softmax[k](S)\nO = einsum(\"b q h k, b h k e -> b h q "
-      "e\", P, V)\n",
+      "S = einsum(\"bhqd,bhkd->bqhk\", Q, K)\nP = softmax[k](S)\nO = einsum(\"bqhk,bhke->bhqe\", P, V)\n",
       "S = sum[d](Q * K)\nL = lse[k](S)\nO[b,h,q,e] = sum[k](exp(S - L) * V)\n",
       "S = sum[d](Q * K)\nm = max[k](S)\nO[b,h,q,e] = sum[k](exp(S - m) / sum[k](exp(S - m)) * V)\n",
   };
@@ -93,6 +92,17 @@ TEST(Fuse, BlockWithProjections) {
                 "O[s,h,d] = sum[t](P * V[t,h,d])\nY[s,f] = sum[h,d](O * D[h,d,f])\nout Y\n",
                 {"f32[9,4]", "f32[4,2,3]", "f32[4,2,3]", "f32[4,2,3]", "f32[2,3,4]"}),
             "tile tile max weight sum sum finish");
+}
+
+TEST(Fuse, SinksAndGathers) {
+  EXPECT_EQ(fusedRoles("in Q: f32[h,q,d], K: f32[h,k,d], V: f32[h,k,e], snk: f32[h]\nS = sum[d](Q * K)\n"
+                       "O[h,q,e] = sum[k](softmax[k | k <= q - 2](S, sink = snk) * V)\nout O\n",
+                       {"f32[3,9,4]", "f32[3,7,4]", "f32[3,7,5]", "f32[3]"}),
+            "high tile max weight sum sum finish");
+  EXPECT_EQ(fusedRoles("in H: f32[t,c], W: f32[c,v], y: i32[t] below(v)\nZ[t,v] = sum[c](H * W)\nL = lse[v](Z)\n"
+                       "loss[t] = L - Z[t, y[t]]\nout loss, L\n",
+                       {"f32[9,4]", "f32[4,7]", "i32[9]"}),
+            "tile max weight sum tile sum finish finish");
 }
 
 TEST(Fuse, WhatIsNoCascade) {

@@ -20,10 +20,17 @@ struct Function {
   double low, high; ///< where its results are neither constant nor overflowing
   double maxUlp;
 };
-constexpr Function kFunctions[] = {{"exp", std::exp, -746, 711, 4},
-                                   {"log", std::log, 0, 4, 4},
-                                   {"tanh", std::tanh, -22, 22, 4},
-                                   {"sqrt", std::sqrt, 0, 4, 0.51}};
+/// From 2^20 on sin and cos are not computed.
+long double sine(long double x) {
+  return std::abs(x) <= 0x1p20L ? std::sin(x) : std::numeric_limits<double>::quiet_NaN();
+}
+long double cosine(long double x) {
+  return std::abs(x) <= 0x1p20L ? std::cos(x) : std::numeric_limits<double>::quiet_NaN();
+}
+constexpr Function kFunctions[] = {{"exp", std::exp, -746, 711, 4}, {"log", std::log, 0, 4, 4},
+                                   {"tanh", std::tanh, -22, 22, 4}, {"exp2", std::exp2, -1076, 1025, 2},
+                                   {"erf", std::erf, -7, 7, 2},     {"sin", sine, -100, 100, 2},
+                                   {"cos", cosine, -100, 100, 2},   {"sqrt", std::sqrt, 0, 4, 0.51}};
 
 template <class T> using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
 template <class T> using Limits = std::numeric_limits<T>;

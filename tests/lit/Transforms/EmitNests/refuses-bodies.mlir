@@ -2,11 +2,11 @@
 // RUN: %ein-opt -ein-plan-kernels -ein-emit-nests -verify-diagnostics -split-input-file %s
 
 func.func @kernel(%a: memref<4xf32> {ein.operand = 0 : i64}, %c: memref<f32> {ein.result = 0 : i64}) {
-  // expected-error @+1 {{reduces by something else than add, maximum or minimum}}
+  // expected-error @+1 {{reduces by something else than add, multiply, maximum or minimum}}
   linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>], iterator_types = ["reduction"]}
     ins(%a : memref<4xf32>) outs(%c : memref<f32>) {
   ^bb0(%x: f32, %acc: f32):
-    %s = arith.mulf %acc, %x : f32
+    %s = arith.divf %acc, %x : f32
     linalg.yield %s : f32
   }
   return
