@@ -7,6 +7,8 @@
 #include "compiler/Lowering/CascadeRegion.h"
 #include "compiler/Lowering/Emit.h"
 
+#include <map>
+
 namespace ein {
 
 /// Emits one cascade. Methods emit into the function the builder is in.
@@ -54,8 +56,9 @@ private:
   void group(Value batch, Value first, Value last);
   void callPanel(mlir::func::FuncOp PanelFunctions::*which, ValueRange indices);
   Value offsetOf(size_t op, unsigned operand);
-  Value scratchAt(int64_t place, mlir::Type type, int64_t extent);
-  Value stateAt(int64_t place, mlir::Type type, int64_t extent);
+  Value viewAt(Value base, int64_t place, mlir::Type type, int64_t extent);
+  Value scratchAt(int64_t place, mlir::Type type, int64_t extent) { return viewAt(scratch, place, type, extent); }
+  Value stateAt(int64_t place, mlir::Type type, int64_t extent) { return viewAt(panelState, place, type, extent); }
   Value stateOf(int tensor) { return stateAt(layout.states[tensor], b.element, w.nr); }
   Value tileSumOf(int tensor) { return scratchAt(layout.tileSums[tensor], b.element, w.nr); }
   bool isLate(const CascadeOp &op) const;
@@ -128,6 +131,7 @@ private:
   llvm::SmallVector<Values> memory; ///< by operation and operand
   Values arguments;                 ///< pointers, then the thread's scratch memory
   Value scratch, panelState;
+  std::map<std::tuple<const void *, int64_t, const void *, int64_t>, Value> views; ///< by base, place, type, extent
   Values position;      ///< by index: where the batch and the panel begin
   Value valid;          ///< points of the panel that exist
   Value firstKey, keys; ///< of the tile
