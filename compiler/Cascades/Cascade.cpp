@@ -50,7 +50,7 @@ TensorId CascadeBuilder::assign(Role role, const char *like, DType dtype, ExprId
 
 /// A tensor with the value of `e`, computed before the cascade, or one that is there already.
 ExprId CascadeBuilder::stored(ExprId e) {
-  if (a.p.exprs[e].kind == Expr::Kind::Access) return e;
+  if (a.p.exprs[e].kind == Expr::Kind::Access && a.p.exprs[e].computed.empty()) return e;
   auto [canonical, order] = a.canonical(e);
   auto known = tensors.find(canonical);
   if (known == tensors.end()) {
@@ -71,13 +71,26 @@ ExprId CascadeBuilder::stored(ExprId e) {
   return a.add(std::move(access));
 }
 
-/// `e` on a tile: inner products are tiles of their own, what does not depend on the key is stored before.
+/// Whether a value is no function of what its parts are at one point: it needs a tensor of its own.
+bool CascadeBuilder::isWhole(ExprId id) const {
+  const Expr &e = a.p.exprs[id];
+  return e.kind == Expr::Kind::Reduce || e.kind == Expr::Kind::Top || !e.computed.empty();
+}
+
+/// `e` on a tile: inner products are tiles of their own, what does not depend on the key is stored before, and so is
+/// what is gathered.
 std::optional<ExprId> CascadeBuilder::onTile(ExprId e) {
   std::map<ExprId, ExprId> values;
-  auto stops = [&](ExprId x) { return a.p.exprs[x].kind == Expr::Kind::Reduce; };
+  auto stops = [&](ExprId x) { return isWhole(x); };
   for (ExprId part : a.parts(e, stops)) {
-    if (!stops(part)) continue;
-    auto value = a.depends(part, key) ? innerProduct(part) : std::optional(stored(part));
+    if (!isWhole(part)) continue;
+    std::optional<ExprId> value;
+    if (!a.depends(part, key))
+      value = stored(part);
+    else if (a.p.exprs[part].kind == Expr::Kind::Reduce)
+      value = innerProduct(part);
+    else
+      value = operandOf({{part, 1}}, points({rows.begin(), rows.end()}) * points({key}));
     if (!value) return std::nullopt;
     values[part] = *value;
   }
@@ -91,13 +104,13 @@ std::optional<ExprId> CascadeBuilder::onTile(ExprId e) {
 std::optional<ExprId> CascadeBuilder::operandOf(const std::map<ExprId, int> &factors, double tilePoints) {
   const ExprId product = terms.product(factors);
   const Expr &e = a.p.exprs[product];
-  if (e.kind == Expr::Kind::Access) {
+  if (e.kind == Expr::Kind::Access && e.computed.empty()) {
     // A diagonal or a fixed place is no plain operand.
     std::set<AccessSubscript> unique(e.subscripts.begin(), e.subscripts.end());
     if (unique.size() == e.subscripts.size() && !unique.count(std::nullopt)) return product;
   }
   if (e.kind != Expr::Kind::Reduce && points(a.free(product)) * 4 > tilePoints) {
-    refuse(Obstacle::NotLocal, "a factor of an inner product is as large as the product");
+    refuse(Obstacle::NotLocal, "what is gathered or computed on the way is as large as a tile");
     return std::nullopt;
   }
   return stored(product);

@@ -41,6 +41,7 @@ private:
   bool refuse(Obstacle obstacle, std::string reason, std::string hint = {});
   TensorId assign(Role role, const char *like, DType dtype, ExprId value);
   ExprId stored(ExprId e);
+  bool isWhole(ExprId e) const;
   std::optional<ExprId> onTile(ExprId e);
   std::optional<ExprId> operandOf(const std::map<ExprId, int> &factors, double tilePoints);
   std::optional<ExprId> innerProduct(ExprId reduction);

@@ -27,7 +27,7 @@ std::string withoutDigits(std::string name) {
 
 } // namespace
 
-Program compact(const Program &p, size_t firstNew, std::vector<IndexId> &kept) {
+Program compact(const Program &p, size_t tensorsKept, size_t indicesKept, std::vector<IndexId> &keys) {
   Renumbering exprs(p.exprs.size()), tensors(p.tensors.size()), indices(p.indices.size());
   for (TensorId t : p.inputs) tensors.used[t] = true;
   for (const Assignment &a : p.assignments) exprs.used[a.value] = tensors.used[a.result] = true;
@@ -45,6 +45,8 @@ Program compact(const Program &p, size_t firstNew, std::vector<IndexId> &kept) {
       for (IndexId i : p.tensors[t].axes) indices.used[i] = true;
   for (size_t t = 0; t < p.tensors.size(); ++t)
     if (tensors.used[t] && p.tensors[t].below) indices.used[*p.tensors[t].below] = true;
+  for (size_t t = 0; t < tensorsKept; ++t) tensors.used[t] = true;
+  for (size_t i = 0; i < indicesKept; ++i) indices.used[i] = true;
   exprs.number(), tensors.number(), indices.number();
 
   Program result = p;
@@ -53,11 +55,11 @@ Program compact(const Program &p, size_t firstNew, std::vector<IndexId> &kept) {
   for (size_t t = 0; t < p.tensors.size(); ++t)
     if (tensors.used[t]) names.insert(p.tensors[t].name);
   for (size_t i = 0; i < p.indices.size(); ++i)
-    if (indices.used[i] && i < firstNew) names.insert(p.indices[i].name);
+    if (indices.used[i] && i < indicesKept) names.insert(p.indices[i].name);
   for (size_t i = 0; i < p.indices.size(); ++i) {
     if (!indices.used[i]) continue;
     Index index = p.indices[i];
-    if (i >= firstNew) {
+    if (i >= indicesKept) {
       const std::string base = withoutDigits(index.name);
       index.name = base;
       for (size_t n = 0; !names.insert(index.name).second; ++n) index.name = base + std::to_string(n);
@@ -88,7 +90,7 @@ Program compact(const Program &p, size_t firstNew, std::vector<IndexId> &kept) {
   result.requirements.clear(); // they speak of the source
   for (TensorId &t : result.inputs) t = tensors.to[t];
   for (TensorId &t : result.outputs) t = tensors.to[t];
-  for (IndexId &i : kept) i = indices.to[i];
+  for (IndexId &i : keys) i = indices.to[i];
   return result;
 }
 

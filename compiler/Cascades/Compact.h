@@ -5,8 +5,8 @@
 
 namespace ein {
 
-/// Drops expressions, tensors and indices that no assignment and no operand needs, and renumbers the rest, `kept` too.
-/// Indices from `firstNew` on get the shortest names that are free.
-Program compact(const Program &p, size_t firstNew, std::vector<IndexId> &kept);
+/// Drops expressions, and of the tensors and indices from `tensorsKept` and `indicesKept` on those that no assignment and
+/// no operand needs; renumbers the rest, `keys` too. Indices from there on get the shortest names that are free.
+Program compact(const Program &p, size_t tensorsKept, size_t indicesKept, std::vector<IndexId> &keys);
 
 } // namespace ein

@@ -233,7 +233,7 @@ FusedProgram Fuser::order(std::deque<CascadeBuilder> &built) {
   if (live != done) return {source, {}, boundaries}; // two cascades need each other
   std::vector<IndexId> keys;
   for (const Cascade &c : result.cascades) keys.push_back(c.key);
-  result.program = compact(result.program, source.indices.size(), keys);
+  result.program = compact(result.program, source.tensors.size(), source.indices.size(), keys);
   for (size_t c = 0; c < keys.size(); ++c) result.cascades[c].key = keys[c];
   return result;
 }

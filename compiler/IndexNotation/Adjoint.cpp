@@ -64,9 +64,13 @@ Expected<std::string> adjointText(std::string_view text, std::span<const TensorT
   if (isProgramText(text))
     return makeError(ErrorCode::Unsupported, "adjoints of Programs are not built yet",
                      "adjoints of einsum strings are");
-  if (options.semiring != Semiring::PlusTimes || options.alpha != 1 || options.beta != 0)
-    return makeError(ErrorCode::Unsupported, "adjoints of other semirings, and with alpha or beta, are not built yet",
-                     "adjoints of plain einsum strings are");
+  if (options.semiring != Semiring::PlusTimes || options.alpha != 1 || options.beta != 0) {
+    Error e =
+        makeError(ErrorCode::Unsupported, "adjoints of other semirings, and with alpha or beta, are not built yet",
+                  "adjoints of plain einsum strings are");
+    e.rule = "E20";
+    return e;
+  }
   auto parsed = parseSubscripts(text, options.labels);
   if (!parsed) return parsed.error();
   auto bound = bindEinsumString(*parsed, operands, options);

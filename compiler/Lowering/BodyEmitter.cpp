@@ -103,6 +103,19 @@ bool hasTileableBody(linalg::LinalgOp op) {
          llvm::all_of(operations, [&](Operation &o) { return isCheap(o) || isLoad(o); });
 }
 
+bool multipliesShorts(linalg::LinalgOp op) {
+  if (!hasTileableBody(op) || !op.getBlock()->getArguments().back().getType().isInteger(32)) return false;
+  const Reduction reduction = *analyseReduction(op);
+  Operation *product = reduction.term.getDefiningOp();
+  if (reduction.combine != Combine::Add || !isa_and_nonnull<arith::MulIOp>(product)) return false;
+  return llvm::all_of(product->getOperands(), [](Value factor) {
+    Operation *load = factor.getDefiningOp();
+    if (!isa_and_nonnull<arith::ExtSIOp, arith::ExtUIOp>(load)) return false;
+    const unsigned bits = load->getOperand(0).getType().getIntOrFloatBitWidth();
+    return bits == 8 || (bits == 16 && isa<arith::ExtSIOp>(load));
+  });
+}
+
 bool widensUnsigned(BlockArgument input) {
   return llvm::any_of(input.getUsers(), [](Operation *o) { return isa<arith::ExtUIOp, arith::UIToFPOp>(o); });
 }

@@ -35,6 +35,9 @@ std::optional<Reduction> analyseReduction(mlir::linalg::LinalgOp op);
 /// each on the elements between, once they are converted to the output's type.
 bool hasTileableBody(mlir::linalg::LinalgOp op);
 
+/// Whether the body sums, in 32 bits, products of integers that 16 bits hold with their sign.
+bool multipliesShorts(mlir::linalg::LinalgOp op);
+
 /// Whether a body takes the integers of one of its inputs as unsigned where it widens them.
 bool widensUnsigned(mlir::BlockArgument input);
 

@@ -52,6 +52,7 @@ double packingCost(Packing packing, int64_t side) {
 /// How panels are made of what is not read in place.
 Packing packingOf(const ContractionPlan &p, const IndexGroup &side, unsigned o) {
   if (side.stride(o) == 1) return Packing::Rows;
+  if (p.paired) return Packing::Gather;
   if (p.square(o)) return Packing::Transpose;
   return o == 1 && p.squareAcross() ? Packing::Cross : Packing::Gather;
 }
@@ -61,6 +62,7 @@ void choosePackings(ContractionPlan &p) {
   p.colPieces = 1;
   p.packRows = packingOf(p, p.rows, 0);
   p.packCols = packingOf(p, p.cols, 1);
+  if (p.paired) return;
   const bool smallRows = m * k * p.elementBytes <= kInPlaceRowBytes,
              smallCols = n * k * p.elementBytes <= kInPlaceColBytes;
   if (smallRows ? p.depthStride(0).has_value() : p.depthStride(0) == 1 && p.allColPanels() <= kFewUses)
@@ -125,6 +127,7 @@ double predict(const ContractionPlan &p, const CpuModel &cpu) {
   const double runs = double(p.rows.runs() * p.cols.runs()), blocks = double(p.depthBlocks());
   const double wide = double(p.lanes * p.elementBytes);
   double compute = runs * stepCost(p, cpu.splitsWideVectors && wide < 64 ? 0.5 : 1) * k;
+  if (p.paired) compute /= 2;
   // A sliver of rows is read once per panel of columns: it should stay in L1.
   if (p.mr * p.kc() * p.elementBytes > cpu.l1Bytes / 2) compute *= 1.1;
   const double again = p.colsOuter ? 1 : double(p.rowBlocks());
@@ -249,6 +252,7 @@ template <class Key> int bestLoop(const NestShape &shape, bool ofS, bool swapped
 std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel &cpu, size_t most) {
   ContractionPlan p;
   p.elementBytes = shape.elementBytes;
+  p.paired = shape.pairs;
   bool lanesInBatch = false;
   for (const LoopDim &d : shape.dims) {
     if (d.valued) return {};

@@ -107,6 +107,7 @@ bool ContractionPlan::fits() const {
   for (size_t i = 0; i < depthPieces.size(); ++i)
     if (depthPieces[i] < 1 || depthPieces[i] > depth.dims[i].extent) return false;
   auto packs = [&](Packing packing, const IndexGroup &side, unsigned o) {
+    if (paired && packing != Packing::Rows && packing != Packing::Gather) return false;
     switch (packing) {
     case Packing::None: return depthStride(o).has_value();
     case Packing::Rows: return side.stride(o) == 1;
@@ -153,7 +154,8 @@ std::string ContractionPlan::str() const {
   std::ostringstream s;
   s << "contraction b=" << batch.size() << " m=" << sizeString(rows) << " n=" << sizeString(cols)
     << " k=" << depth.size() << "; lanes along operand " << (swapped ? 0 : 1) << "; tile " << mr << "x" << nr() << " ("
-    << nv << " vectors of " << lanes << "), k unrolled by " << kUnroll << "; blocks k=" << kc();
+    << nv << " vectors of " << lanes << "), k " << (paired ? "in pairs, " : "") << "unrolled by " << kUnroll
+    << "; blocks k=" << kc();
   if (depth.dims.size() > 1)
     for (size_t i = 0; i < depthPieces.size(); ++i)
       s << (i ? "x" : " (") << depthPieces[i] << (i + 1 < depthPieces.size() ? "" : ")");

@@ -59,6 +59,7 @@ struct ContractionPlan {
   Split split = Split::Serial;
   int64_t threads = 1;
   int64_t elementBytes = 4;
+  bool paired = false;        ///< an element of a panel is two steps of the depth, of 16 bits each
   double predictedCycles = 0; ///< of one core for all the work
   std::string reason;         ///< why this split and not another
 
@@ -87,8 +88,9 @@ struct ContractionPlan {
   /// Columns are shared out in this many panels: where squares are transposed across runs, all that belong together.
   int64_t colUnit() const;
   /// Elements from one panel to the next: the panel and room for an overlapping store.
-  int64_t rowPanelStride() const { return deepest() * mr + lanes; }
-  int64_t colPanelStride() const { return deepest() * nr() + lanes; }
+  int64_t rowPanelStride() const { return panelSteps() * mr + lanes; }
+  int64_t colPanelStride() const { return panelSteps() * nr() + lanes; }
+  int64_t panelSteps() const { return paired ? ceilDiv(deepest(), 2) : deepest(); }
   double flops() const;
   /// Whether each element of the output is stored once, as a part of a whole line where the output is aligned.
   bool storesLines() const;

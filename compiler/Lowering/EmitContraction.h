@@ -82,6 +82,8 @@ private:
   void packCols(const Point &at, Range panels, Value pack);
   struct Side;
   Value widened(const Side &side, Value value);
+  Value rowOf(const Side &side, Value place);
+  Value halfOf(Value value, Value before, Value place);
   void packPanels(const Side &side, const Point &at, Range panels, Value pack);
   void packVectors(const Side &side, const Point &at, Range panels, Value memory);
   void packTransposed(const Side &side, const Point &at, Range panels, Value memory);

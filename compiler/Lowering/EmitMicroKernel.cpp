@@ -45,6 +45,7 @@ void ContractionEmitter::compute(const Point &at, Range rows, Range cols, Value 
 
 /// The body on an element of S on all lanes and a vector of V, combined with `sum`.
 Value ContractionEmitter::accumulate(Value fromRows, Value fromCols, Value sum) {
+  if (p.paired) return combine(sum, b.multiplyPairs(fromRows, fromCols));
   auto noIndex = [](int64_t) { return Value(); };
   Value inputs[] = {p.swapped ? fromCols : fromRows, p.swapped ? fromRows : fromCols};
   return BodyEmitter(b, op, p.lanes, inputs, noIndex).accumulate(reduction, sum);
@@ -71,8 +72,9 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
     return sums;
   };
   const int64_t u = p.kUnroll;
-  bool even = p.kc() % u == 0; // every block is as deep, and its depth a multiple
+  bool even = p.kc() % (p.paired ? 2 * u : u) == 0; // every block is as deep, and its depth a multiple
   for (auto [d, piece] : llvm::zip(p.depth.dims, p.depthPieces)) even &= d.extent % piece == 0;
+  if (p.paired) depth = b.div(b.add(depth, 1), 2);
   Value whole = even ? depth : b.mul(b.div(depth, u), u);
   SmallVector<Value> sums = b.loop(b.c(0), whole, u, zero, [&](Value k, ValueRange carried) {
     SmallVector<Value> now(carried);

@@ -1,6 +1,8 @@
 // Packing of panels straight from strided operands: vector copies, in-register transposes, or elements.
 #include "compiler/Lowering/EmitContraction.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 using namespace mlir;
 
 namespace ein {
@@ -65,6 +67,25 @@ Value ContractionEmitter::placesPerStep(const Point &at, int loop) {
   return places;
 }
 
+/// Where a step of the depth begins in a panel.
+Value ContractionEmitter::rowOf(const Side &side, Value place) {
+  return b.mul(p.paired ? b.div(place, 2) : place, side.width);
+}
+
+/// What a pair is after a step of the depth: an even one is its low half, an odd one joins `before` as the high half.
+Value ContractionEmitter::halfOf(Value value, Value before, Value place) {
+  Value odd = arith::IndexCastOp::create(b, b.getI32Type(), b.rem(place, 2));
+  auto number = [&](int32_t n) -> Value { return arith::ConstantOp::create(b, b.getI32IntegerAttr(n)); };
+  auto like = [&](Value scalar) {
+    auto vector = dyn_cast<VectorType>(value.getType());
+    return vector ? b.splat(scalar, vector.getNumElements()) : scalar;
+  };
+  Value shift = like(arith::MulIOp::create(b, odd, number(16)));
+  Value kept = arith::AndIOp::create(b, before, like(arith::SubIOp::create(b, number(0), odd)));
+  Value half = arith::ShLIOp::create(b, arith::AndIOp::create(b, value, like(number(0xffff))), shift);
+  return arith::OrIOp::create(b, kept, half);
+}
+
 /// Element by element; elements past the end of a run repeat its last one and are never written back.
 void ContractionEmitter::packElements(const Side &side, const Point &at, Range panels, Value memory) {
   const int64_t run = side.group.run();
@@ -73,11 +94,12 @@ void ContractionEmitter::packElements(const Side &side, const Point &at, Range p
     Value first = placeInRun(side.group, panel, side.width);
     Value to = b.mul(b.sub(panel, panels.base), side.panelStride);
     overDepth(at, side.operand, -1, [&](Value offset, Value place) {
-      Value source = b.add(from, offset), row = b.add(to, b.mul(place, side.width));
+      Value source = b.add(from, offset), row = b.add(to, rowOf(side, place));
       b.loop(0, side.width, 1, [&](Value i) {
         Value element = b.min(b.add(first, i), b.c(run - 1));
         Value from = b.add(source, b.mul(element, side.runs.perElement));
-        b.store(widened(side, b.load(side.memory, from)), memory, b.add(row, i));
+        Value value = widened(side, b.load(side.memory, from)), at = b.add(row, i);
+        b.store(p.paired ? halfOf(value, b.load(memory, at), place) : value, memory, at);
       });
     });
   });
@@ -86,19 +108,20 @@ void ContractionEmitter::packElements(const Side &side, const Point &at, Range p
 /// The elements of a run are adjacent: the depth is the outer loop, so that the operand is read in long stretches.
 void ContractionEmitter::packVectors(const Side &side, const Point &at, Range panels, Value memory) {
   // Copies adjacent elements in as few vectors as there are: full ones, then ever narrower.
-  auto copy = [&](Value from, Value to, int64_t count) {
+  auto copy = [&](Value from, Value to, int64_t count, Value place) {
     for (int64_t done = 0; done < count;) {
       const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(count - done));
-      b.storeVector(widened(side, b.loadVector(lanes, side.memory, b.add(from, done))), memory, b.add(to, done));
+      Value value = widened(side, b.loadVector(lanes, side.memory, b.add(from, done))), at = b.add(to, done);
+      b.storeVector(p.paired ? halfOf(value, b.loadVector(lanes, memory, at), place) : value, memory, at);
       b.prefetch(side.memory, b.add(b.add(from, done), p.depth.dims.back().strides[side.operand]));
       done += lanes;
     }
   };
   overDepth(at, side.operand, -1, [&](Value offset, Value place) {
-    Value from = b.add(side.base, offset), row = b.mul(place, side.width);
+    Value from = b.add(side.base, offset), row = rowOf(side, place);
     this->panels(panels, side.group, side.width, [&](Value panel, int64_t width) {
       Value to = b.add(b.mul(b.sub(panel, panels.base), side.panelStride), row);
-      copy(b.add(from, panelAt(side.runs, side.group, panel, side.width)), to, width);
+      copy(b.add(from, panelAt(side.runs, side.group, panel, side.width)), to, width, place);
     });
   });
 }

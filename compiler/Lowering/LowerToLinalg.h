@@ -11,7 +11,8 @@ namespace ein {
 
 /// Builds a module with one function `@kernel` over the operands, the results and the workspace: one
 /// linalg operation per assignment, `linalg.contract` where it is a two-operand contraction and
-/// `linalg.generic` otherwise, each after the `linalg.fill` that starts its reduction.
+/// `linalg.generic` otherwise, each after the `linalg.fill` that starts its reduction. What is gathered is a
+/// `memref.load` in the body, at a place that is brought onto its axes.
 ///
 /// Arguments carry `ein.operand`, `ein.result` (their number) or `ein.workspace`. Operands whose layout
 /// is not row-major arrive as flat memory from their lowest address (`ein.low` elements before the

@@ -74,6 +74,8 @@ public:
   mlir::Value multiplyAdd(mlir::Value a, mlir::Value b, mlir::Value c);
   bool fusedMultiplyAdd = true;
   bool convertsHalves = true; ///< f16 to f32 and back in one instruction
+  /// The sums of two products each: i32 elements are taken as pairs of signed 16 bits.
+  mlir::Value multiplyPairs(mlir::Value a, mlir::Value b);
   /// Transposes a square of vectors in registers: result[i][j] = rows[j][i]. The side is a power of two.
   llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
 

@@ -24,6 +24,7 @@ struct NestShape {
   unsigned operands = 0;    ///< inputs and the output
   int64_t elementBytes = 4; ///< of the widest type computed with
   int64_t outputBytes = 4;  ///< of an element of the output
+  bool pairs = false;       ///< a sum, in 32 bits, of products of integers that 16 bits hold with their sign
 
   unsigned output() const { return operands - 1; }
   /// Product of the extents of the parallel (or reduced) loops.

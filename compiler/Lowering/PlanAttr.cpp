@@ -57,6 +57,7 @@ FailureOr<NestShape> shapeOf(linalg::LinalgOp op) {
     for (auto [d, move] : llvm::enumerate(moves)) shape.dims[d].strides.push_back(move);
   }
   shape.elementBytes = widestBytes(op);
+  shape.pairs = multipliesShorts(op);
   return simplify(shape);
 }
 
@@ -153,6 +154,7 @@ FailureOr<KernelPlan> planFromAttr(linalg::LinalgOp op, const NestShape &shape, 
   if (kind.getValue() != "contraction" || shape.operands != 3) return failure();
   ContractionPlan plan;
   plan.elementBytes = shape.elementBytes;
+  plan.paired = shape.pairs;
   auto read = ein::read(plan, attr);
   if (failed(read)) return failure();
   auto &p = std::get<ContractionPlan>(*read);

@@ -17,6 +17,9 @@ Flattener::Flattener(const FusedProgram &fused, const CompileOptions &options)
   out = source;
   out.exprs.clear();
   out.assignments.clear();
+  out.requirements.clear(); // met or not by what comes out
+  out.stores.clear();
+  out.warnings.clear();
   for (const Index &i : source.indices) names.insert(i.name);
   for (const Tensor &t : source.tensors) names.insert(t.name);
   // What is rounded to 16 bits is what leaves the kernel.

@@ -105,6 +105,8 @@ private:
                         "'require " + std::string(name(r.kind)) + "(" + source.tensors[t].name + ")' fails: " + reason,
                         "drop the requirement, or write what it names as one reduction");
     e.rule = rule;
+    for (const Boundary &b : flat.boundaries)
+      e.notes.push_back("boundary " + b.result + ", " + std::string(ein::name(b.obstacle)) + ": " + b.reason);
     e.text = source.text;
     e.labels.push_back({r.span, "required here"});
     for (const Assignment &a : source.assignments)

@@ -14,12 +14,12 @@ namespace ein {
 /// an einsum string where one can say it, else a Program. Its operands are the other ones in their order, then the
 /// cotangent (of the result's shape, row-major or not); its result has the shape of operand `which`. Right with
 /// repeated, broadcast, stretched and summed indices and with `scatter`. `text` is read as `options` say; the
-/// adjoint is to be compiled with default `labels` and `scatter`.
+/// adjoint is to be compiled with default `labels`, `scatter` and `conjugate`.
 ///
 ///     adjoint("ik,kj->ij", types, 0)   →  "kj,ij->ik"
 ///
-/// Complex gradients belong to the inner product Re sum(conj(x) * y), as in torch: the other factors are conjugated, for
-/// which the adjoint is a Program. That of a real operand among complex ones is complex; its real part counts.
+/// Complex gradients belong to the inner product Re sum(conj(x) * y), as in torch: the other factors are conjugated,
+/// for which the adjoint is a Program. That of a real operand among complex ones is complex; its real part counts.
 ///
 /// Shapes count: a dimension of extent 1 that the einsum stretches has a gradient of extent 1. Loads the compiler.
 /// Errors are those of the text, `operand-count` for an operand it does not have, `unsupported` for a Program.

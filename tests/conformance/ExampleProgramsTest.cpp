@@ -1,5 +1,6 @@
 // The example programs of tests/data/programs: compiled against the interpreter, at the corners of their guards.
 #include "compiler/IndexNotation/Element.h"
+#include "compiler/IndexNotation/ProgramHash.h"
 #include "tests/conformance/Generators.h"
 
 #include <fstream>
@@ -115,6 +116,16 @@ TEST_P(ExamplePrograms, MeetTheirRequirements) {
   ASSERT_TRUE(execution) << execution.error().render();
   auto ok = execution->run();
   EXPECT_EQ(ok ? "" : ok.error().rule, GetParam().refused) << (ok ? "" : ok.error().render());
+}
+
+TEST_P(ExamplePrograms, PrintAndHash) {
+  const std::vector<TensorType> operands = types(GetParam().shapes[0]);
+  auto p = parseAndBind(textOf(GetParam()), operands);
+  ASSERT_TRUE(p) << p.error().render();
+  auto again = parseAndBind(print(*p), operands);
+  ASSERT_TRUE(again) << again.error().render();
+  EXPECT_EQ(print(*again), print(*p));
+  EXPECT_EQ(programHash(*again), programHash(*p)) << print(*p);
 }
 
 INSTANTIATE_TEST_SUITE_P(, ExamplePrograms, ::testing::ValuesIn(kExamples), [](const auto &info) {

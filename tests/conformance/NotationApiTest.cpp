@@ -3,6 +3,7 @@
 #include "ein/Adjoint.h"
 #include "ein/Engine.h"
 #include "ein/Sublists.h"
+#include "tests/conformance/Generators.h"
 #include "tests/conformance/Support.h"
 
 #include <cmath>
@@ -98,12 +99,9 @@ TEST(NotationApi, Conjugates) {
   struct Row {
     const char *text, *operands;
   };
-  const Row rows[] = {{"ij,jk->ik", "c64[3,4] c64[4,5]"},
-                      {"ij,jk->ik", "c128[70,40] c128[40,33]"},
-                      {"ij,jk->ki", "c64[17,9] f32[9,33]"},
-                      {"ij,jk,kl->il", "c64[8,9] c64[9,20] c128[20,3]"},
-                      {"ij,i->ij", "c64[3,4] c64[3]"},
-                      {"ij->ji", "c64[5,4]"},
+  const Row rows[] = {{"ij,jk->ik", "c64[3,4] c64[4,5]"},   {"ij,jk->ik", "c128[70,40] c128[40,33]"},
+                      {"ij,jk->ki", "c64[17,9] f32[9,33]"}, {"ij,jk,kl->il", "c64[8,9] c64[9,20] c128[20,3]"},
+                      {"ij,i->ij", "c64[3,4] c64[3]"},      {"ij->ji", "c64[5,4]"},
                       {"iij,k->j", "c128[3,3,4] c128[5]"}};
   for (const Row &row : rows)
     for (int64_t which = 0; which < 8; ++which)
@@ -164,8 +162,9 @@ TEST(NotationApi, AccumulatesInAWiderType) {
 TEST(NotationApi, SumsOverNothingAreZeroWhateverTheRestIs) {
   for (const char *text : {"k,i->i", "kj,j,i->i", "ik,kj,i->ij"})
     for (PathStrategy path : {PathStrategy::Auto, PathStrategy::Greedy, PathStrategy::Fused}) {
-      const auto operands = types(text[0] == 'i' ? "f32[3,0] f32[0,2] f32[3]" : text[1] == ',' ? "f32[0] f32[3]"
-                                                                                               : "f32[0,2] f32[2] f32[3]");
+      const auto operands = types(text[0] == 'i'   ? "f32[3,0] f32[0,2] f32[3]"
+                                  : text[1] == ',' ? "f32[0] f32[3]"
+                                                   : "f32[0,2] f32[2] f32[3]");
       CompileOptions options;
       options.path = path;
       float nan[3] = {NAN, INFINITY, -INFINITY};
@@ -216,6 +215,32 @@ TEST(NotationApi, MemoryLimitNamesTheSmallestThatWorks) {
   EXPECT_EQ(smallest, needed);
   EXPECT_EQ(workspaceOf(text, chain, smallest), smallest);
   EXPECT_LT(workspaceOf(text, chain, smallest - 1), 0);
+}
+
+/// The smallest limit that an error names is one: it works, and one byte less does not.
+TEST(NotationApi, MemoryLimitsOfRandomEinsums) {
+  size_t refused = 0;
+  for (uint64_t seed = 1; refused < 25 && seed < 400; ++seed) {
+    Case c = randomEinsum(seed);
+    if (c.types.size() < 3) continue;
+    auto workspace = [&](int64_t limit) -> Expected<int64_t> {
+      c.options.memoryLimit = limit;
+      auto kernel = Engine::global().compile(c.text, std::span<const TensorType>(c.types), c.options);
+      if (!kernel) return kernel.error();
+      return kernel->module().workspaceBytes;
+    };
+    const auto least = workspace(1);
+    if (least) continue;
+    ASSERT_EQ(least.error().code, ErrorCode::Limit) << reproducer(c);
+    const std::string &help = least.error().help;
+    const int64_t named = std::stoll(help.substr(help.rfind(' ')));
+    const auto works = workspace(named), less = workspace(named - 1);
+    ASSERT_TRUE(works) << works.error().render() << reproducer(c);
+    EXPECT_LE(*works, named) << reproducer(c);
+    EXPECT_FALSE(less) << reproducer(c);
+    ++refused;
+  }
+  EXPECT_EQ(refused, 25u);
 }
 
 TEST(NotationApi, MemoryLimitTakesOneNestWhereThatIsCheap) {

@@ -51,7 +51,7 @@ private:
 };
 
 /// Whether an execution that has run agrees with the reference interpreter: exactly where its data is integers, else
-/// within the bound of `einc run --check`.
+/// within the bound of `einc run --check`, and sums of products within 4 sqrt(K) + 8 units (einc::Roundings).
 ::testing::AssertionResult agreesWithInterpreter(const Execution &execution);
 
 /// Prepares, runs and compares with the interpreter.

@@ -24,7 +24,7 @@ inline void requireWellFormed(const Error &e) {
   require(e.code != ErrorCode::Compile, "the mistake is the user's", e.message);
   for (const Label &label : e.labels)
     require(label.span.begin <= label.span.end && label.span.end <= e.text.size(), "labels lie in the text", e.message);
-  require(e.render().starts_with("error: "), "errors print");
+  require(e.render().starts_with("error"), "errors print");
 }
 
 /// A small extent that depends on a name only, so that all uses of an index agree.

@@ -1,16 +1,14 @@
 // Program texts. Operands are made to fit the declarations where that is possible.
 #include "compiler/IndexNotation/Syntax.h"
+#include "tests/fuzz/Bounded.h"
 #include "tests/fuzz/Programs.h"
 
 using namespace ein;
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+static void check(const uint8_t *data, size_t size) {
   const std::string_view text(reinterpret_cast<const char *>(data), size);
   auto syntax = parseSyntax(text);
-  if (!syntax) {
-    fuzz::requireWellFormed(syntax.error());
-    return 0;
-  }
+  if (!syntax) return fuzz::requireWellFormed(syntax.error());
   std::vector<TensorType> operands;
   for (const Syntax::Input &input : syntax->inputs) {
     std::vector<int64_t> shape;
@@ -27,5 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz::checkProgram(*program, operands);
   else
     fuzz::requireWellFormed(program.error());
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  fuzz::bounded([&] { check(data, size); });
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <limits>
 
 using namespace ein;
@@ -15,9 +16,7 @@ namespace einc {
 
 /// gamma(n) of Higham, Accuracy and Stability of Numerical Algorithms, section 3.1, given n u; infinite where that
 /// reaches 1.
-static double gamma(double units) {
-  return units < 1 ? units / (1 - units) : std::numeric_limits<double>::infinity();
-}
+static double gamma(double units) { return units < 1 ? units / (1 - units) : std::numeric_limits<double>::infinity(); }
 
 /// Every product may lose up to one denormal, the store half of one.
 static double absoluteBound(const Roundings &roundings, DType dtype) {
@@ -47,19 +46,30 @@ public:
     for (TensorId output : program.outputs) {
       result.most = std::max(result.most, byTensor[output].count);
       result.units = std::max(result.units, byTensor[output].units);
+      result.typicalUnits = std::max(result.typicalUnits, byTensor[output].typical);
     }
     // A complex product has two real ones and a sum in each part; errors of both parts meet in the next product.
     const bool complex =
         std::any_of(program.tensors.begin(), program.tensors.end(), [](const Tensor &t) { return isComplex(t.dtype); });
-    if (complex) result.most = 3 * result.most + 2, result.units = 3 * result.units + 2 * coarsest;
+    if (complex) result.most = 3 * result.most + 2;
+    if (complex)
+      for (double *units : {&result.units, &result.typicalUnits}) *units = 3 * *units + 2 * coarsest;
     return result;
   }
 
 private:
   /// On the worst way to a value.
   struct Errors {
-    double count = 0, units = 0;
-    void add(double n, double unit) { count += n, units += n * unit; }
+    double count = 0, units = 0, typical = 0;
+    void add(double n, double unit) {
+      count += n, units += n * unit;
+      typical += std::min(n, 4 * std::sqrt(n) + 8) * unit;
+    }
+    /// `combine` of each number.
+    template <class Combine> void join(const Errors &other, Combine combine) {
+      count = combine(count, other.count), units = combine(units, other.units);
+      typical = combine(typical, other.typical);
+    }
   };
 
   const Program &program;
@@ -84,8 +94,8 @@ private:
   Errors ofExpr(const Expr &expr) {
     Errors sum, worst;
     for (ExprId arg : expr.args) {
-      sum.count += byExpr[arg].count, sum.units += byExpr[arg].units;
-      worst.count = std::max(worst.count, byExpr[arg].count), worst.units = std::max(worst.units, byExpr[arg].units);
+      sum.join(byExpr[arg], std::plus<>());
+      worst.join(byExpr[arg], [](double a, double b) { return std::max(a, b); });
     }
     switch (expr.kind) {
     case Expr::Kind::Literal:
@@ -178,6 +188,7 @@ CheckReport check(const Program &program, std::span<const TensorView> operands, 
 
   CheckReport report;
   double worst = -1;
+  bool allTypical = true;
   for (size_t r = 0; r < references.size(); ++r) {
     ReferenceTensor result = readReference(results[r]);
     const std::vector<double> &expected = references[r].values;
@@ -187,6 +198,7 @@ CheckReport check(const Program &program, std::span<const TensorView> operands, 
     // The reference rounds as well, in double.
     const double relative = gamma(roundings.units) + gamma(roundings.most * 0x1p-53);
     const double absolute = absoluteBound(roundings, dtype);
+    const double typical = gamma(2 * roundings.typicalUnits); // the reference's is no larger
     double scale = 0;
     for (double value : expected)
       if (std::isfinite(value)) scale = std::max(scale, 8 * std::abs(value));
@@ -201,16 +213,18 @@ CheckReport check(const Program &program, std::span<const TensorView> operands, 
                                         : std::abs(value - reference);
       double bound = relative * magnitude + absolute;
       bool fine = error <= bound || same || overflowed;
+      allTypical &= fine && (!roundings.sumsOfProducts || error <= typical * magnitude + absolute);
       double ratio = fine ? (error > 0 ? error / bound : 0) : std::numeric_limits<double>::infinity();
       if (ratio <= worst) continue;
       worst = ratio;
       char values[96];
       std::snprintf(values, sizeof values, " is %.9g, the reference %.9g", value, reference);
-      report = {fine, error, bound,
+      report = {fine, true, error, bound,
                 program.tensors[program.outputs[r]].name + positionText(references[r].shape, static_cast<int64_t>(i)) +
                     values};
     }
   }
+  report.typical = allTypical;
   return report;
 }
 

@@ -105,6 +105,14 @@ TEST(Fuse, SinksAndGathers) {
             "tile max weight sum tile sum finish finish");
 }
 
+TEST(Fuse, GatheredKeysAreNoCascade) {
+  EXPECT_EQ(fusedRoles("in Q: f32[q,d], K: f32[p,s,d], V: f32[p,s,e], T: i32[n] below(p)\nindex s = 2, k = n * 2\n"
+                       "S = sum[d](Q * K[T[k // 2], k % 2, d])\n"
+                       "O[q,e] = sum[k](softmax[k](S) * V[T[k // 2], k % 2, e])\nout O\n",
+                       {"f32[9,4]", "f32[3,2,4]", "f32[3,2,5]", "i32[4]"}),
+            "O NOT_LOCAL what is gathered or computed on the way is as large as a tile");
+}
+
 TEST(Fuse, WhatIsNoCascade) {
   EXPECT_EQ(fusedRoles(kIn + "P[b,h,q,k] = softmax[k](sum[d](Q * K))\nO[b,h,q,e] = sum[k](P * V)\nout P, O\n", kQkv),
             "O NONLINEAR_USE P is final only after all k");

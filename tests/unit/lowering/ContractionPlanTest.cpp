@@ -41,12 +41,13 @@ const Case kCases[] = {
     {"adb,cd->cba", {{'a', 64}, {'b', 64}, {'c', 64}, {'d', 64}}},
 };
 
-/// Calls `law` with the plan of every case for every CPU, dtype and team.
+/// Calls `law` with the plan of every case for every CPU, dtype and team, and for steps in pairs.
 template <class Law> void everyPlan(Law law) {
   for (const Case &c : kCases)
     for (const CpuModel &cpu : allCpus())
-      for (int64_t bytes : {4, 8}) {
-        const NestShape shape = einsumShape(c.text, c.extents, bytes);
+      for (auto [bytes, pairs] : {std::pair(4, false), {8, false}, {1, false}, {4, true}}) {
+        NestShape shape = einsumShape(c.text, c.extents, bytes);
+        shape.pairs = pairs;
         const auto plan = planContraction(shape, cpu);
         ASSERT_TRUE(plan) << c.text << " is not tiled";
         SCOPED_TRACE(std::string(c.text) + ": " + plan->str());
@@ -188,6 +189,23 @@ TEST(ContractionPlan, ATransposedBlockIsAsDeepAsASquare) {
         if (p->packCols != Packing::Transpose) continue;
         ASSERT_GE(p->kc(), p->square(1)) << p->str();
       }
+}
+
+TEST(ContractionPlan, StepsInPairsArePackedOneByOne) {
+  NestShape shape = einsumShape("ik,kj->ij", {{'i', 100}, {'k', 77}, {'j', 64}});
+  shape.pairs = true;
+  const auto plan = planContraction(shape, avx512());
+  ASSERT_TRUE(plan);
+  EXPECT_TRUE(plan->paired);
+  EXPECT_EQ(plan->packRows, Packing::Gather);
+  EXPECT_EQ(plan->packCols, Packing::Rows);
+  EXPECT_EQ(plan->rowPanelStride(), 39 * plan->mr + plan->lanes);
+  ContractionPlan other = *plan;
+  other.packRows = Packing::Transpose;
+  EXPECT_FALSE(other.fits());
+  other = *plan;
+  other.packCols = Packing::None;
+  EXPECT_FALSE(other.fits());
 }
 
 TEST(ContractionPlan, ThinContractionsAreNotTiled) {
