@@ -14,6 +14,8 @@ namespace {
 constexpr int64_t kTileKeys = 96, kDepthBlock = 128;
 /// A packed copy of all keys of a batch may be this large.
 constexpr int64_t kHeadBytes = 8 << 20;
+/// Panels are made even where padding is more than one part of this many.
+constexpr int64_t kLeastPadding = 20;
 /// What may follow an inner product while its sums hold the registers, in operations per element.
 constexpr int64_t kDirectOperations = 8;
 
@@ -31,8 +33,10 @@ void choosePanels(CascadePlan &plan, const CascadeShape &shape, int64_t batches,
     plan.reason = "narrower panels give every thread one";
   }
   plan.nv = ceilDiv(vectors, panels);
-  plan.widePanels = vectors - (plan.nv - 1) * panels;
-  plan.narrowPanels = panels - plan.widePanels;
+  // A second width is code of its own: only where lanes that do not exist would cost more than a little.
+  const int64_t padding = plan.nv * panels - vectors;
+  plan.narrowPanels = padding * kLeastPadding > vectors || padding >= plan.nv ? padding : 0;
+  plan.widePanels = panels - plan.narrowPanels;
   plan.mrWide = tileRows(plan.nv, cpu);
   plan.mrNarrow = plan.narrowPanels ? tileRows(plan.nv - 1, cpu) : plan.mrWide;
 }
@@ -115,9 +119,10 @@ bool CascadePlan::fits(const CascadeShape &shape, const CascadeFlow &flow) const
   auto positive = {lanes, nv, widePanels, mrWide, mrNarrow, bk, depthBlock, groupPanels, threads};
   if (std::any_of(positive.begin(), positive.end(), [](int64_t n) { return n < 1; }) || narrowPanels < 0) return false;
   if (std::max({lanes, nv, mrWide, mrNarrow}) > 64 || bk > (1 << 16) || groupPanels > panels()) return false;
-  if ((lanes & (lanes - 1)) != 0 || vectors < ceilDiv(shape.extent(lane), lanes) || (narrowPanels && nv < 2))
-    return false;
-  if ((panels() - 1) * nr() >= shape.extent(lane) + panels() * lanes) return false;
+  if ((lanes & (lanes - 1)) != 0 || (narrowPanels && nv < 2)) return false;
+  // Every lane has a place, and the last panel some lanes.
+  const int64_t last = narrowPanels ? nv - 1 : nv;
+  if (vectors * lanes < shape.extent(lane) || (vectors - last) * lanes >= shape.extent(lane)) return false;
   if (bk % mrWide || bk % mrNarrow || packing.size() != flow.products.size()) return false;
   for (size_t i = 0; i < packing.size(); ++i) {
     if (packing[i] < 0 || packing[i] > int64_t(KeyPacking::Tile)) return false;
@@ -144,7 +149,8 @@ Staging stagingOf(const CascadeShape &shape, const CascadeFlow &flow, const Casc
   if (op.contracts || input.tensor >= 0 || !input.moves(flow.lane)) return Staging::None;
   if (op.role == CascadeRole::Finish)
     for (int i : op.loops)
-      if (i != flow.lane && std::find(flow.batch.begin(), flow.batch.end(), i) == flow.batch.end())
+      if (i != flow.lane && shape.extent(i) > 1 &&
+          std::find(flow.batch.begin(), flow.batch.end(), i) == flow.batch.end())
         return Staging::None;
   return input.moves(shape.key) ? Staging::Tile : Staging::Row;
 }

@@ -15,7 +15,7 @@ enum class KeyPacking : uint8_t {
 };
 
 /// A cascade in one pass over the key. A panel is nv vectors of lanes; its points share every key that is broadcast.
-/// Panels are as even as whole vectors allow: `widePanels` of `nv`, then `narrowPanels` of one vector less. A group of
+/// There are `widePanels` of `nv`, then `narrowPanels` of one vector less, where that saves padding. A group of
 /// panels goes through the tiles of `bk` keys together; the team shares the groups of all batches.
 struct CascadePlan {
   int lane = 0;              ///< index that the lanes follow

@@ -181,6 +181,12 @@ LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   }
   if ((info.role == CascadeRole::Finish) != (info.output.tensor < 0))
     return op.emitOpError("must write ") << (info.role == CascadeRole::Finish ? "memory" : "a virtual tensor");
+  const Type stored = getElementTypeOrSelf(op.getDpsInits()[0]);
+  if (info.role <= CascadeRole::High && !stored.isInteger(32) && !stored.isInteger(64))
+    return op.emitOpError("bounds the keys by something else than i32 or i64");
+  for (Operation &inner : op.getBlock()->without_terminator())
+    if (llvm::any_of(inner.getOperandTypes(), llvm::IsaPred<MemRefType>))
+      return op.emitOpError("reads memory at places that it computes");
   for (Operation &inner : op.getBlock()->without_terminator())
     info.operations += isa<linalg::IndexOp, arith::ConstantOp>(inner)       ? 0
                        : isa<math::ExpOp, math::LogOp, math::TanhOp>(inner) ? kFunctionOperations

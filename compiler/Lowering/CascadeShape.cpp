@@ -38,23 +38,13 @@ private:
   std::vector<int> rows;
 };
 
-/// Rows are what the maximum has; without one, what every sum shares with the tiles.
+/// Rows are all that tiles, bounds and the maximum have but the key. A sum with fewer of them is the same for all.
 std::string FlowAnalysis::findRows() {
-  std::vector<int> ofTiles;
-  bool first = true;
-  for (const CascadeOp &op : shape.ops) {
-    if (op.role == CascadeRole::Tile)
+  for (const CascadeOp &op : shape.ops)
+    if (op.role < CascadeRole::Sum)
       for (int i : op.outputIndices)
-        if (i != shape.key && !contains(ofTiles, i)) ofTiles.push_back(i);
-    if (op.role != CascadeRole::Sum && op.role != CascadeRole::Max) continue;
-    if (first) rows = op.outputIndices;
-    first = false;
-    std::erase_if(rows, [&](int i) { return !contains(op.outputIndices, i); });
-  }
-  if (first) return "nothing is summed over the key";
-  if (!shape.has(CascadeRole::Max)) std::erase_if(rows, [&](int i) { return !contains(ofTiles, i); });
-  for (int i : ofTiles)
-    if (!contains(rows, i)) return "a tile has an index that is no row";
+        if (i != shape.key && !contains(rows, i)) rows.push_back(i);
+  if (!shape.has(CascadeRole::Sum)) return "nothing is summed over the key";
   if (shape.has(CascadeRole::Max) != shape.has(CascadeRole::Weight)) return "a maximum and a weight come together";
   return {};
 }
@@ -79,6 +69,7 @@ std::string FlowAnalysis::addProduct(int number) {
       if (!isOutput && i != shape.key) return "a contraction reduces a row";
       continue;
     }
+    if (shape.extent(i) == 1) continue;
     if (isOutput != product.isState) return "a contraction has an index that is neither row nor depth";
     if (product.isState && moves(product.laneSide, i)) return "a tile moves with an index of its sum";
     product.across.push_back(i);
@@ -96,11 +87,9 @@ std::string FlowAnalysis::checkPointwise() const {
   for (const CascadeOp &op : shape.ops) {
     const bool finishes = op.role == CascadeRole::Finish;
     if (op.contracts) continue;
-    for (int row : rows)
-      if ((op.role == CascadeRole::Sum || op.role == CascadeRole::Max) && !contains(op.outputIndices, row))
-        return "a sum lacks a row";
     for (int i : op.loops)
-      if (!finishes && !contains(rows, i) && i != shape.key) return "an operation has an index that is no row";
+      if (!finishes && shape.extent(i) > 1 && !contains(rows, i) && i != shape.key)
+        return "an operation has an index that is no row";
     for (const CascadeAccess &input : op.inputs) {
       const int maker = input.tensor < 0 ? -1 : shape.producer(input.tensor);
       if (finishes || op.role == CascadeRole::Weight || maker < 0) continue;
@@ -108,13 +97,16 @@ std::string FlowAnalysis::checkPointwise() const {
         return "an operation needs a sum before it is complete";
     }
     if (!finishes) continue;
+    const std::vector<int> *own = nullptr;
     for (const CascadeAccess &input : op.inputs) {
-      if (input.tensor < 0) continue;
-      const CascadeProduct *product = flow.product(shape.producer(input.tensor));
-      if (!product) continue;
-      for (int i : op.loops)
-        if (!contains(rows, i) && !contains(product->across, i)) return "a result crosses the indices of two sums";
+      const CascadeProduct *product = input.tensor < 0 ? nullptr : flow.product(shape.producer(input.tensor));
+      if (!product || product->across.empty()) continue;
+      if (own && *own != product->across) return "a result crosses the indices of two sums";
+      own = &product->across;
     }
+    for (int i : op.loops)
+      if (own && shape.extent(i) > 1 && !contains(rows, i) && !contains(*own, i))
+        return "a result has an index that its sums do not have";
   }
   return {};
 }

@@ -64,7 +64,7 @@ struct CascadeShape {
 struct CascadeProduct {
   int op = 0;
   unsigned laneSide = 0, keySide = 1; ///< inputs
-  std::vector<int> across;            ///< indices, outermost first
+  std::vector<int> across;            ///< indices, outermost first; none of extent 1
   bool isState = false;
 
   int64_t size(const CascadeShape &shape) const;

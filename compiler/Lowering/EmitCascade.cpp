@@ -24,6 +24,7 @@ bool CascadeEmitter::isLate(const CascadeOp &op) const {
 void CascadeEmitter::bind(ValueRange args) {
   arguments.assign(args.begin(), args.end());
   scratch = args.back();
+  views.clear();
   memory.assign(operands.size(), {});
   for (auto [op, ofOp] : llvm::enumerate(operands))
     for (const NestOperand &operand : ofOp) {
@@ -59,11 +60,14 @@ Value CascadeEmitter::offsetOf(size_t op, unsigned operand) {
   return sum;
 }
 
-Value CascadeEmitter::scratchAt(int64_t place, Type type, int64_t extent) {
-  return b.flat(b.advance(scratch, b.c(place)), type, extent);
-}
-Value CascadeEmitter::stateAt(int64_t place, Type type, int64_t extent) {
-  return b.flat(b.advance(panelState, b.c(place)), type, extent);
+/// The memory `place` bytes after `base`, made once, where `base` is.
+Value CascadeEmitter::viewAt(Value base, int64_t place, Type type, int64_t extent) {
+  Value &view = views[{base.getAsOpaquePointer(), place, type.getAsOpaquePointer(), extent}];
+  if (view) return view;
+  Value offset = b.c(place);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointAfterValue(isa<BlockArgument>(base) ? offset : base);
+  return view = b.flat(b.advance(base, offset), type, extent);
 }
 
 Value CascadeEmitter::rangeAt(Bound bound) {

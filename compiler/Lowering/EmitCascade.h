@@ -7,6 +7,8 @@
 #include "compiler/Lowering/CascadeRegion.h"
 #include "compiler/Lowering/Emit.h"
 
+#include <map>
+
 namespace ein {
 
 /// Emits one cascade. Methods emit into the function the builder is in.
@@ -54,8 +56,9 @@ private:
   void group(Value batch, Value first, Value last);
   void callPanel(mlir::func::FuncOp PanelFunctions::*which, ValueRange indices);
   Value offsetOf(size_t op, unsigned operand);
-  Value scratchAt(int64_t place, mlir::Type type, int64_t extent);
-  Value stateAt(int64_t place, mlir::Type type, int64_t extent);
+  Value viewAt(Value base, int64_t place, mlir::Type type, int64_t extent);
+  Value scratchAt(int64_t place, mlir::Type type, int64_t extent) { return viewAt(scratch, place, type, extent); }
+  Value stateAt(int64_t place, mlir::Type type, int64_t extent) { return viewAt(panelState, place, type, extent); }
   Value stateOf(int tensor) { return stateAt(layout.states[tensor], b.element, w.nr); }
   Value tileSumOf(int tensor) { return scratchAt(layout.tileSums[tensor], b.element, w.nr); }
   bool isLate(const CascadeOp &op) const;
@@ -73,9 +76,10 @@ private:
   void finish();
   void turn(size_t product);
   void finishRows(size_t op);
-  void finishRow(size_t op, Value row, Value outer, llvm::ArrayRef<int> own, llvm::ArrayRef<Value> at);
   void finishVector(size_t op, Value row, Value place, int inner, Value start, int64_t lanes, const Values &at);
   void finishLanes(size_t op);
+  std::vector<int> ownIndices(const CascadeOp &info) const;
+  Value rowState(int tensor);
 
   // EmitCascadeTile.cpp
   void tile();
@@ -105,7 +109,7 @@ private:
   bool isKeyAdjacent(const CascadeProduct &product) const;
   void packHeads();
   void packKeys(size_t product, Value firstKey, Value count);
-  void copyRun(Value from, Value fromOffset, Value to, Value toOffset, Value count);
+  void copyRun(Value from, Value fromOffset, Value to, Value toOffset, Value count, bool isUnsigned);
   void copyTiles();
   void copyTile(size_t op, unsigned input);
   void overAcross(const CascadeProduct &product, const CascadeAccess &access, size_t loops,
@@ -127,6 +131,7 @@ private:
   llvm::SmallVector<Values> memory; ///< by operation and operand
   Values arguments;                 ///< pointers, then the thread's scratch memory
   Value scratch, panelState;
+  std::map<std::tuple<const void *, int64_t, const void *, int64_t>, Value> views; ///< by base, place, type, extent
   Values position;      ///< by index: where the batch and the panel begin
   Value valid;          ///< points of the panel that exist
   Value firstKey, keys; ///< of the tile

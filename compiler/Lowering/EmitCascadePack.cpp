@@ -50,13 +50,13 @@ void CascadeEmitter::overAcross(const CascadeProduct &product, const CascadeAcce
 }
 
 /// Copies adjacent elements: vectors, then single ones.
-void CascadeEmitter::copyRun(Value from, Value fromOffset, Value to, Value toOffset, Value count) {
+void CascadeEmitter::copyRun(Value from, Value fromOffset, Value to, Value toOffset, Value count, bool isUnsigned) {
   Value whole = b.mul(b.div(count, p.lanes), p.lanes);
   b.loop(b.c(0), whole, p.lanes, [&](Value i) {
-    b.storeVector(b.widened(b.loadVector(p.lanes, from, b.add(fromOffset, i))), to, b.add(toOffset, i));
+    b.storeVector(b.widened(b.loadVector(p.lanes, from, b.add(fromOffset, i)), isUnsigned), to, b.add(toOffset, i));
   });
   b.loop(whole, count, 1,
-         [&](Value i) { b.store(b.widened(b.load(from, b.add(fromOffset, i))), to, b.add(toOffset, i)); });
+         [&](Value i) { b.store(b.widened(b.load(from, b.add(fromOffset, i)), isUnsigned), to, b.add(toOffset, i)); });
 }
 
 /// Packs `count` keys of a product's key side: what is adjacent in the operand stays adjacent.
@@ -66,23 +66,24 @@ void CascadeEmitter::packKeys(size_t number, Value from, Value count) {
   const bool isHead = KeyPacking(p.packing[number]) == KeyPacking::Head;
   const int64_t size = product.size(shape), perKey = side.strides[shape.key];
   const size_t loops = product.across.size();
+  const bool isUnsigned = operands[product.op][product.keySide].isUnsigned;
   Value source = memory[product.op][product.keySide];
   Value base = b.add(offsetOf(product.op, product.keySide), b.mul(from, perKey));
   Value pack = scratchAt(layout.packs[number], b.element, size * (isHead ? shape.extent(shape.key) : p.bk));
   if (!isHead && isKeyAdjacent(product))
     return overAcross(product, side, loops, [&](Value offset, Value place) {
-      copyRun(source, b.add(base, offset), pack, b.mul(place, p.bk), count);
+      copyRun(source, b.add(base, offset), pack, b.mul(place, p.bk), count, isUnsigned);
     });
   b.loop(b.c(0), count, 1, [&](Value key) {
     Value at = b.add(base, b.mul(key, perKey)), to = b.mul(key, size);
     if (loops && side.strides[product.across.back()] == 1) {
       const int64_t run = shape.extent(product.across.back());
       return overAcross(product, side, loops - 1, [&](Value offset, Value place) {
-        copyRun(source, b.add(at, offset), pack, b.add(to, b.mul(place, run)), b.c(run));
+        copyRun(source, b.add(at, offset), pack, b.add(to, b.mul(place, run)), b.c(run), isUnsigned);
       });
     }
     overAcross(product, side, loops, [&](Value offset, Value place) {
-      b.store(b.widened(b.load(source, b.add(at, offset))), pack, b.add(to, place));
+      b.store(b.widened(b.load(source, b.add(at, offset)), isUnsigned), pack, b.add(to, place));
     });
   });
 }

@@ -45,6 +45,7 @@ void CascadeEmitter::packLanes(size_t number) {
   Value source = memory[product.op][product.laneSide], to = stateAt(layout.laneSide[number], b.element, size * w.nr);
   Value base = b.add(offsetOf(product.op, product.laneSide), b.mul(position[flow.lane], perLane));
   auto laneAt = [&](Value lane) { return b.add(base, b.mul(b.min(lane, b.sub(valid, b.c(1))), perLane)); };
+  const bool isUnsigned = operands[product.op][product.laneSide].isUnsigned;
   const double factor = shape.ops[product.op].factor;
   auto scaled = [&](Value value, int64_t lanes) -> Value {
     if (factor == 1) return value;
@@ -53,7 +54,7 @@ void CascadeEmitter::packLanes(size_t number) {
   if (run < n || side.strides[product.across.back()] != 1)
     return overAcross(product, side, product.across.size(), [&](Value offset, Value place) {
       b.loop(0, w.nr, 1, [&](Value lane) {
-        Value value = scaled(b.widened(b.load(source, b.add(laneAt(lane), offset))), 0);
+        Value value = scaled(b.widened(b.load(source, b.add(laneAt(lane), offset)), isUnsigned), 0);
         b.store(value, to, b.add(b.mul(place, w.nr), lane));
       });
     });
@@ -65,7 +66,7 @@ void CascadeEmitter::packLanes(size_t number) {
       b.loop(0, run, n, [&](Value start) {
         Value at = run % n ? b.min(start, b.c(run - n)) : start;
         Values vectors;
-        for (Value row : from) vectors.push_back(b.widened(b.loadVector(n, source, b.add(row, at))));
+        for (Value row : from) vectors.push_back(b.widened(b.loadVector(n, source, b.add(row, at)), isUnsigned));
         Value first = b.add(b.mul(place, run), at);
         for (auto [i, vector] : llvm::enumerate(b.transpose(vectors)))
           b.storeVector(scaled(vector, n), to, b.add(b.mul(b.add(first, i), w.nr), lane));
@@ -140,14 +141,10 @@ void CascadeEmitter::finish() {
     });
   }
   for (size_t i = 0; i < flow.products.size(); ++i)
-    if (flow.products[i].isState) turn(i);
+    if (flow.products[i].isState && !flow.products[i].across.empty()) turn(i);
   for (auto [op, info] : llvm::enumerate(shape.ops)) {
     if (info.role != CascadeRole::Finish) continue;
-    const bool isByRow =
-        llvm::all_of(info.loops, [&](int i) { return i == flow.lane || llvm::is_contained(flow.batch, i); });
-    if (isByRow && llvm::none_of(info.inputs, [&](const CascadeAccess &a) {
-          return a.tensor >= 0 && flow.product(shape.producer(a.tensor));
-        }))
+    if (ownIndices(info).empty())
       finishLanes(op);
     else
       finishRows(op);
@@ -170,20 +167,29 @@ void CascadeEmitter::turn(size_t number) {
   });
 }
 
+/// The indices of a result that are no rows, in the order in which the sum that it reads has them.
+std::vector<int> CascadeEmitter::ownIndices(const CascadeOp &info) const {
+  std::vector<int> own;
+  for (const CascadeAccess &a : info.inputs)
+    if (const CascadeProduct *product = a.tensor < 0 ? nullptr : flow.product(shape.producer(a.tensor)))
+      if (!product->across.empty()) own = product->across;
+  for (int i : info.loops)
+    if (i != flow.lane && shape.extent(i) > 1 && !llvm::is_contained(flow.batch, i) && !llvm::is_contained(own, i))
+      own.push_back(i);
+  return own;
+}
+
 /// Results with indices of their own, row by row: vectors along the innermost of those.
 void CascadeEmitter::finishRows(size_t op) {
   const CascadeOp &info = shape.ops[op];
-  std::vector<int> own; // as the sum that is read has them
-  for (const CascadeAccess &a : info.inputs)
-    if (const CascadeProduct *product = a.tensor < 0 ? nullptr : flow.product(shape.producer(a.tensor)))
-      own = product->across;
-  for (int i : info.loops)
-    if (i != flow.lane && !llvm::is_contained(flow.batch, i) && !llvm::is_contained(own, i)) own.push_back(i);
-  const int inner = own.empty() ? -1 : own.back();
-  const int64_t extent = own.empty() ? 1 : shape.extent(inner);
+  const std::vector<int> own = ownIndices(info);
+  const int inner = own.back();
+  const int64_t extent = shape.extent(inner);
   b.loop(b.c(0), valid, 1, [&](Value row) {
     Values at(position);
     at[flow.lane] = b.add(position[flow.lane], row);
+    for (int i : info.loops)
+      if (!at[i]) at[i] = b.c(0);
     std::function<void(size_t, Value)> loops = [&](size_t d, Value place) {
       if (d + 1 < own.size())
         return b.loop(0, shape.extent(own[d]), 1, [&](Value i) {
@@ -218,20 +224,26 @@ void CascadeEmitter::finishVector(size_t op, Value row, Value place, int inner, 
   };
   auto load = [&](unsigned i) -> Value {
     const CascadeAccess &access = info.inputs[i];
-    if (access.tensor < 0)
-      return loadElements(b, memory[op][i], offset(i, access), inner < 0 ? 0 : access.strides[inner], lanes);
+    if (access.tensor < 0) return loadElements(b, memory[op][i], offset(i, access), access.strides[inner], lanes);
     const CascadeProduct *product = flow.product(shape.producer(access.tensor));
-    if (!product) return b.splat(b.load(stateOf(access.tensor), row), lanes);
+    if (!product || product->across.empty()) return b.splat(b.load(rowState(access.tensor), row), lanes);
     const int64_t pitch = CascadeScratch::turnedPitch(p, product->size(shape));
     Value turned = scratchAt(layout.turned[product - flow.products.data()], b.element, pitch * w.nr);
     return b.loadVector(lanes, turned, b.add(b.mul(row, pitch), place));
   };
   auto index = [&](int i) { return indexVector(i == inner ? start : at[i], lanes, i == inner); };
   Value value = evaluate(op, lanes, load, index), to = offset(info.inputs.size(), info.output);
-  const int64_t stride = inner < 0 ? 1 : info.output.strides[inner];
+  const int64_t stride = info.output.strides[inner];
   if (stride == 1 || lanes == 1) return b.storeVector(value, memory[op].back(), to);
   for (int64_t i = 0; i < lanes; ++i)
     b.store(vector::ExtractOp::create(b, value, ArrayRef<int64_t>{i}), memory[op].back(), b.add(to, i * stride));
+}
+
+/// A state of one element per row.
+Value CascadeEmitter::rowState(int tensor) {
+  const CascadeProduct *product = flow.product(shape.producer(tensor));
+  if (!product) return stateOf(tensor);
+  return stateAt(layout.laneSide[product - flow.products.data()], b.element, w.nr);
 }
 
 /// Results by row: on the lanes, then one by one to where they belong.
@@ -243,7 +255,7 @@ void CascadeEmitter::finishLanes(size_t op) {
   b.loop(0, w.nv, 1, [&](Value j) {
     Known known;
     for (const CascadeAccess &a : info.inputs)
-      if (a.tensor >= 0) known[a.tensor] = b.loadVector(p.lanes, stateOf(a.tensor), b.mul(j, p.lanes));
+      if (a.tensor >= 0) known[a.tensor] = b.loadVector(p.lanes, rowState(a.tensor), b.mul(j, p.lanes));
     b.storeVector(evaluateAt(op, {Value(), Value(), j}, known), result, b.mul(j, p.lanes));
   });
   const int64_t perLane = info.output.strides[flow.lane];

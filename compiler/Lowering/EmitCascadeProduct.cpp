@@ -1,20 +1,17 @@
 // Inner products of a tile, and sums over its keys: register tiles of broadcasts times lanes.
 #include "compiler/Lowering/EmitCascade.h"
 
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
-
 using namespace mlir;
 
 namespace ein {
 
-/// Steps of the depth in one trip.
-static constexpr int64_t kUnroll = 4;
-
 /// result[i * nv + j] = sum over d < depth of broadcast[at[i] + d * step] * onLanes[from + d * nr + j...].
 CascadeEmitter::Values CascadeEmitter::multiply(Value broadcast, ArrayRef<Value> at, int64_t step, Value onLanes,
                                                 Value from, Value depth) {
-  auto one = [&](Value d, Values sums) {
-    Values vectors;
+  Values zero(at.size() * w.nv, b.constant(0, p.lanes));
+  // Not unrolled: a trip has enough to do, and the code is soon compiled.
+  return b.loop(b.c(0), depth, 1, zero, [&](Value d, ValueRange carried) {
+    Values sums(carried), vectors;
     for (int64_t j = 0; j < w.nv; ++j)
       vectors.push_back(b.loadVector(p.lanes, onLanes, b.add(from, b.add(b.mul(d, w.nr), j * p.lanes))));
     for (size_t i = 0; i < at.size(); ++i) {
@@ -22,18 +19,7 @@ CascadeEmitter::Values CascadeEmitter::multiply(Value broadcast, ArrayRef<Value>
       for (int64_t j = 0; j < w.nv; ++j) sums[i * w.nv + j] = b.multiplyAdd(scalar, vectors[j], sums[i * w.nv + j]);
     }
     return sums;
-  };
-  Values sums(at.size() * w.nv, b.constant(0, p.lanes));
-  const auto known = getConstantIntValue(depth);
-  Value whole = b.mul(b.div(depth, kUnroll), kUnroll);
-  if (!known || *known >= kUnroll)
-    sums = b.loop(b.c(0), whole, kUnroll, sums, [&](Value d, ValueRange carried) {
-      Values now(carried);
-      for (int64_t i = 0; i < kUnroll; ++i) now = one(b.add(d, i), now);
-      return now;
-    });
-  if (known && *known % kUnroll == 0) return sums;
-  return b.loop(whole, depth, 1, sums, [&](Value d, ValueRange carried) { return one(d, Values(carried)); });
+  });
 }
 
 /// Every register tile of an inner product. Rows past the tile's last key repeat it.

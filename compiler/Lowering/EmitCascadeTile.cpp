@@ -213,7 +213,7 @@ void CascadeEmitter::rescale() {
     Values factors;
     for (int64_t j = 0; j < w.nv; ++j) {
       Value next = larger(LLVM::FCeilOp::create(b, powers[j]), now[j]);
-      factors.push_back(emitExp2(b, arith::SubFOp::create(b, now[j], next)));
+      factors.push_back(emitShortExp2(b, arith::SubFOp::create(b, now[j], next)));
       b.storeVector(next, reference, b.c(j * p.lanes));
     }
     auto scale = [&](Value state, int64_t rows) {
@@ -254,7 +254,7 @@ void CascadeEmitter::late(Value row, int64_t rows) {
       }
       Value score = known[flow.score], none = b.constant(-kInfinity, p.lanes);
       Value negative = arith::NegFOp::create(b, b.loadVector(p.lanes, reference, b.c(j * p.lanes)));
-      Value own = emitExp2(b, b.multiplyAdd(score, b.constant(kLog2E, p.lanes), negative));
+      Value own = emitShortExp2(b, b.multiplyAdd(score, b.constant(kLog2E, p.lanes), negative));
       known[weight.output.tensor] = own;
       // What is no weight itself is masked: its other factors may be anything where the weight is zero.
       auto counted = [&](Value value) -> Value {

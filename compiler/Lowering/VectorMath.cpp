@@ -67,8 +67,7 @@ Value emitShortExp2(NestBuilder &b, Value x) {
   Value clamped = v.select(arith::CmpFPredicate::OGT, limit, x, limit, x);
   Value shifted = v.add(clamped, magic);
   Value f = v.sub(clamped, v.sub(shifted, magic));
-  Value p = v.k(terms.back());
-  for (double term : llvm::reverse(ArrayRef(terms).drop_back())) p = v.fma(p, f, v.k(term));
+  Value p = v.polynomial(f, terms);
   Value n = arith::ShLIOp::create(b, v.toBits(shifted), v.k(v.f.mantissa));
   return v.fromBits(arith::AddIOp::create(b, v.toBits(p), n));
 }

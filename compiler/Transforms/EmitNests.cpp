@@ -109,6 +109,8 @@ LogicalResult EntryEmitter::emitRegion(NestBuilder &b, scf::ExecuteRegionOp regi
       if (failed(operand)) return failure();
       operands.back().push_back(*operand);
     }
+    for (auto [operand, argument] : llvm::zip(operands.back(), op.getBlock()->getArguments()))
+      operand.isUnsigned = widensUnsigned(argument);
   }
   emitCascade(b, *plan, *cascade, operands, scratch, name);
   threads = std::max(threads, plan->threads);
