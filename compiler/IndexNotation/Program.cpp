@@ -168,7 +168,8 @@ ExprId Program::reduce(Monoid monoid, std::vector<IndexId> indices, ExprId arg, 
 
 bool Program::isOperand(ExprId e) const {
   const bool conjugates = exprs[e].kind == Expr::Kind::Map && exprs[e].fn == Fn::Conj;
-  return exprs[conjugates ? exprs[e].args[0] : e].kind == Expr::Kind::Access;
+  const Expr &access = exprs[conjugates ? exprs[e].args[0] : e];
+  return access.kind == Expr::Kind::Access && access.computed.empty();
 }
 
 std::vector<std::vector<IndexId>> Program::allFreeIndices() const {

@@ -166,7 +166,7 @@ struct Program {
   ExprId map(Fn fn, std::vector<ExprId> args);
   ExprId reduce(Monoid monoid, std::vector<IndexId> indices, ExprId arg, std::optional<ExprId> guard = {});
 
-  /// Whether an expression is a tensor as it stands: an access, or the conjugate of one.
+  /// Whether an expression is a tensor as it stands: an access without computed subscripts, or the conjugate of one.
   bool isOperand(ExprId e) const;
   /// Free indices of an expression, ascending.
   std::vector<IndexId> freeIndices(ExprId e) const;
