@@ -37,8 +37,12 @@ void NestEmitter::square(const Offsets &at) {
           SmallVector<Value> vectors;
           for (auto &input : inputs) vectors.push_back(input[t]);
           position[p.across] = b.add(first, t);
-          auto index = [&](int64_t source) { return indexValues(source, {n, p.lane, lane}); };
-          results.push_back(BodyEmitter(b, op, n, vectors, index).emit(reduction.term));
+          const Run run{n, p.lane, lane};
+          auto index = [&](int64_t source) { return indexValues(source, run); };
+          auto load = [&](memref::LoadOp load, llvm::function_ref<Value(Value)> valueOf) {
+            return gather(load, valueOf, run);
+          };
+          results.push_back(BodyEmitter(b, op, n, vectors, index, load).emit(reduction.term));
         }
         auto put = [&](bool streaming) {
           for (int64_t t = 0; t < n; ++t)

@@ -131,7 +131,7 @@ TEST_F(DiskCacheTest, EvictsTheLeastRecentlyUsed) {
   EXPECT_FALSE(small.get("b"));
   EXPECT_FALSE(small.get("c"));
   for (char c : {'a', 'i', 'j', 'x', 'y'}) EXPECT_TRUE(has(small, std::string(1, c), c)) << c;
-  EXPECT_FALSE(small.put("huge", module('h', 12'000)));
+  EXPECT_FALSE(small.put("huge", module('h', 12'400)));
 }
 
 TEST_F(DiskCacheTest, HoldsItsCapacity) {
