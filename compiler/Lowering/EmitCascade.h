@@ -95,6 +95,7 @@ private:
   Value laneIndices(Value j);
   void accumulate(Value memory, llvm::ArrayRef<Value> values, bool isMax);
   Value larger(Value a, Value c);
+  Value orElse(Value counts, Value value, double number);
   /// The offset of a vector in [rows][nr].
   Value lanesAt(Value row, Value j) { return b.add(b.mul(row, w.nr), b.mul(j, p.lanes)); }
 

@@ -22,6 +22,15 @@ Value CascadeEmitter::larger(Value a, Value c) {
   return arith::SelectOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, a, c), a, c);
 }
 
+/// The value where it counts, else a number of its type.
+Value CascadeEmitter::orElse(Value counts, Value value, double number) {
+  auto type = cast<VectorType>(value.getType());
+  TypedAttr other = b.getZeroAttr(type);
+  if (auto real = dyn_cast<FloatType>(type.getElementType()))
+    other = DenseElementsAttr::get(type, Attribute(b.getFloatAttr(real, number)));
+  return arith::SelectOp::create(b, counts, value, arith::ConstantOp::create(b, other));
+}
+
 /// A scalar index as vector of i32, or the numbers from it on.
 Value CascadeEmitter::indexVector(Value scalar, int64_t lanes, bool counts) {
   Value vector = b.splat(arith::IndexCastOp::create(b, b.getI32Type(), scalar), lanes);
@@ -141,7 +150,7 @@ CascadeEmitter::Values CascadeEmitter::masked(Value row, int64_t rows, const Val
         counts = arith::AndIOp::create(b, counts, arith::CmpIOp::create(b, arith::CmpIPredicate::sge, number, low));
       for (size_t part = 0; part < identities.size(); ++part) {
         Value &value = result[(part * rows + i) * w.nv + j];
-        value = arith::SelectOp::create(b, counts, value, b.constant(identities[part], p.lanes));
+        value = orElse(counts, value, identities[part]);
       }
     }
   }
@@ -171,9 +180,7 @@ void CascadeEmitter::early(Value row, int64_t rows, ArrayRef<Value> direct) {
       for (size_t part = 0; part < parts; ++part) {
         Value value = part < flow.kept.size() ? known.lookup(flow.kept[part])
                                               : evaluateAt(sums[part - flow.kept.size()], at, known);
-        if (guard)
-          value = arith::SelectOp::create(b, known.lookup(guard->output.tensor), value,
-                                          b.constant(identities[part], p.lanes));
+        if (guard) value = orElse(known.lookup(guard->output.tensor), value, identities[part]);
         values[(part * rows + i) * w.nv + j] = value;
       }
     }
@@ -259,8 +266,7 @@ void CascadeEmitter::late(Value row, int64_t rows) {
       // What is no weight itself is masked: its other factors may be anything where the weight is zero.
       auto counted = [&](Value value) -> Value {
         if (value == own) return value;
-        Value counts = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, score, none);
-        return arith::SelectOp::create(b, counts, value, b.constant(0, p.lanes));
+        return orElse(arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, score, none), value, 0);
       };
       for (auto [op, info] : llvm::enumerate(shape.ops)) {
         if (!isLate(info) || info.contracts || info.role == CascadeRole::Finish) continue;
