@@ -14,6 +14,7 @@ enum class Comparison {
   PermuteGemm, ///< permutes into GEMM layout, GEMM, permute back; nothing is permuted where a GEMM can do without
   Copy,        ///< memcpy that moves as many bytes as operands and result hold
   Read,        ///< a sum over as many bytes as the operands hold
+  Pair,        ///< attention: the two products alone, a head at a time, scores stored; and ein itself, not fused
 };
 
 /// One line of a table.
@@ -30,8 +31,8 @@ struct Case {
 };
 
 /// Names of the suites that consist of cases, in order. "compile" is beside them.
-inline constexpr std::string_view kSuites[] = {"gemm", "small",  "batched",         "tccg",
-                                               "slow", "memory", "attention-scores"};
+inline constexpr std::string_view kSuites[] = {"gemm", "small",  "batched",          "tccg",
+                                               "slow", "memory", "attention-scores", "attention"};
 
 /// The cases of a suite; empty for an unknown name.
 std::vector<Case> casesOf(std::string_view suite);
@@ -41,6 +42,7 @@ std::vector<Case> gemmSuite();
 std::vector<Case> smallSuite();
 std::vector<Case> batchedSuite();
 std::vector<Case> attentionScoresSuite();
+std::vector<Case> attentionSuite();
 std::vector<Case> memorySuite();
 /// From data/tccg.json, scaled down, each in the layout as written and with every term reversed.
 std::vector<Case> tccgSuite();

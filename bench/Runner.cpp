@@ -1,7 +1,7 @@
 // Runs cases: ours, the peers and the GEMM of equal size, interleaved and compared with each other.
 #include "bench/Runner.h"
 #include "bench/PermuteGemm.h"
-#include "compiler/Paths/Flatten.h"
+#include "compiler/Paths/Explain.h"
 
 #include <algorithm>
 #include <cmath>
@@ -65,7 +65,9 @@ template <class T> double difference(const void *ours, const void *peer, int64_t
 double flopsOf(const Program &program) {
   auto flat = flatten(program, {});
   double flops = 0;
-  if (flat)
+  if (flat && !flat->cascades.empty())
+    for (const StepReport &step : explain(*flat).steps) flops += step.flops;
+  else if (flat)
     for (const auto &contraction : flat->contractions) flops += contraction.path.optimisedFlops;
   return flops;
 }
@@ -117,6 +119,7 @@ private:
     calls.push_back(std::move(call));
   }
   void addMemoryPeer(double bytes);
+  void addPairPeers();
   void addBlasPeers();
 
   std::span<const Case> cases;
@@ -124,6 +127,7 @@ private:
   std::span<const Blas> libraries;
   int threads;
   Buffers buffers;
+  std::optional<size_t> unfused; ///< of an attention: the call with a kernel per step
   std::optional<PermuteGemmProgram> program;
   std::vector<std::string> names; ///< by call; empty for ours, "=" before the name of a GEMM alone
 };
@@ -146,6 +150,7 @@ Expected<void> Family::prepare(Engine &engine) {
 }
 
 void Family::addPeers(double bytes) {
+  if (first.comparison == Comparison::Pair) return addPairPeers();
   if (first.comparison != Comparison::PermuteGemm) return addMemoryPeer(bytes);
   program = PermuteGemmProgram::plan(first.text, first.operands);
   if (!program) return;
@@ -163,6 +168,41 @@ void Family::addMemoryPeer(double bytes) {
   const auto size = static_cast<size_t>(bytes / 2);
   const std::shared_ptr<char> from = allocateBytes(bytes / 2), to = allocateBytes(bytes / 2);
   if (from && to) add("memcpy", [from, to, size, team = threads] { copyBytes(to.get(), from.get(), size, team); });
+}
+
+/// For each head S = Q K^T and O = S V, with all of S in memory, also where half of it would be masked; and the same
+/// text in one kernel per step. Both work on the operands of ours.
+void Family::addPairPeers() {
+  const TensorType &q = first.operands[0], &k = first.operands[1], &v = first.operands[2];
+  const size_t head = q.shape[1] <= q.shape[2] ? 1 : 2, row = 3 - head;
+  const std::shared_ptr<char> scores = allocateBytes(q.shape[row] * k.shape[row] * 4), out = allocateBytes(bytesOf(q));
+  if (!scores || !out) return;
+  auto matrix = [=](const TensorType &t) { return Matrix{t.shape[row], t.shape[3], t.strides[row], 1}; };
+  for (const Blas &blas : libraries) {
+    blas.setThreads(threads);
+    if (!blas.supports(DType::F32)) continue;
+    add(blas.name + " pair", [=, this, &blas] {
+      const Matrix s{q.shape[row], k.shape[row], k.shape[row], 1};
+      auto at = [&](const void *data, const TensorType &t, int64_t h) {
+        return static_cast<const float *>(data) + h * t.strides[head];
+      };
+      for (int64_t h = 0; h < q.shape[head]; ++h) {
+        blas.multiply(DType::F32, matrix(q), at(buffers.operands[0].get(), q, h), matrix(k).transposed(),
+                      at(buffers.operands[1].get(), k, h), s, scores.get());
+        blas.multiply(DType::F32, s, scores.get(), matrix(v), at(buffers.operands[2].get(), v, h), matrix(q),
+                      reinterpret_cast<float *>(out.get()) + h * q.strides[head]);
+      }
+    });
+  }
+  CompileOptions options;
+  options.threads = threads;
+  options.fuse = false;
+  auto kernel = Engine::global().compile(first.text, first.operands, options);
+  if (!kernel) return;
+  std::vector<TensorView> in, result{TensorView(out.get(), this->result)};
+  for (size_t o = 0; o < 3; ++o) in.emplace_back(buffers.operands[o].get(), first.operands[o]);
+  add("ein unfused", [in, result, kernel = *kernel, out] { (void)kernel.run(in, result); });
+  unfused = calls.size() - 1;
 }
 
 void Family::addBlasPeers() {
@@ -185,6 +225,7 @@ void Family::addBlasPeers() {
 }
 
 std::string Family::check(size_t f) const {
+  if (unfused) return {}; // tests/conformance holds attention to the interpreter
   if (!buffers.peer || calls.size() == cases.size()) return {};
   calls[cases.size()]();
   std::fill_n(buffers.ours.get(), bytesOf(result), 0x7f);
@@ -225,7 +266,8 @@ Record blankRecord(const Case &c) {
 } // namespace
 
 double Runner::roofline(const Record &record, DType dtype, Comparison comparison) const {
-  const double compute = comparison == Comparison::PermuteGemm ? record.flops / ceilings.flops(dtype) : 0;
+  const bool computes = comparison == Comparison::PermuteGemm || comparison == Comparison::Pair;
+  const double compute = computes ? record.flops / ceilings.flops(dtype) : 0;
   const double bandwidth = comparison == Comparison::Read ? ceilings.readBytes : ceilings.copyBytes;
   const double memory = record.bytes > 2 * ceilings.cacheBytes ? record.bytes / bandwidth : 0;
   return std::max(compute, memory) / record.ours.median;

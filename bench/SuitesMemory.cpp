@@ -55,6 +55,7 @@ std::vector<Case> casesOf(std::string_view suite) {
   if (suite == "slow") return slowSuite();
   if (suite == "memory") return memorySuite();
   if (suite == "attention-scores") return attentionScoresSuite();
+  if (suite == "attention") return attentionSuite();
   return {};
 }
 

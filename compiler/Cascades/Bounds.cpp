@@ -140,8 +140,13 @@ Bounds boundsOf(Arena &arena, TermForm &terms, const std::set<ExprId> &guards, I
     else
       result.rest.insert(g);
   }
-  result.low = all.low;
-  result.high = all.high;
+  // What is no bound at all is dropped.
+  const double extent = double(*arena.p.indices[key].extent);
+  auto literal = [&](const std::optional<ExprId> &e) {
+    return e && arena.p.exprs[*e].kind == Expr::Kind::Literal ? std::optional(arena.p.exprs[*e].literal) : std::nullopt;
+  };
+  if (literal(all.low).value_or(1) > 0) result.low = all.low;
+  if (literal(all.high).value_or(0) < extent) result.high = all.high;
   return result;
 }
 

@@ -51,6 +51,10 @@ struct FusedProgram {
   std::vector<Boundary> boundaries;
 };
 
+/// The same as assignments that can be executed one after the other: what bounds and guards mask is masked in the sums
+/// and maxima themselves.
+Program withExplicitMasks(const FusedProgram &fused);
+
 /// Finds the cascades of a bound Program and rewrites it. The merge theorem and its forms are in docs/rationale.md.
 FusedProgram fuse(const Program &source);
 

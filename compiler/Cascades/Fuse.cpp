@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 
 namespace ein {
 
@@ -239,6 +240,31 @@ FusedProgram Fuser::order(std::deque<CascadeBuilder> &built) {
 }
 
 } // namespace
+
+Program withExplicitMasks(const FusedProgram &fused) {
+  Program p = fused.program;
+  for (const Cascade &c : fused.cascades) {
+    std::optional<ExprId> mask;
+    auto also = [&](ExprId guard) { mask = mask ? p.map(Fn::And, {*mask, guard}) : guard; };
+    for (size_t i = c.first; i < c.last; ++i) {
+      Assignment &assignment = p.assignments[i];
+      const Role role = c.roles[i - c.first];
+      if (role == Role::Low) also(p.map(Fn::GreaterEqual, {p.indexValue(c.key), p.access(assignment.result)}));
+      if (role == Role::High) also(p.map(Fn::Less, {p.indexValue(c.key), p.access(assignment.result)}));
+      if (role == Role::Guard) also(p.access(assignment.result));
+      if (role != Role::Max && role != Role::Sum) continue;
+      Expr reduce = p.exprs[assignment.value];
+      reduce.guard = mask;
+      assignment.value = p.add(std::move(reduce));
+      if (role != Role::Max) continue;
+      // A finite reference for rows in which nothing counts: no inf - inf.
+      const ExprId lowest = p.literal(-std::numeric_limits<double>::infinity());
+      const ExprId isEmpty = p.map(Fn::Equal, {assignment.value, lowest});
+      assignment.value = p.map(Fn::Select, {isEmpty, p.literal(0), assignment.value});
+    }
+  }
+  return p;
+}
 
 FusedProgram fuse(const Program &source) { return Fuser(source).run(); }
 

@@ -84,6 +84,7 @@ std::optional<ExprId> StatisticsFinder::statistic(Statistic s) {
     known = std::prev(statistics.end());
   }
   const ExprId state = a.access(known->state);
+  if (known->score && known->factors.empty()) terms.positive.insert(state);
   if (!s.score) return state;
   return a.map(Fn::Mul, {state, a.map(Fn::Exp, {a.access(reference)})});
 }

@@ -163,6 +163,7 @@ std::optional<Terms> TermForm::inverse(const Terms &terms) {
 /// Whether logarithm and exponential cancel: it is positive, or 0 where both give 0.
 bool TermForm::isSumOfExponentials(ExprId id) {
   const Expr &e = a.p.exprs[id];
+  if (positive.count(id)) return true;
   if (e.kind != Expr::Kind::Reduce || e.monoid != Monoid::Sum) return false;
   const Expr &body = a.p.exprs[e.args[0]];
   return body.kind == Expr::Kind::Map && body.fn == Fn::Exp;

@@ -35,6 +35,9 @@ public:
 
   static constexpr size_t kMostTerms = 16;
 
+  /// Expressions that are positive, or 0 where that stands for no term at all: sums of exponentials.
+  std::set<ExprId> positive;
+
 private:
   Terms compute(ExprId e);
   Terms ofMap(ExprId e);

@@ -72,7 +72,8 @@ ExitCode compileAhead(const CompileArguments &arguments);
 ExitCode path(const Arguments &arguments);
 /// `einc explain`: prints the steps of a kernel, what they store and why they are not fewer.
 ExitCode explain(const ExplainArguments &arguments);
-/// `einc hash`: prints what identifies a Program whatever its spelling (compiler/IndexNotation/ProgramHash.h).
+/// `einc hash`: prints what identifies a Program whatever its spelling (compiler/IndexNotation/ProgramHash.h), chains of
+/// reductions in the form in which they are fused.
 ExitCode hash(const Arguments &arguments);
 /// `einc bench`: times compilation, execution and the cache hit.
 ExitCode bench(const BenchArguments &arguments);

@@ -40,7 +40,8 @@ ExitCode hash(const Arguments &arguments) {
   if (!request) return fail(request.error());
   auto program = parseAndBind(request->text, request->operands, request->options);
   if (!program) return fail(program.error());
-  auto printed = printResult(programHash(*program) + "\n");
+  const Program same = request->options.fuse ? withExplicitMasks(fuse(*program)) : std::move(*program);
+  auto printed = printResult(programHash(same) + "\n");
   return printed ? kFine : fail(printed.error(), While::Writing);
 }
 

@@ -1,5 +1,8 @@
 // Which Programs become cascades, and that they keep their meaning.
+#include "compiler/IndexNotation/ProgramHash.h"
 #include "tests/unit/cascades/Fused.h"
+
+#include <map>
 
 using namespace ein;
 using namespace ein::test;
@@ -20,7 +23,7 @@ std::string fusedRoles(const std::string &text, const std::vector<std::string> &
   for (size_t i = 0; i < operands.size(); ++i)
     if (!operands[i].integers.empty())
       for (size_t n = 0; n < operands[i].values.size(); ++n) operands[i].integers[n] = int64_t(operands[i].values[n]);
-  expectSame(interpret(executable(f), operands), interpret(p, operands));
+  expectSame(interpret(withExplicitMasks(f), operands), interpret(p, operands));
   std::string result = roles(f);
   for (const Boundary &b : f.boundaries)
     result += (result.empty() ? "" : "; ") + b.result + " " + name(b.obstacle) + " " + b.reason;
@@ -53,6 +56,47 @@ TEST(Fuse, Spellings) {
   };
   for (const char *body : bodies)
     EXPECT_EQ(fusedRoles(kIn + body + tail, kQkv), "tile max weight sum sum finish") << body;
+}
+
+/// One hash for all: what a Program computes, however it is said.
+TEST(Fuse, SpellingsOfAttentionHaveOneHash) {
+  const char *const bodies[] = {
+      "S = sum[d](Q * K) * 0.5\nP = softmax[k](S)\nO[b,h,q,e] = sum[k](P * V)\n",
+      "S = sum[d](K * Q) * 0.5\nP = softmax[k](S)\nO[b,h,q,e] = sum[k](V * P)\n",
+      "S = sum[d](Q * 0.5 * K)\nP = softmax[k](S)\nO[b,h,q,e] = sum[k](P * V)\n",
+      "S = sum[d](Q * (K * 0.5))\nP = softmax[k](S)\nO[b,h,q,e] = sum[k](P * V)\n",
+      "S = sum[d](Q * K) / 2\nP = softmax[k](S)\nO[b,h,q,e] = sum[k](P * V)\n",
+      "S = sum[d](Q * K) * (1 / 2)\nP = softmax[k](S)\nO[b,h,q,e] = sum[k](P * V)\n",
+      "A = Q * 0.5\nS = sum[d](A * K)\nO[b,h,q,e] = sum[k](softmax[k](S) * V)\n",
+      "A = K / 2\nS = sum[d](Q * A)\nO[b,h,q,e] = sum[k](softmax[k](S) * V)\n",
+      "O[b,h,q,e] = sum[k](softmax[k](sum[d](Q * K) * 0.5) * V)\n",
+      "S = einsum(\"bhqd,bhkd->bhqk\", Q, K) * 0.5\nP = softmax[k](S)\nO = einsum(\"bhqk,bhke->bhqe\", P, V)\n",
+      "S = einsum(\"bhkd,bhqd->bkqh\", K, Q) * 0.5\nP = softmax[k](S)\nO = einsum(\"bhke,bkqh->bhqe\", V, P)\n",
+      "S = sum[d](Q * K) * 0.5\nw = exp(S - max[k](S))\nO[b,h,q,e] = sum[k](w * V) / sum[k](w)\n",
+      "S = sum[d](Q * K) * 0.5\nm = max[k](S)\nw = exp(S - m)\nl = sum[k](w)\nO[b,h,q,e] = sum[k](w / l * V)\n",
+      "S = sum[d](Q * K) * 0.5\nw = exp(S)\nO[b,h,q,e] = sum[k](w * V) / sum[k](w)\n",
+      "S = sum[d](Q * K) * 0.5\nw = exp(S)\nP = w / sum[k](w)\nO[b,h,q,e] = sum[k](V * P)\n",
+      "S = sum[d](Q * K) * 0.5\nw = exp(S)\nr = 1 / sum[k](w)\nO[b,h,q,e] = r * sum[k](w * V)\n",
+      "S = sum[d](Q * K) * 0.5\nL = lse[k](S)\nO[b,h,q,e] = sum[k](exp(S - L) * V)\n",
+      "S = sum[d](Q * K) * 0.5\nL = lse[k](S)\nO[b,h,q,e] = sum[k](exp(S) * V) * exp(-L)\n",
+      "S = sum[d](Q * K) * 0.5\nL = log(sum[k](exp(S)))\nO[b,h,q,e] = sum[k](exp(S - L) * V)\n",
+      "S = sum[d](Q * K) * 0.5\nm = max[k](S)\nL = m + log(sum[k](exp(S - m)))\nO[b,h,q,e] = sum[k](exp(S - L) * V)\n",
+      "S = sum[d](Q * K)\nm = max[k](S)\nw = exp((S - m) / 2)\nO[b,h,q,e] = sum[k](w * V) / sum[k](w)\n",
+      "S = sum[d](Q * K)\nw = exp2(S * 0.72134752044448170367996234050095)\nO[b,h,q,e] = sum[k](w * V) / sum[k](w)\n",
+      "S = sum[d](Q * K) * 0.5\nP = softmax[k | k >= 0](S)\nO[b,h,q,e] = sum[k](P * V)\n",
+      "S = sum[d](Q * K) * 0.5\nT = S + S * 0\nP = softmax[k](0.5 * S + S / 2)\nO[b,h,q,e] = sum[k](P * V)\n"};
+  std::map<std::string, std::string> hashes;
+  for (const char *body : bodies) {
+    const Program p = bound(kIn + body + "out O\n", kQkv);
+    const std::string hash = programHash(withExplicitMasks(fuse(p)));
+    hashes.emplace(hash, body);
+  }
+  EXPECT_EQ(hashes.size(), 1u) << [&] {
+    std::string text;
+    for (auto &[hash, body] : hashes)
+      text += hash + "\n" + print(withExplicitMasks(fuse(bound(kIn + body + "out O\n", kQkv)))) + "\n";
+    return text;
+  }();
 }
 
 TEST(Fuse, Masks) {
