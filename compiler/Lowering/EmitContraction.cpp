@@ -2,6 +2,7 @@
 #include "compiler/Lowering/EmitContraction.h"
 
 #include "compiler/Lowering/BodyEmitter.h"
+#include "compiler/Lowering/PlanAttr.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -59,7 +60,7 @@ void ContractionEmitter::bind(ValueRange pointers) {
   rowsS = runs(p.rows, 0, layout.rowsS), rowsC = runs(p.rows, 2, layout.rowsC);
   colsV = runs(p.cols, 1, layout.colsV), colsC = runs(p.cols, 2, layout.colsC);
   firstBlock = b.c(0), lastBlock = b.c(p.depthBlocks());
-  if (p.streaming) aligned = b.aligned(b.advance(pointers[2], b.c(out.offset * p.elementBytes)));
+  if (p.streaming) aligned = b.aligned(b.advance(pointers[2], b.c(out.offset * bytesOf(b.element))));
 }
 
 Value ContractionEmitter::runAt(const Runs &r, Value run) {
@@ -196,7 +197,7 @@ void ContractionEmitter::emitByBatch(ValueRange pointers) {
     const bool splitsDepth = p.split == Split::Depth;
     if (splitsDepth) {
       std::tie(firstBlock, lastBlock) = b.chunkBounds(index[0], p.threads, p.depthBlocks());
-      Value part = b.advance(scratch, b.add(b.mul(index[0], layout.partElements * p.elementBytes), layout.parts));
+      Value part = b.advance(scratch, b.add(b.mul(index[0], layout.partElements * bytesOf(b.element)), layout.parts));
       memC = b.flat(part, b.element, layout.partElements);
       rowsC = {p.rows.run() * p.cols.size(), {}, p.cols.size()};
       colsC = {p.cols.run(), {}, 1};
@@ -229,7 +230,8 @@ void ContractionEmitter::emitByBlock(ValueRange pointers) {
                                    const int64_t unit = p.colsOuter ? p.colUnit() : 1;
                                    Value units = b.div(b.sub(range.high, range.low), unit), t = index[3];
                                    auto share = [&](Value i) {
-                                     if (p.colPieces > 1) // one piece cannot be packed apart: it is the first thread's
+                                     if (p.colsOuter &&
+                                         p.colPieces > 1) // one piece cannot be packed apart: it is the first thread's
                                        return b.min(b.add(range.low, b.mul(i, unit)), range.high);
                                      return b.add(range.low, b.mul(b.div(b.mul(i, units), p.threads), unit));
                                    };

@@ -28,6 +28,8 @@ const Found kFound[] = {
     {"GatherAcrossTwoLoops",
      "in A: f32[k,j,l], C: f32[k,j,l], N: i32[l] below(l)\nT[l,k] = max[j](C[k,j,N[l]] * A)\nout T",
      "f32[16,1,16] f32[16,1,16]{16,16,-1} i32[16]", "", 1},
+    {"RowsOfATeamBesideSquares", "abe,adec->bcda", "f64[1,31,1100] f64[1,4,1100,100]", "x86-64-v3", 2},
+    {"PartsNarrowerThanAnOperand", "ac,cb->ba", "i64[3,16000] c64[16000,32]", "x86-64-v2", 2},
     {"ConditionsAsNumbers", "b,jk->jb", "bool[3] bool[17,2]", "", 1, DType::U8},
     {"NoConditionsAsNumbers", "b,jk->jb", "bool[3] bool[17,0]", "", 1, DType::I32},
     {"ConditionsAsComplexNumbers", "b,j->jb", "bool[3] bool[17]", "", 1, DType::C64},
