@@ -56,6 +56,7 @@ ExprId Arena::add(Expr e) {
   }
   freeOf.emplace_back(all.begin(), all.end());
   heights.push_back(height);
+  types.push_back(p.dtypeOf(e, types));
   return p.add(std::move(e));
 }
 
@@ -216,9 +217,11 @@ public:
         if (a.p.exprs.size() > most) return std::nullopt;
       }
       values.push_back(*done[assignment.value]);
-      // What the user wants stored is read from there.
+      // What the user wants stored, or computed in another type, is read from its tensor.
       const auto &stores = source.stores;
-      if (std::find(stores.begin(), stores.end(), assignment.result) == stores.end())
+      const DType stored = accumulateType(source.tensors[assignment.result].dtype);
+      const DType own = accumulateType(a.typeOf(values.back()).value_or(stored));
+      if (own == stored && std::find(stores.begin(), stores.end(), assignment.result) == stores.end())
         value[assignment.result] = values.back();
     }
     return values;

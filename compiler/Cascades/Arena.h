@@ -27,6 +27,8 @@ public:
   /// Free indices, ascending.
   const std::vector<IndexId> &free(ExprId e) const { return freeOf[e]; }
   bool depends(ExprId e, IndexId i) const;
+  /// What an expression is computed in; nothing for literals and index values only.
+  std::optional<DType> typeOf(ExprId e) const { return types[e]; }
   /// Reductions inside each other.
   size_t height(ExprId e) const { return heights[e]; }
 
@@ -56,6 +58,7 @@ private:
   std::vector<IndexId> placeholders; ///< for `canonical`
   std::vector<std::vector<IndexId>> freeOf;
   std::vector<size_t> heights;
+  std::vector<std::optional<DType>> types;
 };
 
 /// The value of every assignment of `source` in terms of its inputs, in the arena: softmax and lse are quotients and

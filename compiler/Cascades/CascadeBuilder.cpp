@@ -54,10 +54,7 @@ ExprId CascadeBuilder::stored(ExprId e) {
   auto [canonical, order] = a.canonical(e);
   auto known = tensors.find(canonical);
   if (known == tensors.end()) {
-    DType dtype = DType::F32;
-    std::vector<std::optional<DType>> types = a.p.dtypes();
-    if (types[e]) dtype = accumulateType(*types[e]);
-    const TensorId t = a.newTensor("t", dtype, order);
+    const TensorId t = a.newTensor("t", accumulateType(a.typeOf(e).value_or(DType::F32)), order);
     before.push_back({t, e});
     known = tensors.emplace(canonical, StoredTensor{t, order}).first;
   }
@@ -130,6 +127,10 @@ std::optional<ExprId> CascadeBuilder::innerProduct(ExprId id) {
   for (auto [x, power] : body[0].powers) {
     const bool isInside = std::any_of(e.indices.begin(), e.indices.end(), [&](IndexId i) { return a.depends(x, i); });
     (!isInside ? outside.powers : a.depends(x, key) ? withKey : without)[x] = power;
+  }
+  if (!isFloat(a.typeOf(e.args[0]).value_or(DType::F32))) {
+    refuse(Obstacle::Unsupported, "an inner product of integers is summed in integers");
+    return std::nullopt;
   }
   if (withKey.empty() || without.empty()) {
     refuse(Obstacle::Unsupported, "a reduction inside has no two factors, one with " + a.nameOf(key));
@@ -216,6 +217,8 @@ bool CascadeBuilder::buildSum(const Statistic &s) {
   if (!others.empty()) {
     auto right = operandOf(others, 4 * points(a.free(*left)) + 4 * 64 * points({key}));
     if (!right) return false;
+    if (!isFloat(a.typeOf(*right).value_or(DType::F32)))
+      return refuse(Obstacle::Unsupported, "a factor of a sum is of integers");
     if (lanes) std::erase_if(*lanes, [&](IndexId i) { return a.depends(*right, i); });
     std::vector<IndexId> wide;
     for (IndexId i : a.free(*right))

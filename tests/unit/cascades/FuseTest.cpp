@@ -17,12 +17,11 @@ std::string fusedRoles(const std::string &text, const std::vector<std::string> &
   EXPECT_TRUE(ok) << ok.error().render() << print(f.program);
   std::mt19937 random(5);
   std::vector<ReferenceTensor> operands = randomOperands(p, random);
-  for (size_t i = 0; i < operands.size(); ++i)
-    if (isInteger(p.tensors[p.inputs[i]].dtype))
-      for (double &x : operands[i].values) x = std::floor(std::fabs(x) * 4);
-  for (size_t i = 0; i < operands.size(); ++i)
-    if (!operands[i].integers.empty())
-      for (size_t n = 0; n < operands[i].values.size(); ++n) operands[i].integers[n] = int64_t(operands[i].values[n]);
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (!isInteger(p.tensors[p.inputs[i]].dtype)) continue;
+    for (double &x : operands[i].values) x = std::floor(std::fabs(x) * 4);
+    operands[i].integers.assign(operands[i].values.begin(), operands[i].values.end());
+  }
   expectSame(interpret(withExplicitMasks(f), operands), interpret(p, operands));
   std::string result = roles(f);
   for (const Boundary &b : f.boundaries)
@@ -155,6 +154,17 @@ TEST(Fuse, GatheredKeysAreNoCascade) {
                        "O[q,e] = sum[k](softmax[k](S) * V[T[k // 2], k % 2, e])\nout O\n",
                        {"f32[9,4]", "f32[3,2,4]", "f32[3,2,5]", "i32[4]"}),
             "O NOT_LOCAL what is gathered or computed on the way is as large as a tile");
+}
+
+TEST(Fuse, TypesThatAPassWouldLose) {
+  EXPECT_EQ(fusedRoles("in Q: f32[q,d], K: f32[k,d], V: f32[k,e]\nS[q,k]: f64 = sum[d](Q * K)\n"
+                       "O[q,e]: f64 = sum[k](softmax[k](S) * V)\nout O\n",
+                       {"f32[9,4]", "f32[7,4]", "f32[7,5]"}),
+            "");
+  EXPECT_EQ(fusedRoles("in Q: i32[q,d], K: i32[k,d], V: i32[k,e]\nS = sum[d](Q * K)\n"
+                       "O[q,e] = sum[k](max(S, 0) * V)\nout O\n",
+                       {"i32[9,4]", "i32[7,4]", "i32[7,5]"}),
+            "O UNSUPPORTED an inner product of integers is summed in integers");
 }
 
 TEST(Fuse, WhatIsNoCascade) {
