@@ -3,11 +3,14 @@
 #include "tests/conformance/Random.h"
 
 #include <map>
+#include <numeric>
 
 namespace ein::test {
 namespace {
 
 constexpr double kMostPoints = 100000;
+/// Of one operand: a label that is repeated eight times makes few points of many elements.
+constexpr double kMostElements = 1e6;
 
 /// Makes one einsum; all its choices come from the seed. `dtypes` are those that operands may have.
 class EinsumGenerator {
@@ -16,7 +19,7 @@ public:
 
   Case make() {
     do makeTerms();
-    while (pointsOfTerms() > kMostPoints);
+    while (pointsOfTerms() > kMostPoints || elementsOfLargest() > kMostElements);
     c.text = join(terms);
     if (!random.oneIn(4)) c.text += (random.oneIn(2) ? "->" : " -> ") + output();
     c.options = randomOptions(random);
@@ -115,6 +118,13 @@ private:
       if (join(terms).find(label) != std::string::npos) product *= static_cast<double>(std::max<int64_t>(extent, 1));
     for (int64_t extent : ellipsis) product *= static_cast<double>(std::max<int64_t>(extent, 1));
     return product;
+  }
+
+  double elementsOfLargest() const {
+    double largest = 0;
+    for (const std::vector<int64_t> &shape : shapes)
+      largest = std::max(largest, std::accumulate(shape.begin(), shape.end(), 1.0, std::multiplies<>()));
+    return largest;
   }
 
   static std::string join(const std::vector<std::string> &terms) {
