@@ -14,6 +14,7 @@ enum class Comparison {
   PermuteGemm, ///< permutes into GEMM layout, GEMM, permute back; nothing is permuted where a GEMM can do without
   Copy,        ///< memcpy that moves as many bytes as operands and result hold
   Read,        ///< a sum over as many bytes as the operands hold
+  RealWork,    ///< ein itself in f32 (f64 for c128), four times over for complex numbers: as many real products
   Pair,        ///< attention: the two products alone, a head at a time, scores stored; and ein itself, not fused
 };
 
@@ -31,8 +32,8 @@ struct Case {
 };
 
 /// Names of the suites that consist of cases, in order. "compile" is beside them.
-inline constexpr std::string_view kSuites[] = {"gemm", "small",  "batched",          "tccg",
-                                               "slow", "memory", "attention-scores", "attention"};
+inline constexpr std::string_view kSuites[] = {
+    "gemm", "small", "batched", "tccg", "slow", "memory", "attention-scores", "attention", "dtypes"};
 
 /// The cases of a suite; empty for an unknown name.
 std::vector<Case> casesOf(std::string_view suite);
@@ -43,6 +44,7 @@ std::vector<Case> smallSuite();
 std::vector<Case> batchedSuite();
 std::vector<Case> attentionScoresSuite();
 std::vector<Case> attentionSuite();
+std::vector<Case> dtypesSuite();
 std::vector<Case> memorySuite();
 /// From data/tccg.json, scaled down, each in the layout as written and with every term reversed.
 std::vector<Case> tccgSuite();

@@ -1,6 +1,7 @@
 // Runs cases: ours, the peers and the GEMM of equal size, interleaved and compared with each other.
 #include "bench/Runner.h"
 #include "bench/PermuteGemm.h"
+#include "compiler/IndexNotation/Element.h"
 #include "compiler/Paths/Explain.h"
 
 #include <algorithm>
@@ -15,11 +16,14 @@ namespace {
 
 int64_t bytesOf(const TensorType &type) { return type.numElements() * byteSize(type.dtype); }
 
-/// Multiples of 1/8 in [-1, 1]: their products and sums are exact, so results can be compared bit by bit.
-template <class T> void fill(T *data, int64_t elements, uint32_t seed) {
+/// Multiples of 1/8 in [-1, 1], whole numbers in integers: their products and sums are exact, so results can be
+/// compared bit by bit.
+void fill(DType dtype, void *data, int64_t elements, uint32_t seed) {
+  const int least = isUnsigned(dtype) || dtype == DType::Bool ? 0 : -8;
   for (int64_t i = 0; i < elements; ++i) {
     seed = seed * 1664525u + 1013904223u;
-    data[i] = static_cast<T>(static_cast<int>((seed >> 24) % 17) - 8) / 8;
+    const int value = static_cast<int>((seed >> 24) % 17) + least;
+    setElement(dtype, data, i, isFloat(partType(dtype)) ? value / 8.0 : value);
   }
 }
 
@@ -32,11 +36,7 @@ struct Buffers {
     for (const TensorType &type : c.operands) {
       operands.push_back(allocateBytes(bytesOf(type)));
       if (!operands.back()) return false;
-      const auto seed = static_cast<uint32_t>(operands.size());
-      if (type.dtype == DType::F32)
-        fill(reinterpret_cast<float *>(operands.back().get()), type.numElements(), seed);
-      else
-        fill(reinterpret_cast<double *>(operands.back().get()), type.numElements(), seed);
+      fill(type.dtype, operands.back().get(), type.numElements(), static_cast<uint32_t>(operands.size()));
     }
     ours = allocateBytes(bytesOf(result));
     return ours != nullptr;
@@ -120,6 +120,7 @@ private:
   }
   void addMemoryPeer(double bytes);
   void addPairPeers();
+  void addRealWorkPeer();
   void addBlasPeers();
 
   std::span<const Case> cases;
@@ -151,6 +152,7 @@ Expected<void> Family::prepare(Engine &engine) {
 
 void Family::addPeers(double bytes) {
   if (first.comparison == Comparison::Pair) return addPairPeers();
+  if (first.comparison == Comparison::RealWork) return addRealWorkPeer();
   if (first.comparison != Comparison::PermuteGemm) return addMemoryPeer(bytes);
   program = PermuteGemmProgram::plan(first.text, first.operands);
   if (!program) return;
@@ -203,6 +205,31 @@ void Family::addPairPeers() {
   for (size_t o = 0; o < 3; ++o) in.emplace_back(buffers.operands[o].get(), first.operands[o]);
   add("ein unfused", [in, result, kernel = *kernel, out] { (void)kernel.run(in, result); });
   unfused = calls.size() - 1;
+}
+
+void Family::addRealWorkPeer() {
+  const bool isComplex = ein::isComplex(first.operands[0].dtype);
+  const DType real = first.operands[0].dtype == DType::C128 ? DType::F64 : DType::F32;
+  std::vector<TensorType> types;
+  for (const TensorType &type : first.operands) types.emplace_back(real, type.shape);
+  CompileOptions options;
+  options.threads = threads;
+  auto kernel = Engine::global().compile(first.text, types, options);
+  if (!kernel) return;
+  std::vector<std::shared_ptr<char>> memory;
+  std::vector<TensorView> in, out;
+  auto tensor = [&](const TensorType &type) {
+    memory.push_back(allocateBytes(bytesOf(type)));
+    if (memory.back()) fill(real, memory.back().get(), type.numElements(), static_cast<uint32_t>(memory.size()));
+    return TensorView(memory.back().get(), type);
+  };
+  for (const TensorType &type : types) in.push_back(tensor(type));
+  out.push_back(tensor(kernel->results().front()));
+  if (std::find(memory.begin(), memory.end(), nullptr) != memory.end()) return;
+  add(std::string(isComplex ? "4 x " : "") + std::string(name(real)),
+      [in, out, memory, kernel = *kernel, runs = isComplex ? 4 : 1] {
+        for (int run = 0; run < runs; ++run) (void)kernel.run(in, out);
+      });
 }
 
 void Family::addBlasPeers() {

@@ -30,6 +30,17 @@ std::vector<Case> gemmSuite() {
   return cases;
 }
 
+std::vector<Case> dtypesSuite() {
+  std::vector<Case> cases;
+  for (DType dtype :
+       {DType::F16, DType::BF16, DType::C64, DType::C128, DType::I8, DType::U8, DType::I16, DType::I32, DType::I64})
+    for (int64_t n : {128, 512, 1024}) {
+      cases.push_back(product("dtypes", n, n, n, dtype));
+      cases.back().comparison = Comparison::RealWork;
+    }
+  return cases;
+}
+
 std::vector<Case> smallSuite() {
   std::vector<Case> cases;
   for (DType dtype : {DType::F32, DType::F64})
