@@ -28,8 +28,9 @@ public:
 
 private:
   std::vector<TensorId> tensorsOf(const Program &p, ExprId e) const;
-  bool collect(size_t assignment, ExprId value);
+  bool collect(size_t assignment, ExprId value, std::optional<Refusal> &refusal);
   bool join(Group &group, size_t assignment, ExprId value);
+  bool isFinal(ExprId value);
   void report(size_t assignment, const Refusal &refusal);
   ExprId copy(ExprId e);
   FusedProgram order(std::deque<CascadeBuilder> &built);
@@ -82,7 +83,7 @@ void Fuser::report(size_t assignment, const Refusal &r) {
 }
 
 /// Puts an assignment into a group, if its value is made of keyed sums.
-bool Fuser::collect(size_t assignment, ExprId value) {
+bool Fuser::collect(size_t assignment, ExprId value, std::optional<Refusal> &refusal) {
   StatisticsFinder probe(a, terms, 0);
   for (ExprId part : a.parts(value, [&](ExprId x) { return a.p.exprs[x].kind == Expr::Kind::Reduce; })) {
     if (!probe.isKeyed(part) || a.p.exprs[part].monoid != Monoid::Sum) continue;
@@ -95,10 +96,23 @@ bool Fuser::collect(size_t assignment, ExprId value) {
       groups.push_back(std::move(group));
       return true;
     }
-    if (group.found.refusal) report(assignment, *group.found.refusal);
+    refusal = group.found.refusal;
     return false;
   }
   return false;
+}
+
+/// Whether a value is made of keyed sums and of nothing that has their index: what another pass may read from memory.
+bool Fuser::isFinal(ExprId value) {
+  StatisticsFinder probe(a, terms, 0);
+  auto hasKeyed = [&](ExprId e) {
+    const std::vector<ExprId> parts = a.parts(e);
+    return std::any_of(parts.begin(), parts.end(), [&](ExprId x) { return probe.isKeyed(x); });
+  };
+  const std::vector<ExprId> outside = a.parts(value, [&](ExprId x) { return probe.isKeyed(x); });
+  return hasKeyed(value) && std::all_of(outside.begin(), outside.end(), [&](ExprId x) {
+           return a.p.exprs[x].kind != Expr::Kind::Reduce || hasKeyed(x);
+         });
 }
 
 /// An expression of the source in the arena, names of intermediates and bound indices kept.
@@ -136,18 +150,30 @@ FusedProgram Fuser::run() {
     return unchanged;
   auto values = expand(a, source, kMostExpressions);
   if (!values) return unchanged;
+  std::set<TensorId> finals;
+  for (size_t i = 0; i < values->size(); ++i)
+    if (isFinal((*values)[i])) finals.insert(source.assignments[i].result);
+  auto staged = expand(a, source, 2 * kMostExpressions, finals);
+  if (!staged) return unchanged;
   // What nothing needs any more is not looked at.
   std::set<TensorId> needed(source.outputs.begin(), source.outputs.end());
   for (size_t i = source.assignments.size(); i-- > 0;) {
     const Assignment &s = source.assignments[i];
     if (!needed.count(s.result)) continue;
-    const size_t reports = boundaries.size();
-    if (collect(i, (*values)[i])) {
-      for (TensorId t : tensorsOf(a.p, (*values)[i])) needed.insert(t);
+    // A sum over queries of what sums over keys gave is a pass of its own, over what they gave.
+    std::optional<Refusal> refusal, later;
+    std::optional<ExprId> value;
+    if (collect(i, (*values)[i], refusal))
+      value = (*values)[i];
+    else if (refusal && collect(i, (*staged)[i], later))
+      value = (*staged)[i];
+    if (value) {
+      for (TensorId t : tensorsOf(a.p, *value)) needed.insert(t);
       continue;
     }
+    if (refusal) report(i, *refusal);
     // What a refused chain is made of may still be a cascade; if not, one report is enough.
-    const bool isRefused = boundaries.size() > reports || quiet.count(s.result);
+    const bool isRefused = refusal || quiet.count(s.result);
     for (TensorId t : tensorsOf(source, s.value)) {
       needed.insert(t);
       if (isRefused) quiet.insert(t);
