@@ -91,11 +91,9 @@ double leastLength(const Program &p) {
 Expected<std::string> adjointOfProgram(const Program &source, std::span<const size_t> which) {
   auto adjoint = adjointProgram(source, which);
   if (!adjoint) return adjoint.error();
-  const Error tooLong = makeError(ErrorCode::Limit, "the adjoint is longer than a Program may be",
-                                  "name intermediates: what has a name is written once");
-  if (leastLength(*adjoint) > double(kMaxTextBytes)) return tooLong;
+  if (leastLength(*adjoint) > double(kMaxTextBytes)) return adjointTooLong();
   std::string text = print(*adjoint);
-  if (!parseSyntax(text)) return tooLong;
+  if (!parseSyntax(text)) return adjointTooLong();
   return text;
 }
 

@@ -25,6 +25,8 @@ std::vector<IndexId> unite(std::vector<IndexId> all, const std::vector<IndexId> 
   return all;
 }
 
+constexpr size_t kMostExpressions = 200000;
+
 bool isDifferentiable(DType dtype) { return isFloat(dtype) || isComplex(dtype); }
 
 class ProgramReverse {
@@ -69,11 +71,10 @@ private:
   std::vector<TensorId> cotangents;
   std::map<TensorId, std::vector<ExprId>> contributions; ///< over axesOf the tensor
   std::map<TensorId, std::vector<IndexId>> axes;         ///< of gradients
-  std::map<ExprId, ExprId> values;                       ///< of reductions: their tensors
+  std::map<ExprId, ExprId> values;                       ///< without reductions
 
   // Of the assignment at hand. A region is what has the same open indices: the value, and the inside of each reduction.
   TensorId result = 0;
-  ExprId root = 0;
   std::vector<std::vector<IndexId>> scopes;
   std::map<ExprId, std::map<size_t, ExprId>, std::greater<>> pending; ///< cotangents by expression and region
 };
@@ -169,20 +170,23 @@ void ProgramReverse::push(ExprId e, size_t region, ExprId cotangent) {
 }
 
 /// The value of an expression as one without reductions: they are tensors.
-ExprId ProgramReverse::valueOf(ExprId e) {
-  if (e == root) return a.access(result);
-  return a.replace(e, [&](ExprId x) -> std::optional<ExprId> {
-    const Expr::Kind kind = a.p.exprs[x].kind;
-    if (kind != Expr::Kind::Reduce && kind != Expr::Kind::Top) return std::nullopt;
-    auto known = values.find(x);
-    if (known == values.end()) known = values.emplace(x, form.named("t", x)).first;
-    return known->second;
-  });
+ExprId ProgramReverse::valueOf(ExprId root) {
+  if (a.height(root) == 0) return root;
+  auto isKnown = [&](ExprId x) { return values.count(x) > 0; };
+  auto isReduction = [&](ExprId x) {
+    return a.p.exprs[x].kind == Expr::Kind::Reduce || a.p.exprs[x].kind == Expr::Kind::Top;
+  };
+  for (ExprId part : a.parts(root, [&](ExprId x) { return isKnown(x) || isReduction(x); })) {
+    if (isKnown(part)) continue;
+    Expr copy = a.p.exprs[part];
+    for (ExprId &arg : copy.args) arg = isReduction(part) ? arg : values.at(arg);
+    values[part] = isReduction(part) ? form.named("t", part) : a.add(std::move(copy));
+  }
+  return values.at(root);
 }
 
 Expected<void> ProgramReverse::differentiate(const Assignment &assignment) {
   result = assignment.result;
-  root = assignment.value;
   const Tensor tensor = a.p.tensors[result];
   ExprId cotangent = total(result);
   const Expr e = a.p.exprs[cotangent];
@@ -195,8 +199,9 @@ Expected<void> ProgramReverse::differentiate(const Assignment &assignment) {
   if (auto softmax = form.softmaxes.find(result); softmax != form.softmaxes.end())
     visitSoftmax(softmax->second, cotangent);
   else
-    push(root, 0, cotangent);
+    push(assignment.value, 0, cotangent);
   while (!pending.empty()) {
+    if (a.p.exprs.size() > kMostExpressions) return adjointTooLong();
     auto next = pending.extract(pending.begin());
     if (auto ok = visit(next.key(), next.mapped()); !ok) return ok;
   }
@@ -308,7 +313,8 @@ void ProgramReverse::visitAccess(const Expr &e, const std::vector<IndexId> &scop
     }
     rest.push_back(names.count(i) ? names[i] : i);
   }
-  ExprId value = a.rename(cotangent, names);
+  const bool isRenamed = std::ranges::any_of(names, [](const auto &n) { return n.first != n.second; });
+  ExprId value = isRenamed ? a.rename(cotangent, names) : cotangent;
   std::optional<ExprId> condition;
   auto require = [&](size_t axis, ExprId place) {
     const ExprId is = d.isEqual(own[axis], place);
@@ -370,7 +376,7 @@ Expected<Program> ProgramReverse::run() {
   findActive();
   const std::vector<Assignment> forward = form.assignments;
   for (const Assignment &s : forward) // what has a name already needs no other
-    if (a.p.tensors[s.result].dtype == accumulateType(a.typeOf(s.value).value_or(DType::F32)))
+    if (a.height(s.value) > 0 && a.p.tensors[s.result].dtype == accumulateType(a.typeOf(s.value).value_or(DType::F32)))
       values.try_emplace(s.value, a.access(s.result));
   for (size_t i = forward.size(); i-- > 0;)
     if (activeTensors.count(forward[i].result) && contributions.count(forward[i].result))
@@ -383,6 +389,11 @@ Expected<Program> ProgramReverse::run() {
 }
 
 } // namespace
+
+Error adjointTooLong() {
+  return makeError(ErrorCode::Limit, "the adjoint is longer than a Program may be",
+                   "name intermediates: what has a name is written once");
+}
 
 Expected<Program> adjointProgram(const Program &source, std::span<const size_t> which) {
   return ProgramReverse(source, which).run();
