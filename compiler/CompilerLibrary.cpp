@@ -1,7 +1,7 @@
 // The C interface of libein-compiler: the symbols it exports.
+#include "compiler/Adjoints/Adjoint.h"
 #include "compiler/Compile.h"
 #include "compiler/FatalErrors.h"
-#include "compiler/Adjoints/Adjoint.h"
 
 #include <cstdlib>
 #include <cstring>

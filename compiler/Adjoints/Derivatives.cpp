@@ -139,8 +139,7 @@ std::optional<ExprId> Derivatives::ofPower(const Expr &e, size_t i, ExprId cotan
   const Expr exponent = a.p.exprs[n];
   if (i == 1) { // where it is defined: exp(n log(x))
     const ExprId isDefined = a.map(Fn::Greater, {x, a.literal(0)});
-    return where(isDefined,
-                 times(cotangent, a.map(Fn::Mul, {a.map(Fn::Pow, {x, n}), a.map(Fn::Log, {x})})));
+    return where(isDefined, times(cotangent, a.map(Fn::Mul, {a.map(Fn::Pow, {x, n}), a.map(Fn::Log, {x})})));
   }
   if (exponent.kind != Expr::Kind::Literal) {
     const ExprId less = a.map(Fn::Sub, {n, a.literal(1)});

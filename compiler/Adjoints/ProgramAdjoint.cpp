@@ -131,7 +131,8 @@ bool ProgramReverse::isActive(const Expr &e) const {
   case Expr::Kind::Map: break;
   default: return false;
   }
-  if (isPredicate(e.fn) || e.fn == Fn::Floor || e.fn == Fn::Sign || e.fn == Fn::IntDiv || e.fn == Fn::Rand) return false;
+  if (isPredicate(e.fn) || e.fn == Fn::Floor || e.fn == Fn::Sign || e.fn == Fn::IntDiv || e.fn == Fn::Rand)
+    return false;
   // What is rounded to an integer is constant almost everywhere.
   const std::optional<DType> from = a.typeOf(e.args[0]);
   if (e.fn == Fn::Cast && !isFloat(e.dtype) && from && isFloat(*from)) return false;
@@ -222,8 +223,10 @@ void ProgramReverse::visitSoftmax(const NamedSoftmax &s, ExprId cotangent) {
 Expected<void> ProgramReverse::visit(ExprId id, const std::map<size_t, ExprId> &cotangents) {
   const Expr e = a.p.exprs[id];
   if (e.kind == Expr::Kind::Top && e.list.positions)
-    return notDifferentiable(e.list.place ? "argtop" : e.list.smallest ? "argmin" : "argmax", e.span,
-                             "positions are constant almost everywhere: make them an operand");
+    return notDifferentiable(e.list.place      ? "argtop"
+                             : e.list.smallest ? "argmin"
+                                               : "argmax",
+                             e.span, "positions are constant almost everywhere: make them an operand");
   if (e.kind == Expr::Kind::Reduce || e.kind == Expr::Kind::Top) {
     std::optional<ExprId> sum;
     for (auto [region, cotangent] : cotangents) {
@@ -293,8 +296,8 @@ ExprId ProgramReverse::others(const Expr &product) {
   return form.named("t", a.reduce(Monoid::Prod, other, a.rename(factor, names), isOther));
 }
 
-/// Passes a cotangent on to a tensor: renames the subscripts to its axes, and sums over what they do not have. A repeated
-/// index is a diagonal, a computed subscript the place that equals it.
+/// Passes a cotangent on to a tensor: renames the subscripts to its axes, and sums over what they do not have. A
+/// repeated index is a diagonal, a computed subscript the place that equals it.
 void ProgramReverse::visitAccess(const Expr &e, const std::vector<IndexId> &scope, ExprId cotangent) {
   const std::vector<IndexId> own = axesOf(e.tensor);
   std::map<IndexId, IndexId> names;

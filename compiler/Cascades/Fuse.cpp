@@ -12,6 +12,34 @@ namespace {
 
 constexpr size_t kMostExpressions = 20000, kMostAssignments = 512;
 
+IndexId longest(const Program &p, const std::vector<IndexId> &indices) {
+  return *std::max_element(indices.begin(), indices.end(),
+                           [&](IndexId x, IndexId y) { return *p.indices[x].extent < *p.indices[y].extent; });
+}
+
+/// The same with sums over several indices as sums of sums over the longest.
+Program withSplitSums(Program p, const std::vector<size_t> &assignments) {
+  const std::vector<std::optional<DType>> types = p.dtypes();
+  for (auto at = assignments.rbegin(); at != assignments.rend(); ++at) {
+    const Assignment whole = p.assignments[*at];
+    const Expr sum = p.exprs[whole.value];
+    const IndexId key = longest(p, sum.indices);
+    Tensor parts = p.tensors[whole.result];
+    parts.name += "_parts";
+    while (std::ranges::any_of(p.tensors, [&](const Tensor &t) { return t.name == parts.name; })) parts.name += "_";
+    parts.dtype = accumulateType(types[whole.value].value_or(parts.dtype));
+    std::vector<IndexId> rest = sum.indices;
+    std::erase(rest, key);
+    parts.axes.insert(parts.axes.begin(), rest.begin(), rest.end());
+    const auto t = TensorId(p.tensors.size());
+    p.tensors.push_back(std::move(parts));
+    const ExprId inner = p.reduce(Monoid::Sum, {key}, sum.args[0], sum.guard);
+    p.assignments[*at].value = p.reduce(Monoid::Sum, rest, p.access(t));
+    p.assignments.insert(p.assignments.begin() + std::ptrdiff_t(*at), {t, inner});
+  }
+  return p;
+}
+
 /// Assignments of the source that become one cascade.
 struct Group {
   StatisticsFinder found;
@@ -26,11 +54,15 @@ public:
 
   FusedProgram run();
 
+  /// After `run`: assignments that are a sum over several indices, over the longest of which it could be one pass.
+  std::vector<size_t> longSums;
+
 private:
   std::vector<TensorId> tensorsOf(const Program &p, ExprId e) const;
   bool collect(size_t assignment, ExprId value, std::optional<Refusal> &refusal);
   bool join(Group &group, size_t assignment, ExprId value);
   bool isFinal(ExprId value);
+  bool isLongSum(ExprId value);
   void report(size_t assignment, const Refusal &refusal);
   ExprId copy(ExprId e);
   FusedProgram order(std::deque<CascadeBuilder> &built);
@@ -75,6 +107,12 @@ bool Fuser::join(Group &group, size_t assignment, ExprId value) {
   group.found.restore(saved);
   group.found.refusal = first ? refusal : std::nullopt;
   return false;
+}
+
+bool Fuser::isLongSum(ExprId value) {
+  const Expr e = a.p.exprs[value];
+  if (e.kind != Expr::Kind::Reduce || e.monoid != Monoid::Sum || e.indices.size() < 2) return false;
+  return StatisticsFinder(a, terms, 0).isKeyed(a.reduce(Monoid::Sum, longest(a.p, e.indices), e.args[0], e.guard));
 }
 
 void Fuser::report(size_t assignment, const Refusal &r) {
@@ -153,6 +191,8 @@ FusedProgram Fuser::run() {
   std::set<TensorId> finals;
   for (size_t i = 0; i < values->size(); ++i)
     if (isFinal((*values)[i])) finals.insert(source.assignments[i].result);
+  for (size_t i = 0; i < values->size(); ++i)
+    if (isLongSum((*values)[i])) longSums.push_back(i);
   auto staged = expand(a, source, 2 * kMostExpressions, finals);
   if (!staged) return unchanged;
   // What nothing needs any more is not looked at.
@@ -292,6 +332,19 @@ Program withExplicitMasks(const FusedProgram &fused) {
   return p;
 }
 
-FusedProgram fuse(const Program &source) { return Fuser(source).run(); }
+FusedProgram fuse(const Program &source) {
+  Fuser fuser(source);
+  FusedProgram whole = fuser.run();
+  if (fuser.longSums.empty()) return whole;
+  // Keys that several heads share: one pass for each head's part, then the sum of the parts.
+  const Program split = withSplitSums(source, fuser.longSums);
+  FusedProgram parts = Fuser(split).run();
+  std::set<TensorId> results;
+  for (const Cascade &c : parts.cascades)
+    for (size_t i = c.first; i < c.last; ++i) results.insert(parts.program.assignments[i].result);
+  for (size_t t = source.tensors.size(); t < split.tensors.size(); ++t)
+    if (!results.count(TensorId(t))) return whole;
+  return parts;
+}
 
 } // namespace ein

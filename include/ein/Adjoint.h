@@ -12,9 +12,9 @@
 namespace ein {
 
 /// The vector-Jacobian product of an expression with respect to operand `which`, for operands of these types: of an
-/// einsum string an einsum string where one can say it, else a Program. Its operands are the other ones in their order, then the
-/// cotangent (of the result's shape, row-major or not); its result has the shape of operand `which`. Right with
-/// repeated, broadcast, stretched and summed indices and with `scatter`. `text` is read as `options` say; the
+/// einsum string an einsum string where one can say it, else a Program. Its operands are the other ones in their order,
+/// then the cotangent (of the result's shape, row-major or not); its result has the shape of operand `which`. Right
+/// with repeated, broadcast, stretched and summed indices and with `scatter`. `text` is read as `options` say; the
 /// adjoint is to be compiled with default `labels`, `scatter` and `conjugate`.
 ///
 ///     adjoint("ik,kj->ij", types, 0)   →  "kj,ij->ik"

@@ -197,11 +197,11 @@ static int usageError(int argc, char **argv, const CLI::App &app, const CLI::Par
   auto commands = app.get_subcommands({});
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), isNamed))
     message = "there is no subcommand '" + std::string(argv[1]) + "'";
-  std::fprintf(
-      stderr,
-      "error: %s\nhelp: subcommands are run, compile, dump, path, hash, explain, adjoint, bench, tune, cache and doctor; einc "
-      "--help, einc run --help\n",
-      message.c_str());
+  std::fprintf(stderr,
+               "error: %s\nhelp: subcommands are run, compile, dump, path, hash, explain, adjoint, bench, tune, cache "
+               "and doctor; einc "
+               "--help, einc run --help\n",
+               message.c_str());
   return kUserError;
 }
 
