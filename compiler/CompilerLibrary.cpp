@@ -1,7 +1,7 @@
 // The C interface of libein-compiler: the symbols it exports.
+#include "compiler/Adjoints/Adjoint.h"
 #include "compiler/Compile.h"
 #include "compiler/FatalErrors.h"
-#include "compiler/IndexNotation/Adjoint.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -30,13 +30,15 @@ extern "C" __attribute__((visibility("default"))) int ein_compile(const char *re
   return respond(0, result->serialize(), response, responseSize);
 }
 
-/// The text of the adjoint of a serialised request's expression with respect to one operand. Returns as
+/// The text of the adjoint of a serialised request's expression with respect to some operands. Returns as
 /// `ein_compile` does, but 0 with the plain text.
-extern "C" __attribute__((visibility("default"))) int
-ein_adjoint(const char *request, uint64_t requestSize, uint64_t operand, char **response, uint64_t *responseSize) {
+extern "C" __attribute__((visibility("default"))) int ein_adjoint(const char *request, uint64_t requestSize,
+                                                                  const uint64_t *operands, uint64_t operandCount,
+                                                                  char **response, uint64_t *responseSize) {
   auto parsed = ein::CompileRequest::deserialize({request, requestSize});
   if (!parsed) return respond(1, ein::serializeError(parsed.error()), response, responseSize);
-  auto text = ein::adjointText(parsed->text, parsed->operands, operand, parsed->options);
+  const std::vector<size_t> which(operands, operands + operandCount);
+  auto text = ein::adjointText(parsed->text, parsed->operands, which, parsed->options);
   if (!text) return respond(1, ein::serializeError(text.error()), response, responseSize);
   return respond(0, *text, response, responseSize);
 }

@@ -11,8 +11,8 @@ namespace ein {
 namespace {
 
 /// `ein_adjoint` of libein-compiler; as a CompileFunction, but a success gives the plain text.
-using AdjointFunction = int(const char *request, uint64_t requestSize, uint64_t operand, char **response,
-                            uint64_t *responseSize);
+using AdjointFunction = int(const char *request, uint64_t requestSize, const uint64_t *operands, uint64_t operandCount,
+                            char **response, uint64_t *responseSize);
 
 Expected<AdjointFunction *> loadAdjoint() {
   auto compile = loadCompiler();
@@ -29,13 +29,19 @@ Expected<AdjointFunction *> loadAdjoint() {
 
 Expected<std::string> adjoint(std::string_view text, std::span<const TensorType> operands, size_t which,
                               const CompileOptions &options) {
+  return adjoint(text, operands, std::vector<size_t>{which}, options);
+}
+
+Expected<std::string> adjoint(std::string_view text, std::span<const TensorType> operands,
+                              const std::vector<size_t> &which, const CompileOptions &options) {
   auto function = loadAdjoint();
   if (!function) return function.error();
   CompileRequest request{std::string(text), {operands.begin(), operands.end()}, options, {}};
   const std::string bytes = request.serialize();
   char *data = nullptr;
   uint64_t size = 0;
-  const int status = (*function)(bytes.data(), bytes.size(), which, &data, &size);
+  const std::vector<uint64_t> numbers(which.begin(), which.end());
+  const int status = (*function)(bytes.data(), bytes.size(), numbers.data(), numbers.size(), &data, &size);
   const std::unique_ptr<char, decltype(&std::free)> owner(data, std::free);
   const std::string_view response(data ? data : "", data ? size : 0);
   if (status == 0) return std::string(response);

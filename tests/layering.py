@@ -12,7 +12,7 @@ import tempfile
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 SOURCES = {".h", ".cpp", ".c", ".cc", ".hpp", ".inc", ".td", ".def"}
 LLVM = ("mlir/", "llvm/", "lld/", "clang/", "mlir-c/", "llvm-c/")
-NOTATION = ("compiler/Subscripts/", "compiler/IndexNotation/", "compiler/Cascades/", "compiler/Paths/")
+NOTATION = ("compiler/Subscripts/", "compiler/IndexNotation/", "compiler/Cascades/", "compiler/Paths/", "compiler/Adjoints/")
 
 # Layer -> what of ours it may include. The first layer whose folder holds a file is the file's.
 LAYERS = [

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
-#include <set>
 
 namespace ein {
 
@@ -208,7 +207,7 @@ class Expander {
 public:
   Expander(Arena &arena, const Program &source) : a(arena), source(source), value(source.tensors.size()) {}
 
-  std::optional<std::vector<ExprId>> run(size_t most) {
+  std::optional<std::vector<ExprId>> run(size_t most, const std::set<TensorId> &kept) {
     std::vector<ExprId> values;
     std::vector<std::optional<ExprId>> done(source.exprs.size());
     for (const Assignment &assignment : source.assignments) {
@@ -219,6 +218,7 @@ public:
       values.push_back(*done[assignment.value]);
       // What the user wants stored, or computed in another type, is read from its tensor.
       const auto &stores = source.stores;
+      if (kept.count(assignment.result)) continue;
       const DType stored = accumulateType(source.tensors[assignment.result].dtype);
       const DType own = accumulateType(a.typeOf(values.back()).value_or(stored));
       if (own == stored && std::find(stores.begin(), stores.end(), assignment.result) == stores.end())
@@ -331,8 +331,9 @@ private:
 
 } // namespace
 
-std::optional<std::vector<ExprId>> expand(Arena &arena, const Program &source, size_t most) {
-  return Expander(arena, source).run(most);
+std::optional<std::vector<ExprId>> expand(Arena &arena, const Program &source, size_t most,
+                                          const std::set<TensorId> &kept) {
+  return Expander(arena, source).run(most, kept);
 }
 
 } // namespace ein

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 namespace ein {
@@ -61,8 +62,9 @@ private:
   std::vector<std::optional<DType>> types;
 };
 
-/// The value of every assignment of `source` in terms of its inputs, in the arena: softmax and lse are quotients and
-/// logarithms of sums of exponentials. Nothing where that needs more than `most` expressions.
-std::optional<std::vector<ExprId>> expand(Arena &arena, const Program &source, size_t most);
+/// The value of every assignment of `source` in terms of its inputs and of the tensors in `kept`, in the arena: softmax
+/// and lse are quotients and logarithms of sums of exponentials. Nothing where that needs more than `most` expressions.
+std::optional<std::vector<ExprId>> expand(Arena &arena, const Program &source, size_t most,
+                                          const std::set<TensorId> &kept = {});
 
 } // namespace ein

@@ -161,10 +161,10 @@ std::set<IndexId> CascadeBuilder::intersect(const std::set<IndexId> &x, const st
 
 /// The tile of an expression: the one that it is, or a new one.
 ExprId CascadeBuilder::tileOf(ExprId e, const char *like) {
-  const Expr &x = a.p.exprs[e];
-  if (x.kind == Expr::Kind::Access)
-    for (const Step &step : steps)
-      if (step.assignment.result == x.tensor && a.access(x.tensor) == e) return e;
+  for (const Step &step : steps) {
+    const ExprId tile = a.access(step.assignment.result);
+    if (tile == e || (step.role == Role::Tile && step.assignment.value == e)) return tile;
+  }
   return a.access(assign(Role::Tile, like, stateType, e));
 }
 

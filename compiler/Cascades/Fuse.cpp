@@ -12,6 +12,34 @@ namespace {
 
 constexpr size_t kMostExpressions = 20000, kMostAssignments = 512;
 
+IndexId longest(const Program &p, const std::vector<IndexId> &indices) {
+  return *std::max_element(indices.begin(), indices.end(),
+                           [&](IndexId x, IndexId y) { return *p.indices[x].extent < *p.indices[y].extent; });
+}
+
+/// The same with sums over several indices as sums of sums over the longest.
+Program withSplitSums(Program p, const std::vector<size_t> &assignments) {
+  const std::vector<std::optional<DType>> types = p.dtypes();
+  for (auto at = assignments.rbegin(); at != assignments.rend(); ++at) {
+    const Assignment whole = p.assignments[*at];
+    const Expr sum = p.exprs[whole.value];
+    const IndexId key = longest(p, sum.indices);
+    Tensor parts = p.tensors[whole.result];
+    parts.name += "_parts";
+    while (std::ranges::any_of(p.tensors, [&](const Tensor &t) { return t.name == parts.name; })) parts.name += "_";
+    parts.dtype = accumulateType(types[whole.value].value_or(parts.dtype));
+    std::vector<IndexId> rest = sum.indices;
+    std::erase(rest, key);
+    parts.axes.insert(parts.axes.begin(), rest.begin(), rest.end());
+    const auto t = TensorId(p.tensors.size());
+    p.tensors.push_back(std::move(parts));
+    const ExprId inner = p.reduce(Monoid::Sum, {key}, sum.args[0], sum.guard);
+    p.assignments[*at].value = p.reduce(Monoid::Sum, rest, p.access(t));
+    p.assignments.insert(p.assignments.begin() + std::ptrdiff_t(*at), {t, inner});
+  }
+  return p;
+}
+
 /// Assignments of the source that become one cascade.
 struct Group {
   StatisticsFinder found;
@@ -26,10 +54,15 @@ public:
 
   FusedProgram run();
 
+  /// After `run`: assignments that are a sum over several indices, over the longest of which it could be one pass.
+  std::vector<size_t> longSums;
+
 private:
   std::vector<TensorId> tensorsOf(const Program &p, ExprId e) const;
-  bool collect(size_t assignment, ExprId value);
+  bool collect(size_t assignment, ExprId value, std::optional<Refusal> &refusal);
   bool join(Group &group, size_t assignment, ExprId value);
+  bool isFinal(ExprId value);
+  bool isLongSum(ExprId value);
   void report(size_t assignment, const Refusal &refusal);
   ExprId copy(ExprId e);
   FusedProgram order(std::deque<CascadeBuilder> &built);
@@ -76,13 +109,19 @@ bool Fuser::join(Group &group, size_t assignment, ExprId value) {
   return false;
 }
 
+bool Fuser::isLongSum(ExprId value) {
+  const Expr e = a.p.exprs[value];
+  if (e.kind != Expr::Kind::Reduce || e.monoid != Monoid::Sum || e.indices.size() < 2) return false;
+  return StatisticsFinder(a, terms, 0).isKeyed(a.reduce(Monoid::Sum, longest(a.p, e.indices), e.args[0], e.guard));
+}
+
 void Fuser::report(size_t assignment, const Refusal &r) {
   if (quiet.count(source.assignments[assignment].result)) return;
   boundaries.push_back({source.tensors[source.assignments[assignment].result].name, r.obstacle, r.reason, r.hint});
 }
 
 /// Puts an assignment into a group, if its value is made of keyed sums.
-bool Fuser::collect(size_t assignment, ExprId value) {
+bool Fuser::collect(size_t assignment, ExprId value, std::optional<Refusal> &refusal) {
   StatisticsFinder probe(a, terms, 0);
   for (ExprId part : a.parts(value, [&](ExprId x) { return a.p.exprs[x].kind == Expr::Kind::Reduce; })) {
     if (!probe.isKeyed(part) || a.p.exprs[part].monoid != Monoid::Sum) continue;
@@ -95,10 +134,23 @@ bool Fuser::collect(size_t assignment, ExprId value) {
       groups.push_back(std::move(group));
       return true;
     }
-    if (group.found.refusal) report(assignment, *group.found.refusal);
+    refusal = group.found.refusal;
     return false;
   }
   return false;
+}
+
+/// Whether a value is made of keyed sums and of nothing that has their index: what another pass may read from memory.
+bool Fuser::isFinal(ExprId value) {
+  StatisticsFinder probe(a, terms, 0);
+  auto hasKeyed = [&](ExprId e) {
+    const std::vector<ExprId> parts = a.parts(e);
+    return std::any_of(parts.begin(), parts.end(), [&](ExprId x) { return probe.isKeyed(x); });
+  };
+  const std::vector<ExprId> outside = a.parts(value, [&](ExprId x) { return probe.isKeyed(x); });
+  return hasKeyed(value) && std::all_of(outside.begin(), outside.end(), [&](ExprId x) {
+           return a.p.exprs[x].kind != Expr::Kind::Reduce || hasKeyed(x);
+         });
 }
 
 /// An expression of the source in the arena, names of intermediates and bound indices kept.
@@ -136,18 +188,32 @@ FusedProgram Fuser::run() {
     return unchanged;
   auto values = expand(a, source, kMostExpressions);
   if (!values) return unchanged;
+  std::set<TensorId> finals;
+  for (size_t i = 0; i < values->size(); ++i)
+    if (isFinal((*values)[i])) finals.insert(source.assignments[i].result);
+  for (size_t i = 0; i < values->size(); ++i)
+    if (isLongSum((*values)[i])) longSums.push_back(i);
+  auto staged = expand(a, source, 2 * kMostExpressions, finals);
+  if (!staged) return unchanged;
   // What nothing needs any more is not looked at.
   std::set<TensorId> needed(source.outputs.begin(), source.outputs.end());
   for (size_t i = source.assignments.size(); i-- > 0;) {
     const Assignment &s = source.assignments[i];
     if (!needed.count(s.result)) continue;
-    const size_t reports = boundaries.size();
-    if (collect(i, (*values)[i])) {
-      for (TensorId t : tensorsOf(a.p, (*values)[i])) needed.insert(t);
+    // A sum over queries of what sums over keys gave is a pass of its own, over what they gave.
+    std::optional<Refusal> refusal, later;
+    std::optional<ExprId> value;
+    if (collect(i, (*values)[i], refusal))
+      value = (*values)[i];
+    else if (refusal && collect(i, (*staged)[i], later))
+      value = (*staged)[i];
+    if (value) {
+      for (TensorId t : tensorsOf(a.p, *value)) needed.insert(t);
       continue;
     }
+    if (refusal) report(i, *refusal);
     // What a refused chain is made of may still be a cascade; if not, one report is enough.
-    const bool isRefused = boundaries.size() > reports || quiet.count(s.result);
+    const bool isRefused = refusal || quiet.count(s.result);
     for (TensorId t : tensorsOf(source, s.value)) {
       needed.insert(t);
       if (isRefused) quiet.insert(t);
@@ -266,6 +332,19 @@ Program withExplicitMasks(const FusedProgram &fused) {
   return p;
 }
 
-FusedProgram fuse(const Program &source) { return Fuser(source).run(); }
+FusedProgram fuse(const Program &source) {
+  Fuser fuser(source);
+  FusedProgram whole = fuser.run();
+  if (fuser.longSums.empty()) return whole;
+  // Keys that several heads share: one pass for each head's part, then the sum of the parts.
+  const Program split = withSplitSums(source, fuser.longSums);
+  FusedProgram parts = Fuser(split).run();
+  std::set<TensorId> results;
+  for (const Cascade &c : parts.cascades)
+    for (size_t i = c.first; i < c.last; ++i) results.insert(parts.program.assignments[i].result);
+  for (size_t t = source.tensors.size(); t < split.tensors.size(); ++t)
+    if (!results.count(TensorId(t))) return whole;
+  return parts;
+}
 
 } // namespace ein

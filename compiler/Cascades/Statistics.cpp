@@ -2,6 +2,7 @@
 #include "compiler/Cascades/Statistics.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ein {
 
@@ -95,36 +96,75 @@ std::optional<ExprId> StatisticsFinder::sumOf(ExprId id, int depth) {
   if (*a.p.indices[e.indices[0]].extent != *a.p.indices[key].extent)
     return refuse(Obstacle::OtherIndex, "it also reduces over another index than " + a.nameOf(key));
   const std::map<IndexId, IndexId> toKey{{e.indices[0], key}};
+  std::vector<Part> parts;
+  for (Summand t : terms.of(a.rename(e.args[0], toKey))) {
+    if (e.guard) t.guards.insert(a.rename(*e.guard, toKey));
+    auto part = partOf(t);
+    if (!part) return std::nullopt;
+    if (std::none_of(parts.begin(), parts.end(), [&](Part &p) { return merge(p, *part); }))
+      parts.push_back(std::move(*part));
+  }
   std::optional<ExprId> sum;
-  for (const Summand &t : terms.of(a.rename(e.args[0], toKey))) {
-    Statistic s;
-    Summand outside;
-    outside.scale = t.scale;
-    std::map<ExprId, double> inside;
-    auto isInside = [&](ExprId x) { return a.depends(x, key); };
-    for (auto [x, power] : t.powers) (isInside(x) ? s.factors : outside.powers)[x] = power;
-    for (auto [x, c] : t.exponent) (isInside(x) ? inside : outside.exponent)[x] = c;
-    for (ExprId g : t.guards) (isInside(g) ? s.guards : outside.guards).insert(g);
-    if (e.guard) {
-      const ExprId g = a.rename(*e.guard, toKey);
-      (isInside(g) ? s.guards : outside.guards).insert(g);
-    }
-    if (!inside.empty()) s.score = terms.linear(inside);
-    auto isHard = [&](ExprId x) { return hasKeyed(x); };
-    bool hard = (s.score && isHard(*s.score)) || std::any_of(s.guards.begin(), s.guards.end(), isHard);
-    for (auto [x, power] : s.factors) hard |= isHard(x);
-    if (hard)
-      return refuse(Obstacle::SecondPass,
-                    "a term is no product of what depends on " + a.nameOf(key) + " and a reduction over it");
-    if (!s.score && s.factors.empty()) return refuse(Obstacle::Unsupported, "a sum counts the points of a guard");
-    auto state = statistic(std::move(s));
+  for (Part &part : parts) {
+    auto state = statistic(std::move(part.statistic));
     if (!state) return std::nullopt;
-    auto rest = resolve(terms.expression(outside), depth + 1);
+    auto rest = resolve(terms.expression(part.outside), depth + 1);
     if (!rest) return std::nullopt;
     const ExprId value = a.map(Fn::Mul, {*rest, *state});
     sum = sum ? a.map(Fn::Add, {*sum, value}) : value;
   }
   return sum;
+}
+
+/// A term of a keyed sum, as what depends on the key and what does not.
+std::optional<StatisticsFinder::Part> StatisticsFinder::partOf(const Summand &t) {
+  Part part;
+  Statistic &s = part.statistic;
+  part.outside.scale = t.scale;
+  std::map<ExprId, double> inside;
+  auto isInside = [&](ExprId x) { return a.depends(x, key); };
+  for (auto [x, power] : t.powers) (isInside(x) ? s.factors : part.outside.powers)[x] = power;
+  for (auto [x, c] : t.exponent) (isInside(x) ? inside : part.outside.exponent)[x] = c;
+  for (ExprId g : t.guards) (isInside(g) ? s.guards : part.outside.guards).insert(g);
+  if (!inside.empty()) s.score = terms.linear(inside);
+  auto isHard = [&](ExprId x) { return hasKeyed(x); };
+  bool hard = (s.score && isHard(*s.score)) || std::any_of(s.guards.begin(), s.guards.end(), isHard);
+  for (auto [x, power] : s.factors) hard |= isHard(x);
+  if (!hard && (s.score || !s.factors.empty())) return part;
+  if (hard)
+    refuse(Obstacle::SecondPass,
+           "a term is no product of what depends on " + a.nameOf(key) + " and a reduction over it");
+  else
+    refuse(Obstacle::Unsupported, "a sum counts the points of a guard");
+  return std::nullopt;
+}
+
+/// Adds `other` to `part` where both weigh the same by a factor on the tile: sum of w (x + y) v is one product, not
+/// two.
+bool StatisticsFinder::merge(Part &part, const Part &other) {
+  Statistic &s = part.statistic;
+  const Statistic &o = other.statistic;
+  const bool isAlike = s.score && s.score == o.score && s.guards == o.guards &&
+                       part.outside.powers == other.outside.powers && part.outside.exponent == other.outside.exponent &&
+                       part.outside.guards == other.outside.guards;
+  if (!isAlike) return false;
+  std::map<ExprId, int> common;
+  Summand left, right;
+  std::set_intersection(s.factors.begin(), s.factors.end(), o.factors.begin(), o.factors.end(),
+                        std::inserter(common, common.begin()));
+  std::set_difference(s.factors.begin(), s.factors.end(), common.begin(), common.end(),
+                      std::inserter(left.powers, left.powers.begin()));
+  std::set_difference(o.factors.begin(), o.factors.end(), common.begin(), common.end(),
+                      std::inserter(right.powers, right.powers.begin()));
+  if (common.empty() || left.powers.empty() || right.powers.empty()) return false;
+  const std::vector<IndexId> &tile = a.free(*s.score);
+  for (const Summand *rest : {&left, &right})
+    for (auto [x, power] : rest->powers)
+      if (!std::includes(tile.begin(), tile.end(), a.free(x).begin(), a.free(x).end())) return false;
+  right.scale = other.outside.scale / part.outside.scale;
+  s.factors = std::move(common);
+  s.factors[terms.expression(Terms{left, right})] = 1;
+  return true;
 }
 
 /// `e` with its keyed sums replaced. Maxima stay: they must cancel.

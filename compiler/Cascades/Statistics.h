@@ -48,6 +48,13 @@ public:
   std::optional<Refusal> refusal;
 
 private:
+  /// A statistic and what it is multiplied by.
+  struct Part {
+    Statistic statistic;
+    Summand outside;
+  };
+  std::optional<Part> partOf(const Summand &term);
+  bool merge(Part &part, const Part &other);
   std::optional<ExprId> resolve(ExprId e, int depth);
   std::optional<ExprId> sumOf(ExprId reduction, int depth);
   std::optional<ExprId> statistic(Statistic s);

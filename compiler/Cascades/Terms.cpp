@@ -169,6 +169,19 @@ bool TermForm::isSumOfExponentials(ExprId id) {
   return body.kind == Expr::Kind::Map && body.fn == Fn::Exp;
 }
 
+/// The sum of exponentials that `e` is the logarithm of. `if log(x) > -inf then log(x) else 0` is as good: where it
+/// differs nothing counts.
+std::optional<ExprId> TermForm::logarithmOf(const Expr &e) {
+  if (e.kind != Expr::Kind::Map) return std::nullopt;
+  if (e.fn == Fn::Log) return isSumOfExponentials(e.args[0]) ? std::optional(e.args[0]) : std::nullopt;
+  if (e.fn != Fn::Select || !isLiteral(a.p.exprs[e.args[2]], 0)) return std::nullopt;
+  const Expr &test = a.p.exprs[e.args[0]], &value = a.p.exprs[e.args[1]];
+  const bool isFinite = test.kind == Expr::Kind::Map && test.fn == Fn::Greater && test.args[0] == e.args[1] &&
+                        isLiteral(a.p.exprs[test.args[1]], -kInfinity);
+  const bool isLog = value.kind == Expr::Kind::Map && value.fn == Fn::Log;
+  return isFinite && isLog && isSumOfExponentials(value.args[0]) ? std::optional(value.args[0]) : std::nullopt;
+}
+
 /// exp(scale * argument)
 Summand TermForm::exponential(ExprId argument, double scale) {
   Summand result;
@@ -193,8 +206,8 @@ Summand TermForm::exponential(ExprId argument, double scale) {
       } else if (isMap && x.fn == Fn::Select && c > 0 && isLiteral(a.p.exprs[x.args[1]], -kInfinity)) {
         result.guards.insert(a.map(Fn::Not, {x.args[0]}));
         stack.push_back({x.args[2], c});
-      } else if (isMap && x.fn == Fn::Log && (c == 1 || c == -1) && isSumOfExponentials(x.args[0])) {
-        addTo(result.powers, x.args[0], int(c));
+      } else if (auto sum = logarithmOf(x); sum && (c == 1 || c == -1)) {
+        addTo(result.powers, *sum, int(c));
       } else {
         addTo(result.exponent, node, c);
       }

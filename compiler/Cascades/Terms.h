@@ -44,6 +44,7 @@ private:
   std::optional<Terms> inverse(const Terms &terms);
   Summand exponential(ExprId argument, double scale);
   bool isSumOfExponentials(ExprId e);
+  std::optional<ExprId> logarithmOf(const Expr &e);
   Terms factor(ExprId e);
 
   Arena &a;

@@ -60,7 +60,7 @@ std::string FlowAnalysis::addProduct(int number) {
   } else {
     if (op.inputs[0].tensor >= 0 || op.inputs[1].tensor >= 0) return "an inner product of tiles";
     if (moves(0, shape.key) && moves(1, shape.key)) return "both sides of an inner product move with the key";
-    product.laneSide = moves(0, shape.key);
+    product.laneSide = moves(0, shape.key) || !moves(1, shape.key); // of one key nothing moves; it comes first
   }
   product.keySide = 1 - product.laneSide;
   for (int i : op.loops) {

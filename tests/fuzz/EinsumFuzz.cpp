@@ -1,6 +1,6 @@
 // Einsum strings: the first byte holds options, the rest is the text. Operands are made to fit the text where that
 // is possible, so that inputs get past the parser.
-#include "compiler/IndexNotation/Adjoint.h"
+#include "compiler/Adjoints/Adjoint.h"
 #include "compiler/Subscripts/Subscripts.h"
 #include "tests/fuzz/Bounded.h"
 #include "tests/fuzz/Programs.h"
@@ -48,7 +48,7 @@ static void check(const uint8_t *data, size_t size) {
   fuzz::checkProgram(*program, operands);
   if (isProgramText(text)) return;
   const size_t which = (bits >> 4) % operands.size();
-  auto adjoint = adjointText(text, operands, which, options);
+  auto adjoint = adjointText(text, operands, std::vector<size_t>{which}, options);
   if (!adjoint) return fuzz::requireWellFormed(adjoint.error());
   std::vector<TensorType> others = operands;
   others.erase(others.begin() + static_cast<std::ptrdiff_t>(which));

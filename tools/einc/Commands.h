@@ -42,6 +42,10 @@ struct ExplainArguments : Arguments {
   bool json = false;
 };
 
+struct AdjointArguments : Arguments {
+  std::vector<size_t> operands; ///< by number; empty: all that hold floats
+};
+
 struct DoctorArguments {
   std::string target = "host"; ///< what has to work: host or cuda
   bool json = false;
@@ -72,6 +76,8 @@ ExitCode compileAhead(const CompileArguments &arguments);
 ExitCode path(const Arguments &arguments);
 /// `einc explain`: prints the steps of a kernel, what they store and why they are not fewer.
 ExitCode explain(const ExplainArguments &arguments);
+/// `einc adjoint`: prints the text of the gradients of some operands.
+ExitCode adjointOf(const AdjointArguments &arguments);
 /// `einc hash`: prints what identifies a Program whatever its spelling (compiler/IndexNotation/ProgramHash.h), chains of
 /// reductions in the form in which they are fused.
 ExitCode hash(const Arguments &arguments);

@@ -119,6 +119,15 @@ static void addExplain(CLI::App &app, ExplainArguments &arguments) {
   command.add_flag("--json", arguments.json, "one JSON object on stdout");
 }
 
+static void addAdjoint(CLI::App &app, AdjointArguments &arguments) {
+  CLI::App &command = *app.add_subcommand("adjoint", "print the Program or einsum string of gradients");
+  addArguments(command, arguments);
+  command.add_option("--wrt", arguments.operands, "operands, by number: 0,2; default: all that hold floats")
+      ->type_name("N,...")
+      ->allow_extra_args(false)
+      ->delimiter(',');
+}
+
 static void addBench(CLI::App &app, BenchArguments &arguments) {
   CLI::App &command = *app.add_subcommand("bench", "time compilation, execution and the cache hit");
   addArguments(command, arguments);
@@ -188,11 +197,11 @@ static int usageError(int argc, char **argv, const CLI::App &app, const CLI::Par
   auto commands = app.get_subcommands({});
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), isNamed))
     message = "there is no subcommand '" + std::string(argv[1]) + "'";
-  std::fprintf(
-      stderr,
-      "error: %s\nhelp: subcommands are run, compile, dump, path, hash, explain, bench, tune, cache and doctor; einc "
-      "--help, einc run --help\n",
-      message.c_str());
+  std::fprintf(stderr,
+               "error: %s\nhelp: subcommands are run, compile, dump, path, hash, explain, adjoint, bench, tune, cache "
+               "and doctor; einc "
+               "--help, einc run --help\n",
+               message.c_str());
   return kUserError;
 }
 
@@ -217,6 +226,7 @@ int main(int argc, char **argv) {
   Arguments pathArguments, hashArguments;
   CompileArguments compileArguments;
   ExplainArguments explainArguments;
+  AdjointArguments adjointArguments;
   BenchArguments benchArguments;
   DoctorArguments doctorArguments;
   TuneArguments tuneArguments;
@@ -227,6 +237,7 @@ int main(int argc, char **argv) {
   addArguments(*app.add_subcommand("path", "print the contraction order and what it costs"), pathArguments);
   addArguments(*app.add_subcommand("hash", "identify what is computed, whatever its spelling"), hashArguments);
   addExplain(app, explainArguments);
+  addAdjoint(app, adjointArguments);
   addBench(app, benchArguments);
   addTune(app, tuneArguments);
   addDoctor(app, doctorArguments);
@@ -244,6 +255,7 @@ int main(int argc, char **argv) {
   if (app.got_subcommand("path")) return path(pathArguments);
   if (app.got_subcommand("hash")) return hash(hashArguments);
   if (app.got_subcommand("explain")) return explain(explainArguments);
+  if (app.got_subcommand("adjoint")) return adjointOf(adjointArguments);
   if (app.got_subcommand("compile")) return compileAhead(compileArguments);
   if (app.got_subcommand("bench")) return benchArguments.compile ? benchCompile(benchArguments) : bench(benchArguments);
   if (app.got_subcommand("doctor")) return doctor(doctorArguments);

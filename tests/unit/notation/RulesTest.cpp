@@ -1,7 +1,7 @@
 // The rules that a Program can break, E01 to E21 but for what only a kernel tells (E17, E18), and its warnings.
 #include "tests/unit/notation/Helpers.h"
 
-#include "compiler/IndexNotation/Adjoint.h"
+#include "compiler/Adjoints/Adjoint.h"
 #include "compiler/Paths/Requirements.h"
 
 namespace ein {

@@ -1,7 +1,9 @@
-// The vector-Jacobian product of an einsum string: an einsum of the other operands and the cotangent.
-#include "compiler/IndexNotation/Adjoint.h"
+// Adjoints as texts: that of an einsum string to one operand is an einsum of the others and the cotangent.
+#include "compiler/Adjoints/Adjoint.h"
 
+#include "compiler/Adjoints/ProgramAdjoint.h"
 #include "compiler/IndexNotation/BoundEinsum.h"
+#include "compiler/IndexNotation/Syntax.h"
 
 #include <algorithm>
 #include <set>
@@ -58,20 +60,8 @@ std::string einsumString(const BoundEinsum &einsum) {
   return subscripts.str();
 }
 
-} // namespace
-
-Expected<std::string> adjointText(std::string_view text, std::span<const TensorType> operands, size_t which,
-                                  const CompileOptions &options) {
-  if (isProgramText(text))
-    return makeError(ErrorCode::Unsupported, "adjoints of Programs are not built yet",
-                     "adjoints of einsum strings are");
-  if (options.semiring != Semiring::PlusTimes || options.alpha != 1 || options.beta != 0) {
-    Error e =
-        makeError(ErrorCode::Unsupported, "adjoints of other semirings, and with alpha or beta, are not built yet",
-                  "adjoints of plain einsum strings are");
-    e.rule = "E20";
-    return e;
-  }
+Expected<std::string> adjointOfEinsum(std::string_view text, std::span<const TensorType> operands, size_t which,
+                                      const CompileOptions &options) {
   auto parsed = parseSubscripts(text, options.labels);
   if (!parsed) return parsed.error();
   auto bound = bindEinsumString(*parsed, operands, options);
@@ -82,6 +72,47 @@ Expected<std::string> adjointText(std::string_view text, std::span<const TensorT
   BoundEinsum adjoint = transpose(*bound, which);
   nameForProgram(adjoint);
   return isEinsumString(adjoint) ? einsumString(adjoint) : print(buildProgram(adjoint));
+}
+
+/// Characters that the text of a Program has at least: shared expressions are written out each time.
+double leastLength(const Program &p) {
+  std::vector<double> length;
+  double all = 0;
+  for (const Expr &e : p.exprs) {
+    double own = 1;
+    for (ExprId arg : e.args) own += length[arg];
+    if (e.guard) own += length[*e.guard];
+    length.push_back(own);
+  }
+  for (const Assignment &assignment : p.assignments) all += length[assignment.value];
+  return all;
+}
+
+Expected<std::string> adjointOfProgram(const Program &source, std::span<const size_t> which) {
+  auto adjoint = adjointProgram(source, which);
+  if (!adjoint) return adjoint.error();
+  if (leastLength(*adjoint) > double(kMaxTextBytes)) return adjointTooLong();
+  std::string text = print(*adjoint);
+  if (!parseSyntax(text)) return adjointTooLong();
+  return text;
+}
+
+} // namespace
+
+Expected<std::string> adjointText(std::string_view text, std::span<const TensorType> operands,
+                                  std::span<const size_t> which, const CompileOptions &options) {
+  if (which.empty()) return makeError(ErrorCode::OperandCount, "an adjoint needs the number of an operand", "give 0");
+  if (options.semiring == Semiring::OrAnd || options.alpha != 1 || options.beta != 0) {
+    Error e = makeError(ErrorCode::Unsupported, "or-and has no adjoint, and what alpha and beta scale has none here",
+                        "scale the cotangent");
+    e.rule = "E20";
+    return e;
+  }
+  const bool isSumOfProducts = !isProgramText(text) && options.semiring == Semiring::PlusTimes;
+  if (which.size() == 1 && isSumOfProducts) return adjointOfEinsum(text, operands, which[0], options);
+  auto program = parseAndBind(text, operands, options);
+  if (!program) return program.error();
+  return adjointOfProgram(*program, which);
 }
 
 } // namespace ein
