@@ -254,7 +254,7 @@ bool CascadeBuilder::build(const std::vector<std::pair<TensorId, ExprId>> &resul
     if (!buildSum(s)) return false;
   double most = 0;
   for (IndexId i : lanes.value_or(std::set<IndexId>())) most = std::max(most, points({i}));
-  if (most < (isRequired ? 1 : kLeastLanes))
+  if (!lanes || (!found.score && most < (isRequired ? 1 : kLeastLanes)))
     return refuse(Obstacle::Unprofitable, "too few rows share what has the index " + a.nameOf(key));
   double virtualBytes = 0;
   for (const Step &step : steps)

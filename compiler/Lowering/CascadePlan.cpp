@@ -65,14 +65,37 @@ int64_t align64(int64_t bytes) { return ceilDiv(bytes, 64) * 64; }
 } // namespace
 
 double cascadeFlops(const CascadeShape &shape, const CascadeFlow &flow) {
-  double points = double(shape.extent(shape.key)) * double(shape.extent(flow.lane)), sum = 0;
-  for (int i : flow.batch) points *= double(shape.extent(i));
+  double points = double(shape.extent(shape.key)), sum = 0;
+  if (flow.lane >= 0) points *= double(shape.extent(flow.lane));
+  points *= double(batchCount(shape, flow)) * double(sharedRows(shape, flow));
   for (const CascadeProduct &p : flow.products) sum += 2 * double(p.size(shape));
   // An exponential, a maximum and a sum are some twenty operations.
   return points * (sum + 20);
 }
 
-std::variant<CascadePlan, std::string> planCascade(const CascadeShape &shape, const CpuModel &cpu) {
+/// Vector instructions for one key and all rows that share it, about.
+static double wideWork(const CascadeShape &shape, const CascadeFlow &flow, const CascadePlan &plan, int64_t rows) {
+  double perVector = 25; // maximum, exponential, sum
+  for (const CascadeProduct &p : flow.products) perVector += double(p.size(shape));
+  const int64_t vectors = plan.widePanels * plan.nv + plan.narrowPanels * (plan.nv - 1);
+  return double(ceilDiv(rows, shape.extent(plan.lane))) * double(vectors) * perVector;
+}
+
+std::variant<CascadePlan, ThinCascadePlan, std::string> planCascade(const CascadeShape &shape, const CpuModel &cpu) {
+  auto thin = planThinCascade(shape, cpu);
+  if (auto *why = std::get_if<std::string>(&thin)) return *why;
+  auto wide = planWideCascade(shape, cpu);
+  const auto &few = std::get<ThinCascadePlan>(thin);
+  const auto *many = std::get_if<CascadePlan>(&wide);
+  if (!many) return few;
+  const CascadeFlow flow = analyseThinFlow(shape);
+  const int64_t rows = sharedRows(shape, flow);
+  if (wideWork(shape, analyseFlow(shape, many->lane, many->direct), *many, rows) <= thinWork(shape, flow, few))
+    return *many;
+  return few;
+}
+
+std::variant<CascadePlan, std::string> planWideCascade(const CascadeShape &shape, const CpuModel &cpu) {
   CascadePlan plan;
   CascadeFlow flow = analyseFlow(shape, -1, true);
   if (!flow.obstacle.empty()) return flow.obstacle;

@@ -243,6 +243,12 @@ template <class Visitor> static bool visit(CascadePlan &p, Visitor &&field) {
          field("cyclic", p.cyclic) && field("threads", p.threads);
 }
 
+template <class Visitor> static bool visit(ThinCascadePlan &p, Visitor &&field) {
+  return field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) && field("keys", p.bk) &&
+         field("batches", p.batches) && field("splits", p.splits) && field("prefetch", p.prefetch) &&
+         field("threads", p.threads);
+}
+
 SmallVector<scf::ExecuteRegionOp> cascadesOf(func::FuncOp kernel) {
   SmallVector<scf::ExecuteRegionOp> cascades;
   for (auto region : kernel.getBody().front().getOps<scf::ExecuteRegionOp>()) cascades.push_back(region);
@@ -251,21 +257,36 @@ SmallVector<scf::ExecuteRegionOp> cascadesOf(func::FuncOp kernel) {
 
 FailureOr<CascadeRegion> readCascade(scf::ExecuteRegionOp region) { return CascadeReader(region).read(); }
 
-DictionaryAttr planToAttr(MLIRContext *context, const CascadePlan &plan) {
+static constexpr const char *kWideKind = "cascade", *kThinKind = "thin-cascade";
+
+DictionaryAttr planToAttr(MLIRContext *context, const AnyCascadePlan &any) {
   Builder b(context);
   NamedAttrList list;
-  list.append("kind", b.getStringAttr("cascade"));
-  appendFields(list, b, plan);
-  list.append("summary", b.getStringAttr(plan.str()));
+  list.append("kind", b.getStringAttr(std::holds_alternative<CascadePlan>(any) ? kWideKind : kThinKind));
+  std::visit(
+      [&](const auto &plan) {
+        appendFields(list, b, plan);
+        list.append("summary", b.getStringAttr(plan.str()));
+      },
+      any);
   return list.getDictionary(context);
 }
 
-FailureOr<CascadePlan> planFromAttr(const CascadeRegion &cascade, DictionaryAttr attr) {
+FailureOr<AnyCascadePlan> planFromAttr(const CascadeRegion &cascade, DictionaryAttr attr) {
+  auto kind = attr.getAs<StringAttr>("kind");
+  if (!kind) return failure();
+  if (kind.getValue() == kThinKind) {
+    ThinCascadePlan plan;
+    const CascadeFlow flow = analyseThinFlow(cascade.shape);
+    if (!readFields(plan, attr) || !flow.obstacle.empty() || !plan.fits(cascade.shape, flow)) return failure();
+    return AnyCascadePlan(plan);
+  }
   CascadePlan plan;
-  if (!readFields(plan, attr) || plan.lane < 0 || plan.lane >= int(cascade.shape.extents.size())) return failure();
+  if (kind.getValue() != kWideKind || !readFields(plan, attr)) return failure();
+  if (plan.lane < 0 || plan.lane >= int(cascade.shape.extents.size())) return failure();
   CascadeFlow flow = analyseFlow(cascade.shape, plan.lane, plan.direct);
   if (!flow.obstacle.empty() || !plan.fits(cascade.shape, flow)) return failure();
-  return plan;
+  return AnyCascadePlan(plan);
 }
 
 } // namespace ein

@@ -11,14 +11,18 @@ bool contains(const std::vector<int> &all, int index) { return std::find(all.beg
 
 class FlowAnalysis {
 public:
-  FlowAnalysis(const CascadeShape &shape, int lane, bool direct) : shape(shape), direct(direct) { flow.lane = lane; }
+  FlowAnalysis(const CascadeShape &shape, int lane, bool direct, bool thin = false)
+      : shape(shape), direct(direct), thin(thin) {
+    flow.lane = lane;
+  }
 
   CascadeFlow run() {
     flow.obstacle = findRows();
     for (size_t i = 0; i < shape.ops.size() && flow.obstacle.empty(); ++i)
       if (shape.ops[i].contracts) flow.obstacle = addProduct(int(i));
     if (flow.obstacle.empty()) flow.obstacle = checkPointwise();
-    if (flow.obstacle.empty()) flow.obstacle = chooseLane();
+    if (flow.obstacle.empty() && thin) shareRows();
+    if (flow.obstacle.empty() && !thin) flow.obstacle = chooseLane();
     if (flow.obstacle.empty()) placeValues();
     return std::move(flow);
   }
@@ -28,12 +32,13 @@ private:
   std::string addProduct(int number);
   std::string checkPointwise() const;
   std::string chooseLane();
+  void shareRows();
   bool canBeLane(int row) const;
   void placeValues();
   void keep(int tensor, int64_t bytes);
 
   const CascadeShape &shape;
-  bool direct;
+  bool direct, thin;
   CascadeFlow flow;
   std::vector<int> rows;
 };
@@ -132,6 +137,16 @@ std::string FlowAnalysis::chooseLane() {
   return {};
 }
 
+/// Rows that move what the key moves are taken one by one, in the order in which that lies in memory.
+void FlowAnalysis::shareRows() {
+  for (int row : rows) (canBeLane(row) ? flow.shared : flow.batch).push_back(row);
+  if (flow.products.empty()) return;
+  const CascadeProduct &first = flow.products.front();
+  const CascadeAccess &side = shape.ops[first.op].inputs[first.keySide];
+  std::stable_sort(flow.batch.begin(), flow.batch.end(),
+                   [&](int a, int c) { return std::abs(side.strides[a]) > std::abs(side.strides[c]); });
+}
+
 void FlowAnalysis::keep(int tensor, int64_t bytes) {
   if (flow.buffer[tensor] >= 0) return;
   flow.buffer[tensor] = int(flow.bufferBytes.size());
@@ -214,5 +229,7 @@ const CascadeProduct *CascadeFlow::lastTile() const {
 CascadeFlow analyseFlow(const CascadeShape &shape, int lane, bool direct) {
   return FlowAnalysis(shape, lane, direct).run();
 }
+
+CascadeFlow analyseThinFlow(const CascadeShape &shape) { return FlowAnalysis(shape, -1, false, true).run(); }
 
 } // namespace ein

@@ -75,8 +75,9 @@ struct CascadeProduct {
 /// The roles of the indices, and what becomes of the values. Early values are computed as soon as the inner products
 /// are there, late ones after the maximum is known.
 struct CascadeFlow {
-  std::vector<int> batch; ///< rows but the lanes, outermost first
-  int lane = -1;
+  std::vector<int> batch;  ///< rows but the lanes (thin: those that move what the key moves), outermost first
+  std::vector<int> shared; ///< thin: rows that share all that moves with the key
+  int lane = -1;           ///< row that the lanes follow; thin: none
   std::vector<CascadeProduct> products; ///< tiles first
   std::vector<bool> late;               ///< by virtual tensor: a tile that needs the weight
   std::vector<int> buffer;              ///< by virtual tensor: number of the tile buffer it is kept in, or -1
@@ -93,5 +94,7 @@ struct CascadeFlow {
 /// Analyses a cascade with its lanes along `lane`, or along the best index where that is -1. `direct`: the last inner
 /// product goes from registers into what follows it.
 CascadeFlow analyseFlow(const CascadeShape &shape, int lane, bool direct);
+/// Analyses it for few rows: lanes follow the indices of the products, and the key between them.
+CascadeFlow analyseThinFlow(const CascadeShape &shape);
 
 } // namespace ein
