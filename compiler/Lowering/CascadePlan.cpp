@@ -16,6 +16,8 @@ constexpr int64_t kTileKeys = 96, kDepthBlock = 128;
 constexpr int64_t kHeadBytes = 8 << 20;
 /// Panels are made even where padding is more than one part of this many.
 constexpr int64_t kLeastPadding = 20;
+/// A thin cascade loads more for a multiplication: it must be ahead by this much.
+constexpr double kThinLoads = 1.25;
 /// What may follow an inner product while its sums hold the registers, in operations per element.
 constexpr int64_t kDirectOperations = 8;
 
@@ -75,10 +77,13 @@ double cascadeFlops(const CascadeShape &shape, const CascadeFlow &flow) {
 
 /// Vector instructions for one key and all rows that share it, about.
 static double wideWork(const CascadeShape &shape, const CascadeFlow &flow, const CascadePlan &plan, int64_t rows) {
-  double perVector = 25; // maximum, exponential, sum
-  for (const CascadeProduct &p : flow.products) perVector += double(p.size(shape));
+  double perVector = 25, copies = 0; // maximum, exponential, sum
+  for (const CascadeProduct &p : flow.products) {
+    perVector += double(p.size(shape));
+    if (thinSideOf(shape, p).packed) copies += 2 * double(p.size(shape));
+  }
   const int64_t vectors = plan.widePanels * plan.nv + plan.narrowPanels * (plan.nv - 1);
-  return double(ceilDiv(rows, shape.extent(plan.lane))) * double(vectors) * perVector;
+  return double(ceilDiv(rows, shape.extent(plan.lane))) * (double(vectors) * perVector + copies);
 }
 
 std::variant<CascadePlan, ThinCascadePlan, std::string> planCascade(const CascadeShape &shape, const CpuModel &cpu) {
@@ -90,9 +95,8 @@ std::variant<CascadePlan, ThinCascadePlan, std::string> planCascade(const Cascad
   if (!many) return few;
   const CascadeFlow flow = analyseThinFlow(shape);
   const int64_t rows = sharedRows(shape, flow);
-  if (wideWork(shape, analyseFlow(shape, many->lane, many->direct), *many, rows) <= thinWork(shape, flow, few))
-    return *many;
-  return few;
+  const double wideWorks = wideWork(shape, analyseFlow(shape, many->lane, many->direct), *many, rows);
+  return kThinLoads * thinWork(shape, flow, few) < wideWorks ? decltype(planCascade(shape, cpu))(few) : *many;
 }
 
 std::variant<CascadePlan, std::string> planWideCascade(const CascadeShape &shape, const CpuModel &cpu) {

@@ -88,7 +88,7 @@ std::map<char, int64_t> sizes(int64_t heads, int64_t q, int64_t k, int64_t d) {
 }
 
 CascadePlan planOf(const CascadeShape &shape, const CpuModel &cpu = avx512()) {
-  auto plan = planCascade(shape, cpu);
+  auto plan = planWideCascade(shape, cpu);
   EXPECT_TRUE(std::holds_alternative<CascadePlan>(plan)) << std::get<std::string>(plan);
   return std::get<CascadePlan>(plan);
 }
