@@ -12,7 +12,7 @@ namespace ein {
 namespace {
 
 /// Bytes of a key side in a tile: far enough ahead for its successor to arrive.
-constexpr int64_t kTileBytes = 16 << 10;
+constexpr int64_t kTileBytes = 8 << 10;
 /// Keys that a part of a split has at least.
 constexpr int64_t kLeastPart = 128;
 /// What a share may be above the mean, in percent, before keys are split.
