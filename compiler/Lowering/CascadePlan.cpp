@@ -47,6 +47,7 @@ void choosePanels(CascadePlan &plan, const CascadeShape &shape, int64_t batches,
 KeyPacking choosePacking(const CascadeShape &shape, const CascadeProduct &product, const CascadePlan &plan) {
   const CascadeAccess &side = shape.ops[product.op].inputs[product.keySide];
   const int64_t size = product.size(shape), keys = shape.extent(shape.key);
+  if (side.gathered) return KeyPacking::Tile;
   int64_t packed = 1; // stride that each index would have if the side were contiguous
   bool fused = true, adjacent = true;
   for (auto i = product.across.rbegin(); i != product.across.rend(); ++i) {
@@ -226,6 +227,7 @@ CascadeScratch::CascadeScratch(const CascadeShape &shape, const CascadeFlow &flo
     turned.push_back(p.isState ? take(nr * turnedPitch(plan, size) * bytes) : -1);
     packs.push_back(take(keys * size * bytes));
     packedAt.push_back(take(8));
+    places.push_back(take(shape.ops[p.op].inputs[p.keySide].gathered ? plan.bk * 8 : 0));
   }
   panelsAt = total;
   total += panelBytes * plan.groupPanels;

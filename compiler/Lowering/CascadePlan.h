@@ -66,6 +66,7 @@ struct CascadeScratch {
   std::vector<std::vector<int64_t>> staged; ///< by operation and input: copies on the lanes, [nr] or [bk][nr]; or -1
   std::vector<int64_t> turned;              ///< by product: a state with its own index innermost, [nr][pitch]
   std::vector<int64_t> packs, packedAt;     ///< by product: the packed key side, and which batch that is
+  std::vector<int64_t> places;              ///< by product: where a tile's keys are, [bk] of i64, of what is gathered
   int64_t panelsAt = 0;                     ///< the panels' states
   int64_t total = 0;
 

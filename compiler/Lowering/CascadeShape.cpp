@@ -56,18 +56,19 @@ std::string FlowAnalysis::findRows() {
 
 std::string FlowAnalysis::addProduct(int number) {
   const CascadeOp &op = shape.ops[number];
-  CascadeProduct product{number, 0, 1, {}, op.role == CascadeRole::Sum};
+  CascadeProduct product{number, op.sides[0], op.sides[1], {}, op.role == CascadeRole::Sum};
   const auto moves = [&](unsigned side, int index) { return op.inputs[side].moves(index); };
+  const CascadeAccess &first = op.inputs[op.sides[0]], &second = op.inputs[op.sides[1]];
   if (product.isState) {
-    if ((op.inputs[0].tensor < 0) == (op.inputs[1].tensor < 0)) return "a sum is no product of one tile and one tensor";
-    product.laneSide = op.inputs[0].tensor < 0;
+    if ((first.tensor < 0) == (second.tensor < 0)) return "a sum is no product of one tile and one tensor";
+    if (first.tensor < 0) std::swap(product.laneSide, product.keySide);
     if (!op.inputs[product.laneSide].computed) return "a tile is summed in another type than its own";
   } else {
-    if (op.inputs[0].tensor >= 0 || op.inputs[1].tensor >= 0) return "an inner product of tiles";
-    if (moves(0, shape.key) && moves(1, shape.key)) return "both sides of an inner product move with the key";
-    product.laneSide = moves(0, shape.key);
+    if (first.tensor >= 0 || second.tensor >= 0) return "an inner product of tiles";
+    if (first.moves(shape.key) && second.moves(shape.key)) return "both sides of an inner product move with the key";
+    if (first.moves(shape.key)) std::swap(product.laneSide, product.keySide);
   }
-  product.keySide = 1 - product.laneSide;
+  if (op.inputs[product.laneSide].gathered) return "what all keys share is gathered";
   for (int i : op.loops) {
     const bool isOutput = contains(op.outputIndices, i);
     if (contains(rows, i) || i == shape.key) {
@@ -77,6 +78,7 @@ std::string FlowAnalysis::addProduct(int number) {
     if (shape.extent(i) == 1) continue;
     if (isOutput != product.isState) return "a contraction has an index that is neither row nor depth";
     if (product.isState && moves(product.laneSide, i)) return "a tile moves with an index of its sum";
+    if (contains(op.inputs[product.keySide].follows, i)) return "places move with an index across a product";
     product.across.push_back(i);
   }
   // The key side walks its fastest index last.
@@ -143,8 +145,8 @@ void FlowAnalysis::shareRows() {
   if (flow.products.empty()) return;
   const CascadeProduct &first = flow.products.front();
   const CascadeAccess &side = shape.ops[first.op].inputs[first.keySide];
-  std::stable_sort(flow.batch.begin(), flow.batch.end(),
-                   [&](int a, int c) { return std::abs(side.strides[a]) > std::abs(side.strides[c]); });
+  auto stride = [&](int row) { return contains(side.follows, row) ? INT64_MAX : std::abs(side.strides[row]); };
+  std::stable_sort(flow.batch.begin(), flow.batch.end(), [&](int a, int c) { return stride(a) > stride(c); });
 }
 
 void FlowAnalysis::keep(int tensor, int64_t bytes) {

@@ -3,6 +3,7 @@
 
 #include "compiler/Lowering/NestShape.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -27,15 +28,21 @@ struct CascadeAccess {
   std::vector<int64_t> strides; ///< by index, in elements; 0 where it does not move and where the extent is 1
   int64_t bytes = 4;            ///< of an element in memory
   bool computed = true;         ///< whether elements are of the type that is computed in
+  bool gathered = false;        ///< read at places that the body computes; strides are those of the other dimensions
+  std::vector<int> follows;     ///< indices that its places are computed from
+  int64_t placeStride = 0;      ///< the smallest from one computed place to the next
 
-  bool moves(int index) const { return strides[index] != 0; }
+  bool moves(int index) const {
+    return strides[index] != 0 || std::find(follows.begin(), follows.end(), index) != follows.end();
+  }
 };
 
 struct CascadeOp {
   CascadeRole role = CascadeRole::Tile;
-  bool contracts = false; ///< two inputs, multiplied and summed
-  std::vector<int> loops; ///< index of each loop
-  std::vector<CascadeAccess> inputs;
+  bool contracts = false;            ///< two inputs, multiplied and summed
+  unsigned sides[2] = {0, 1};        ///< those inputs
+  std::vector<int> loops;            ///< index of each loop
+  std::vector<CascadeAccess> inputs; ///< operands, then what the body gathers
   CascadeAccess output;
   std::vector<int> outputIndices; ///< of the dimensions of the output
   int64_t operations = 0;         ///< in the body

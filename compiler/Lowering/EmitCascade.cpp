@@ -79,6 +79,7 @@ void CascadeEmitter::group(Value batch, Value first, Value last) {
   }
   b.loop(low, high, p.bk, [&](Value from) {
     Value count = b.min(b.c(p.bk), b.sub(high, from));
+    firstKey = from, keys = count;
     for (size_t i = 0; i < flow.products.size(); ++i)
       if (KeyPacking(p.packing[i]) == KeyPacking::Tile) packKeys(i, from, count);
     panels([&](Value panel, Value slot) { callPanel(&PanelFunctions::tile, {batch, panel, slot, from, count}); });

@@ -69,6 +69,13 @@ protected:
   Value larger(Value a, Value c);
   Value orElse(Value counts, Value value, double number);
 
+  // EmitCascadeGather.cpp
+  Value loadKeys(size_t op, unsigned input, Value base, Value row);
+  Value placesOf(size_t op, mlir::memref::LoadOp load, Value key, llvm::function_ref<Value(Value)> valueOf);
+  void findPlaces(const CascadeProduct &product, int64_t place, int64_t tileKeys);
+  /// Where a gathered key of the tile is, `findPlaces` done.
+  Value placeOf(int64_t place, int64_t tileKeys, Value row);
+
   // EmitCascadeResults.cpp
   std::vector<int> ownIndices(const CascadeOp &info) const;
   void finishRow(size_t op, Value row);

@@ -61,8 +61,10 @@ void CascadeEmitter::packKeys(size_t number, Value from, Value count) {
     return overAcross(product, side, loops, [&](Value offset, Value place) {
       copyRun(source, b.add(base, offset), pack, b.mul(place, p.bk), count, isUnsigned);
     });
+  if (side.gathered) findPlaces(product, layout.places[number], p.bk);
   b.loop(b.c(0), count, 1, [&](Value key) {
-    Value at = b.add(base, b.mul(key, perKey)), to = b.mul(key, size);
+    Value at = b.add(base, side.gathered ? placeOf(layout.places[number], p.bk, key) : b.mul(key, perKey));
+    Value to = b.mul(key, size);
     if (loops && side.strides[product.across.back()] == 1) {
       const int64_t run = shape.extent(product.across.back());
       return overAcross(product, side, loops - 1, [&](Value offset, Value place) {

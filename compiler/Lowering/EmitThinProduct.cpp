@@ -12,12 +12,17 @@ void ThinCascadeEmitter::product(size_t number) {
   const CascadeOp &op = shape.ops[product.op];
   const ThinSide side = thinSideOf(shape, product);
   const int64_t size = product.size(shape);
+  const bool isGathered = op.inputs[product.keySide].gathered;
+  if (isGathered) findPlaces(product, layout.places[number], p.bk);
   if (side.packed) packTile(number);
   Value laneSide = stateAt(layout.laneSide[number], b.element, layout.rows * layout.pitch[number]);
   Value tile = bufferOf(product.isState ? op.inputs[product.laneSide].tensor : op.output.tensor);
   Value base = offsetOf(product.op, product.keySide), start = b.c(0);
   if (!side.packed) start = b.add(base, b.mul(firstKey, side.perKey));
-  auto at = [&](Value outer) { return b.add(start, b.mul(outer, side.acrossLanes ? side.perKey : side.perAcross)); };
+  auto at = [&](Value outer) {
+    if (isGathered && !side.packed) return b.add(base, placeOf(layout.places[number], p.bk, outer));
+    return b.add(start, b.mul(outer, side.acrossLanes ? side.perKey : side.perAcross));
+  };
   Multiplication m{product.isState ? tile : laneSide,
                    side.packed ? scratchAt(layout.packs[number], b.element, size * p.bk)
                                : memory[product.op][product.keySide],
@@ -30,7 +35,7 @@ void ThinCascadeEmitter::product(size_t number) {
                    side.acrossLanes ? std::optional(size) : std::nullopt,
                    at,
                    Value()};
-  if (p.prefetch && !side.packed) {
+  if (p.prefetch && !side.packed && !isGathered) {
     const Values here(position);
     bindBatch(nextBatch);
     m.ahead = b.sub(b.add(offsetOf(product.op, product.keySide), b.mul(nextKey, side.perKey)), start);
@@ -51,7 +56,8 @@ void ThinCascadeEmitter::packTile(size_t number) {
   Value source = memory[product.op][product.keySide], pack = scratchAt(layout.packs[number], b.element, size * p.bk);
   Value base = offsetOf(product.op, product.keySide);
   b.loop(b.c(0), keys, 1, [&](Value key) {
-    Value from = b.add(base, b.mul(b.add(firstKey, key), perKey));
+    Value from =
+        b.add(base, side.gathered ? placeOf(layout.places[number], p.bk, key) : b.mul(b.add(firstKey, key), perKey));
     overAcross(product, side, product.across.size(), [&](Value offset, Value place) {
       b.store(b.widened(b.load(source, b.add(from, offset)), isUnsigned), pack, b.add(b.mul(key, size), place));
     });

@@ -18,19 +18,8 @@ Value ThinCascadeEmitter::rowOffset(size_t op, unsigned operand) {
   return sum;
 }
 
-/// Neighbouring keys of an operand; past the tile's last one anything.
 Value ThinCascadeEmitter::loadAt(size_t op, unsigned input, const Point &at) {
-  const CascadeAccess &access = shape.ops[op].inputs[input];
-  const int64_t perKey = access.moves(shape.key) ? access.strides[shape.key] : 0;
-  Value source = memory[op][input], offset = rowOffset(op, input);
-  if (perKey == 0) return b.splat(b.load(source, offset), p.lanes);
-  if (perKey == 1) return b.loadSome(p.lanes, source, b.add(offset, at.key), b.sub(keys, at.row));
-  Values elements;
-  for (int64_t i = 0; i < p.lanes; ++i) {
-    Value key = b.add(firstKey, b.min(b.add(at.row, i), b.sub(keys, b.c(1))));
-    elements.push_back(b.load(source, b.add(offset, b.mul(key, perKey))));
-  }
-  return vector::FromElementsOp::create(b, VectorType::get({p.lanes}, elements[0].getType()), elements);
+  return loadKeys(op, input, rowOffset(op, input), at.row);
 }
 
 Value ThinCascadeEmitter::indexAt(int index, const Point &at) {

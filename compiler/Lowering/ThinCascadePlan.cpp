@@ -26,7 +26,8 @@ int64_t nestedBatches(const CascadeShape &shape, const CascadeFlow &flow) {
   for (auto i = flow.batch.rbegin(); i != flow.batch.rend(); ++i) {
     const bool isInside = std::any_of(flow.products.begin(), flow.products.end(), [&](const CascadeProduct &p) {
       const CascadeAccess &side = shape.ops[p.op].inputs[p.keySide];
-      return side.moves(*i) && std::abs(side.strides[*i]) < std::abs(side.strides[shape.key]);
+      const int64_t perKey = side.gathered ? side.placeStride : side.strides[shape.key];
+      return side.strides[*i] != 0 && std::abs(side.strides[*i]) < std::abs(perKey);
     });
     if (!isInside) break;
     nested *= shape.extent(*i);
@@ -176,8 +177,10 @@ ThinCascadeScratch::ThinCascadeScratch(const CascadeShape &shape, const CascadeF
   low = take(rows * 4), high = take(rows * 4), range = take(16);
   place = &total;
   for (int64_t element : flow.bufferBytes) buffers.push_back(take(rows * plan.bk * element));
-  for (const CascadeProduct &p : flow.products)
+  for (const CascadeProduct &p : flow.products) {
     packs.push_back(take(thinSideOf(shape, p).packed ? plan.bk * p.size(shape) * bytes : 0));
+    places.push_back(take(shape.ops[p.op].inputs[p.keySide].gathered ? plan.bk * 8 : 0));
+  }
 }
 
 int64_t ThinCascadeScratch::bytes(const CascadeShape &shape, const CascadeFlow &flow,

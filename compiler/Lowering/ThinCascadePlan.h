@@ -9,9 +9,9 @@ namespace ein {
 
 /// How a product walks its key side: as dot products along what is adjacent, or adding up multiples of it.
 struct ThinSide {
-  bool packed = false;     ///< copied tile by tile to [keys][across]: nothing it has is adjacent
-  bool acrossLanes = true; ///< lanes follow the indices across; else the key
-  int64_t perKey = 0, perAcross = 0;
+  bool packed = false;               ///< copied tile by tile to [keys][across]: nothing it has is adjacent
+  bool acrossLanes = true;           ///< lanes follow the indices across; else the key
+  int64_t perKey = 0, perAcross = 0; ///< where the key is gathered, perKey is of no use
 };
 ThinSide thinSideOf(const CascadeShape &shape, const CascadeProduct &product);
 
@@ -61,6 +61,7 @@ struct ThinCascadeScratch {
   // Of a thread.
   std::vector<int64_t> buffers; ///< tiles, [rows][bk]
   std::vector<int64_t> packs;   ///< by product: the packed key side
+  std::vector<int64_t> places;  ///< by product: where a tile's keys are, [bk] of i64, of what is gathered
   int64_t total = 0;
 
   /// Bytes of everything.

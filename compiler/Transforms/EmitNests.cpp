@@ -111,6 +111,11 @@ LogicalResult EntryEmitter::emitRegion(NestBuilder &b, scf::ExecuteRegionOp regi
     }
     for (auto [operand, argument] : llvm::zip(operands.back(), op.getBlock()->getArguments()))
       operand.isUnsigned = widensUnsigned(argument);
+    for (memref::LoadOp load : gathersOf(op)) {
+      FailureOr<NestOperand> operand = argumentOf(b, op, load.getMemRef());
+      if (failed(operand)) return failure();
+      operands.back().insert(std::prev(operands.back().end()), *operand);
+    }
   }
   std::visit(
       [&](const auto &plan) {

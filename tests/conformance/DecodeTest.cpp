@@ -120,4 +120,32 @@ TEST(Decode, KeysAreSplitWhereRowsAreTooFew) {
   EXPECT_TRUE(decodes({.g = 3, .r = 4, .k = 1500, .d = 96, .e = 96, .cache = kSequenceFirst}, 2, "host", "split-k 2"));
 }
 
+/// Keys and values in pages of 16 that a table lists, as `page` letters tell: p (page), s (place in it), g, d.
+std::string paged(const std::string &page, const std::string &dtype = "f32") {
+  std::string axes = page;
+  for (size_t i = axes.size() - 1; i > 0; --i) axes.insert(i, ",");
+  std::string places = axes;
+  auto put = [&](char letter, const char *text) { places.replace(places.find(letter), 1, text); };
+  put('p', "tab[b, k // 16]"), put('s', "k % 16");
+  return "index s = 16, k = blk * 16\nin Q: " + dtype + "[b,g,r,d], K: " + dtype + "[" + axes + "], V: " + dtype + "[" +
+         axes + "], tab: i32[b,blk] below(p), len: i32[b]\nS = sum[d](Q * K[" + places +
+         "])\nO[b,g,r,d] = sum[k](softmax[k | k < len](S) * V[" + places + "])\nout O\nrequire onepass(O)\n";
+}
+
+TEST(Decode, PagesByATable) {
+  const std::string rest = "i32[2,7] i32[2] ";
+  for (const char *dtype : {"f32", "bf16"}) {
+    auto shape = [&](const char *extents) { return std::string(dtype) + "[" + extents + "] "; };
+    for (auto [page, extents] : {std::pair{"psgd", "9,16,2,64"}, {"pgsd", "9,2,16,64"}, {"pgds", "9,2,64,16"}})
+      for (const char *q : {"2,2,4,64", "2,2,20,64"})
+        EXPECT_TRUE(fusedAsInterpreted(paged(page, dtype), shape(q) + shape(extents) + shape(extents) + rest, 1, "host",
+                                       "cascade\""));
+  }
+  const char *direct = "in Q: f32[b,r,d], K: f32[n,d], V: f32[n,d], row: i32[b,k] below(n)\nS = sum[d](Q * K[row, d])\n"
+                       "O[b,r,d] = sum[k](softmax[k](S) * V[row, d])\nout O\nrequire onepass(O)\n";
+  for (const char *types :
+       {"f32[2,3,64] f32[50,64] f32[50,64] i32[2,77]", "f32[2,40,64] f32[50,64] f32[50,64] i32[2,77]"})
+    EXPECT_TRUE(fusedAsInterpreted(direct, types, 1, "host", "cascade\""));
+}
+
 } // namespace
