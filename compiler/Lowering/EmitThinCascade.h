@@ -22,12 +22,12 @@ private:
   struct Multiplication {
     Value a, b, c;
     int64_t pitchA, pitchC;
-    bool adds;                                 ///< to what is in C
-    bool isUnsigned;                           ///< how integers of B are widened
-    Value outer;                               ///< their number
-    std::optional<int64_t> size;               ///< lanes, where they follow the indices across; else keys
-    llvm::function_ref<Value(Value outer)> at; ///< where in B its lanes begin
-    Value ahead;                               ///< from there to what the next tile reads; null: not asked for
+    bool adds;                                   ///< to what is in C
+    bool isUnsigned;                             ///< how integers of B are widened
+    Value outer;                                 ///< their number
+    std::optional<int64_t> size;                 ///< lanes, where they follow the indices across; else keys
+    llvm::function_ref<Value(Value outer)> at;   ///< where in B its lanes begin
+    llvm::function_ref<Value(Value outer)> next; ///< and where those are that the next tile reads; or none
   };
 
   // EmitThinCascade.cpp
@@ -73,7 +73,8 @@ private:
   void packTile(size_t product);
   void dot(const Multiplication &m);
   void addUp(const Multiplication &m);
-  Value lanesOf(const Multiplication &m, Value start, Value lane, std::optional<int64_t> count);
+  void bindNext(llvm::function_ref<void()> body);
+  Value lanesOf(const Multiplication &m, Value start, Value next, Value lane, std::optional<int64_t> count);
 
   const ThinCascadePlan &p;
   ThinCascadeScratch layout;

@@ -12,17 +12,24 @@ void ThinCascadeEmitter::product(size_t number) {
   const CascadeOp &op = shape.ops[product.op];
   const ThinSide side = thinSideOf(shape, product);
   const int64_t size = product.size(shape);
-  const bool isGathered = op.inputs[product.keySide].gathered;
-  if (isGathered) findPlaces(product, layout.places[number], p.bk);
+  const bool isGathered = op.inputs[product.keySide].gathered, prefetches = p.prefetch && !side.packed;
+  const int64_t places = layout.places[number], nextPlaces = places + p.bk * 8;
+  if (isGathered) findPlaces(product, places, p.bk);
+  if (isGathered && prefetches) bindNext([&] { findPlaces(product, nextPlaces, p.bk); });
   if (side.packed) packTile(number);
   Value laneSide = stateAt(layout.laneSide[number], b.element, layout.rows * layout.pitch[number]);
   Value tile = bufferOf(product.isState ? op.inputs[product.laneSide].tensor : op.output.tensor);
-  Value base = offsetOf(product.op, product.keySide), start = b.c(0);
-  if (!side.packed) start = b.add(base, b.mul(firstKey, side.perKey));
-  auto at = [&](Value outer) {
-    if (isGathered && !side.packed) return b.add(base, placeOf(layout.places[number], p.bk, outer));
+  Value base, nextBase;
+  base = nextBase = offsetOf(product.op, product.keySide);
+  if (prefetches) bindNext([&] { nextBase = offsetOf(product.op, product.keySide); });
+  auto placeIn = [&](Value base, int64_t table, Value from, Value outer) {
+    if (side.packed) return b.mul(outer, side.perKey);
+    if (isGathered) return b.add(base, placeOf(table, p.bk, outer));
+    Value start = b.add(base, b.mul(from, side.perKey));
     return b.add(start, b.mul(outer, side.acrossLanes ? side.perKey : side.perAcross));
   };
+  auto at = [&](Value outer) { return placeIn(base, places, firstKey, outer); };
+  auto next = [&](Value outer) { return placeIn(nextBase, nextPlaces, nextKey, outer); };
   Multiplication m{product.isState ? tile : laneSide,
                    side.packed ? scratchAt(layout.packs[number], b.element, size * p.bk)
                                : memory[product.op][product.keySide],
@@ -34,17 +41,23 @@ void ThinCascadeEmitter::product(size_t number) {
                    side.acrossLanes ? keys : b.c(size),
                    side.acrossLanes ? std::optional(size) : std::nullopt,
                    at,
-                   Value()};
-  if (p.prefetch && !side.packed && !isGathered) {
-    const Values here(position);
-    bindBatch(nextBatch);
-    m.ahead = b.sub(b.add(offsetOf(product.op, product.keySide), b.mul(nextKey, side.perKey)), start);
-    position = here;
-  }
+                   {}};
+  if (prefetches) m.next = next;
   if (product.isState == side.acrossLanes)
     addUp(m);
   else
     dot(m);
+}
+
+/// Emits `body` as if the next tile were this one; past the last key it has none.
+void ThinCascadeEmitter::bindNext(llvm::function_ref<void()> body) {
+  const Values here(position);
+  Value ownKey = firstKey, ownKeys = keys, extent = b.c(shape.extent(shape.key));
+  bindBatch(nextBatch);
+  firstKey = b.min(nextKey, extent);
+  keys = b.min(b.c(p.bk), b.sub(extent, firstKey));
+  body();
+  position = here, firstKey = ownKey, keys = ownKeys;
 }
 
 /// Copies a tile's key side element by element, converted.
@@ -65,13 +78,14 @@ void ThinCascadeEmitter::packTile(size_t number) {
 }
 
 /// A vector of B, `count` elements of it where that is not all; the line that the next tile has there is asked for.
-Value ThinCascadeEmitter::lanesOf(const Multiplication &m, Value start, Value lane, std::optional<int64_t> count) {
+Value ThinCascadeEmitter::lanesOf(const Multiplication &m, Value start, Value next, Value lane,
+                                  std::optional<int64_t> count) {
   Value at = b.add(start, lane), vector;
   if (!m.size)
     vector = b.loadSome(p.lanes, m.b, at, b.sub(keys, lane));
   else
     vector = count ? b.loadSome(p.lanes, m.b, at, b.c(*count)) : b.loadVector(p.lanes, m.b, at);
-  if (m.ahead) b.prefetch(m.b, b.add(at, m.ahead));
+  if (next) b.prefetch(m.b, b.add(next, lane));
   return b.widened(vector, m.isUnsigned);
 }
 
@@ -80,15 +94,19 @@ void ThinCascadeEmitter::dot(const Multiplication &m) {
   const int64_t wide = p.lanes / p.mr;
   Value last = b.sub(m.outer, b.c(1));
   b.loop(b.c(0), m.outer, wide, [&](Value outer) {
-    Values starts;
-    for (int64_t i = 0; i < wide; ++i) starts.push_back(m.at(b.min(b.add(outer, i), last)));
+    Values starts, nexts;
+    for (int64_t i = 0; i < wide; ++i) {
+      Value number = b.min(b.add(outer, i), last);
+      starts.push_back(m.at(number));
+      nexts.push_back(m.next ? m.next(number) : Value());
+    }
     b.loop(0, layout.rows, p.mr, [&](Value row) {
       auto trip = [&](Value lane, ValueRange carried, std::optional<int64_t> count) {
         Values sums(carried), left;
         for (int64_t u = 0; u < p.mr; ++u)
           left.push_back(b.loadVector(p.lanes, m.a, b.add(b.mul(b.add(row, u), m.pitchA), lane)));
         for (int64_t i = 0; i < wide; ++i) {
-          Value right = lanesOf(m, starts[i], lane, count);
+          Value right = lanesOf(m, starts[i], nexts[i], lane, count);
           for (int64_t u = 0; u < p.mr; ++u) {
             Value &sum = sums[u * wide + i];
             sum = b.multiplyAdd(left[u], right, sum);
@@ -120,10 +138,10 @@ void ThinCascadeEmitter::addUp(const Multiplication &m) {
       Values zero(p.mr * vectors, b.constant(0, p.lanes));
       Values sums = b.loop(b.c(0), m.outer, 1, zero, [&](Value outer, ValueRange carried) {
         Values next(carried), right;
-        Value start = m.at(outer);
+        Value start = m.at(outer), ahead = m.next ? m.next(outer) : Value();
         for (int64_t j = 0; j < vectors; ++j)
           right.push_back(
-              lanesOf(m, start, b.add(first, j * p.lanes), j + 1 == vectors ? count : std::optional<int64_t>()));
+              lanesOf(m, start, ahead, b.add(first, j * p.lanes), j + 1 == vectors ? count : std::optional<int64_t>()));
         for (int64_t u = 0; u < p.mr; ++u) {
           Value left = b.splat(b.load(m.a, b.add(b.mul(b.add(row, u), m.pitchA), outer)), p.lanes);
           for (int64_t j = 0; j < vectors; ++j)

@@ -179,7 +179,7 @@ ThinCascadeScratch::ThinCascadeScratch(const CascadeShape &shape, const CascadeF
   for (int64_t element : flow.bufferBytes) buffers.push_back(take(rows * plan.bk * element));
   for (const CascadeProduct &p : flow.products) {
     packs.push_back(take(thinSideOf(shape, p).packed ? plan.bk * p.size(shape) * bytes : 0));
-    places.push_back(take(shape.ops[p.op].inputs[p.keySide].gathered ? plan.bk * 8 : 0));
+    places.push_back(take(shape.ops[p.op].inputs[p.keySide].gathered ? 2 * plan.bk * 8 : 0));
   }
 }
 
