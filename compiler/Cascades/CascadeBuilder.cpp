@@ -97,9 +97,26 @@ std::optional<ExprId> CascadeBuilder::onTile(ExprId e) {
   });
 }
 
-/// The tensor of some factors: an access, or their product, stored before where that is small beside a tile.
-std::optional<ExprId> CascadeBuilder::operandOf(const std::map<ExprId, int> &factors, double tilePoints) {
+/// Whether `e` is read at places that a row and the key tell, without reductions, and that are the same along `across`.
+bool CascadeBuilder::isGather(ExprId id, const std::vector<IndexId> &across) const {
+  const Expr &e = a.p.exprs[id];
+  if (e.kind != Expr::Kind::Access || e.computed.empty() || across.empty() || !a.depends(id, key)) return false;
+  for (ExprId arg : e.args) {
+    if (a.height(arg) > 0) return false;
+    if (std::any_of(across.begin(), across.end(), [&](IndexId i) { return a.depends(arg, i); })) return false;
+  }
+  std::set<AccessSubscript> plain;
+  for (const AccessSubscript &s : e.subscripts)
+    if (s && (*s == key || !plain.insert(s).second)) return false;
+  return true;
+}
+
+/// The tensor of some factors: an access, or their product, stored before where that is small beside a tile. `across`:
+/// indices of the tensor that are neither row nor key.
+std::optional<ExprId> CascadeBuilder::operandOf(const std::map<ExprId, int> &factors, double tilePoints,
+                                                const std::vector<IndexId> &across) {
   const ExprId product = terms.product(factors);
+  if (isGather(product, across)) return product;
   const Expr &e = a.p.exprs[product];
   if (e.kind == Expr::Kind::Access && e.computed.empty()) {
     // A diagonal or a fixed place is no plain operand.
@@ -138,7 +155,7 @@ std::optional<ExprId> CascadeBuilder::innerProduct(ExprId id) {
   }
   auto tile = tiles.find(id);
   if (tile == tiles.end()) {
-    auto left = operandOf(withKey, points(a.free(id))), right = operandOf(without, points(a.free(id)));
+    auto left = operandOf(withKey, points(a.free(id)), e.indices), right = operandOf(without, points(a.free(id)));
     if (!left || !right) return std::nullopt;
     Expr sum = e;
     sum.args = {a.map(Fn::Mul, {*left, *right})};
@@ -215,7 +232,10 @@ bool CascadeBuilder::buildSum(const Statistic &s) {
   if (!left) return refuse(Obstacle::Unsupported, "a sum has no factor that is computed on the way");
   ExprId value = *left;
   if (!others.empty()) {
-    auto right = operandOf(others, 4 * points(a.free(*left)) + 4 * 64 * points({key}));
+    std::set<IndexId> across;
+    for (auto [x, power] : others) across.insert(a.free(x).begin(), a.free(x).end());
+    std::erase_if(across, [&](IndexId i) { return i == key || rows.count(i) > 0; });
+    auto right = operandOf(others, 4 * points(a.free(*left)) + 4 * 64 * points({key}), {across.begin(), across.end()});
     if (!right) return false;
     if (!isFloat(a.typeOf(*right).value_or(DType::F32)))
       return refuse(Obstacle::Unsupported, "a factor of a sum is of integers");
@@ -254,7 +274,7 @@ bool CascadeBuilder::build(const std::vector<std::pair<TensorId, ExprId>> &resul
     if (!buildSum(s)) return false;
   double most = 0;
   for (IndexId i : lanes.value_or(std::set<IndexId>())) most = std::max(most, points({i}));
-  if (most < (isRequired ? 1 : kLeastLanes))
+  if (!lanes || (!found.score && most < (isRequired ? 1 : kLeastLanes)))
     return refuse(Obstacle::Unprofitable, "too few rows share what has the index " + a.nameOf(key));
   double virtualBytes = 0;
   for (const Step &step : steps)

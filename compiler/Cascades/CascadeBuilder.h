@@ -43,7 +43,9 @@ private:
   ExprId stored(ExprId e);
   bool isWhole(ExprId e) const;
   std::optional<ExprId> onTile(ExprId e);
-  std::optional<ExprId> operandOf(const std::map<ExprId, int> &factors, double tilePoints);
+  bool isGather(ExprId e, const std::vector<IndexId> &across) const;
+  std::optional<ExprId> operandOf(const std::map<ExprId, int> &factors, double tilePoints,
+                                  const std::vector<IndexId> &across = {});
   std::optional<ExprId> innerProduct(ExprId reduction);
   ExprId tileOf(ExprId e, const char *like);
   bool buildScore();

@@ -16,6 +16,8 @@ constexpr int64_t kTileKeys = 96, kDepthBlock = 128;
 constexpr int64_t kHeadBytes = 8 << 20;
 /// Panels are made even where padding is more than one part of this many.
 constexpr int64_t kLeastPadding = 20;
+/// A thin cascade loads more for a multiplication: it must be ahead by this much.
+constexpr double kThinLoads = 1.25;
 /// What may follow an inner product while its sums hold the registers, in operations per element.
 constexpr int64_t kDirectOperations = 8;
 
@@ -45,6 +47,7 @@ void choosePanels(CascadePlan &plan, const CascadeShape &shape, int64_t batches,
 KeyPacking choosePacking(const CascadeShape &shape, const CascadeProduct &product, const CascadePlan &plan) {
   const CascadeAccess &side = shape.ops[product.op].inputs[product.keySide];
   const int64_t size = product.size(shape), keys = shape.extent(shape.key);
+  if (side.gathered) return KeyPacking::Tile;
   int64_t packed = 1; // stride that each index would have if the side were contiguous
   bool fused = true, adjacent = true;
   for (auto i = product.across.rbegin(); i != product.across.rend(); ++i) {
@@ -65,14 +68,39 @@ int64_t align64(int64_t bytes) { return ceilDiv(bytes, 64) * 64; }
 } // namespace
 
 double cascadeFlops(const CascadeShape &shape, const CascadeFlow &flow) {
-  double points = double(shape.extent(shape.key)) * double(shape.extent(flow.lane)), sum = 0;
-  for (int i : flow.batch) points *= double(shape.extent(i));
+  double points = double(shape.extent(shape.key)), sum = 0;
+  if (flow.lane >= 0) points *= double(shape.extent(flow.lane));
+  points *= double(batchCount(shape, flow)) * double(sharedRows(shape, flow));
   for (const CascadeProduct &p : flow.products) sum += 2 * double(p.size(shape));
   // An exponential, a maximum and a sum are some twenty operations.
   return points * (sum + 20);
 }
 
-std::variant<CascadePlan, std::string> planCascade(const CascadeShape &shape, const CpuModel &cpu) {
+/// Vector instructions for one key and all rows that share it, about.
+static double wideWork(const CascadeShape &shape, const CascadeFlow &flow, const CascadePlan &plan, int64_t rows) {
+  double perVector = 25, copies = 0; // maximum, exponential, sum
+  for (const CascadeProduct &p : flow.products) {
+    perVector += double(p.size(shape));
+    if (thinSideOf(shape, p).packed) copies += 2 * double(p.size(shape));
+  }
+  const int64_t vectors = plan.widePanels * plan.nv + plan.narrowPanels * (plan.nv - 1);
+  return double(ceilDiv(rows, shape.extent(plan.lane))) * (double(vectors) * perVector + copies);
+}
+
+std::variant<CascadePlan, ThinCascadePlan, std::string> planCascade(const CascadeShape &shape, const CpuModel &cpu) {
+  auto thin = planThinCascade(shape, cpu);
+  if (auto *why = std::get_if<std::string>(&thin)) return *why;
+  auto wide = planWideCascade(shape, cpu);
+  const auto &few = std::get<ThinCascadePlan>(thin);
+  const auto *many = std::get_if<CascadePlan>(&wide);
+  if (!many) return few;
+  const CascadeFlow flow = analyseThinFlow(shape);
+  const int64_t rows = sharedRows(shape, flow);
+  const double wideWorks = wideWork(shape, analyseFlow(shape, many->lane, many->direct), *many, rows);
+  return kThinLoads * thinWork(shape, flow, few) < wideWorks ? decltype(planCascade(shape, cpu))(few) : *many;
+}
+
+std::variant<CascadePlan, std::string> planWideCascade(const CascadeShape &shape, const CpuModel &cpu) {
   CascadePlan plan;
   CascadeFlow flow = analyseFlow(shape, -1, true);
   if (!flow.obstacle.empty()) return flow.obstacle;
@@ -199,6 +227,7 @@ CascadeScratch::CascadeScratch(const CascadeShape &shape, const CascadeFlow &flo
     turned.push_back(p.isState ? take(nr * turnedPitch(plan, size) * bytes) : -1);
     packs.push_back(take(keys * size * bytes));
     packedAt.push_back(take(8));
+    places.push_back(take(shape.ops[p.op].inputs[p.keySide].gathered ? plan.bk * 8 : 0));
   }
   panelsAt = total;
   total += panelBytes * plan.groupPanels;

@@ -1,7 +1,7 @@
 // The plan of a fused cascade: lanes, panels, tiles of keys, packing and threads. No MLIR.
 #pragma once
 
-#include "compiler/Lowering/CascadeShape.h"
+#include "compiler/Lowering/ThinCascadePlan.h"
 
 #include <variant>
 
@@ -41,8 +41,12 @@ struct CascadePlan {
   std::string str() const;
 };
 
-/// Plans a cascade, or says why it has to stay a chain of operations.
-std::variant<CascadePlan, std::string> planCascade(const CascadeShape &shape, const CpuModel &cpu);
+/// Plans a cascade with lanes along a row, or says why that cannot be.
+std::variant<CascadePlan, std::string> planWideCascade(const CascadeShape &shape, const CpuModel &cpu);
+
+/// Plans a cascade in the shape that takes fewer instructions for a key, or says why it has to stay a chain of
+/// operations.
+std::variant<CascadePlan, ThinCascadePlan, std::string> planCascade(const CascadeShape &shape, const CpuModel &cpu);
 
 /// Floating-point operations of all products.
 double cascadeFlops(const CascadeShape &shape, const CascadeFlow &flow);
@@ -62,6 +66,7 @@ struct CascadeScratch {
   std::vector<std::vector<int64_t>> staged; ///< by operation and input: copies on the lanes, [nr] or [bk][nr]; or -1
   std::vector<int64_t> turned;              ///< by product: a state with its own index innermost, [nr][pitch]
   std::vector<int64_t> packs, packedAt;     ///< by product: the packed key side, and which batch that is
+  std::vector<int64_t> places;              ///< by product: where a tile's keys are, [bk] of i64, of what is gathered
   int64_t panelsAt = 0;                     ///< the panels' states
   int64_t total = 0;
 

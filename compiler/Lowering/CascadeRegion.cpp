@@ -46,6 +46,7 @@ public:
 private:
   LogicalResult readOp(linalg::LinalgOp op);
   LogicalResult readAccess(linalg::LinalgOp op, OpOperand &operand, CascadeAccess &access, std::vector<int> &dims);
+  LogicalResult readGathers(linalg::LinalgOp op, CascadeOp &info);
   LogicalResult checkBody(linalg::LinalgOp op, const CascadeOp &info);
   void foldFactors();
 
@@ -54,6 +55,25 @@ private:
   llvm::DenseMap<Value, int> memories;              ///< the others
   llvm::DenseMap<int, std::vector<int>> tensorDims; ///< indices of their dimensions
 };
+
+/// The indices that a value of the body depends on.
+static SmallVector<int> indicesOf(linalg::LinalgOp op, const CascadeOp &info, Value value) {
+  SmallVector<int> indices;
+  llvm::SmallPtrSet<Operation *, 16> seen;
+  SmallVector<Value> stack{value};
+  while (!stack.empty()) {
+    const Value v = stack.pop_back_val();
+    if (auto argument = dyn_cast<BlockArgument>(v)) {
+      for (int i : info.loops)
+        if (argument.getOwner() == op.getBlock() && info.inputs[argument.getArgNumber()].moves(i)) indices.push_back(i);
+      continue;
+    }
+    Operation *o = v.getDefiningOp();
+    if (auto loop = dyn_cast<linalg::IndexOp>(o)) indices.push_back(info.loops[loop.getDim()]);
+    if (o->getBlock() == op.getBlock() && seen.insert(o).second) llvm::append_range(stack, o->getOperands());
+  }
+  return indices;
+}
 
 LogicalResult CascadeReader::readAccess(linalg::LinalgOp op, OpOperand &operand, CascadeAccess &access,
                                         std::vector<int> &dims) {
@@ -145,6 +165,57 @@ void CascadeReader::foldFactors() {
   }
 }
 
+/// What a value of a body is converted from.
+static Value unconverted(Value value) {
+  while (isa_and_nonnull<arith::ExtFOp, arith::SIToFPOp, arith::UIToFPOp>(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
+  return value;
+}
+
+/// Loads from computed places, of which one must be a factor of a sum of products.
+LogicalResult CascadeReader::readGathers(linalg::LinalgOp op, CascadeOp &info) {
+  SmallVector<memref::LoadOp> loads = gathersOf(op);
+  if (loads.empty()) return success();
+  const size_t plain = info.inputs.size();
+  for (memref::LoadOp load : loads) {
+    CascadeAccess access;
+    access.gathered = true;
+    access.bytes = bytesOf(load.getMemRefType().getElementType());
+    access.strides.assign(cascade.shape.extents.size(), 0);
+    access.memory = memories.try_emplace(load.getMemRef(), int(memories.size())).first->second;
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    if (!load.getMemRefType().hasStaticShape() || failed(load.getMemRefType().getStridesAndOffset(strides, offset)) ||
+        ShapedType::isDynamic(offset) || llvm::any_of(strides, ShapedType::isDynamic))
+      return load.emitOpError("needs static shapes and strides");
+    for (auto [index, stride] : llvm::zip(load.getIndices(), strides)) {
+      if (auto loop = index.getDefiningOp<linalg::IndexOp>()) {
+        const int i = info.loops[loop.getDim()];
+        if (cascade.shape.extents[i] > 1) access.strides[i] += stride;
+        continue;
+      }
+      if (!index.getDefiningOp<arith::ConstantOp>())
+        access.placeStride = access.placeStride ? std::min(access.placeStride, std::abs(stride)) : std::abs(stride);
+      for (int i : indicesOf(op, info, index)) access.follows.push_back(i);
+    }
+    info.inputs.push_back(access);
+  }
+  std::optional<Reduction> reduction = analyseReduction(op);
+  auto product = reduction ? reduction->term.getDefiningOp<arith::MulFOp>() : arith::MulFOp();
+  if (!product || reduction->combine != Combine::Add) return op.emitOpError("reads memory at places that it computes");
+  for (unsigned side : {0u, 1u}) {
+    Value factor = unconverted(product->getOperand(side));
+    if (auto argument = dyn_cast<BlockArgument>(factor))
+      info.sides[side] = argument.getArgNumber();
+    else if (auto load = factor.getDefiningOp<memref::LoadOp>())
+      info.sides[side] = unsigned(plain + (llvm::find(loads, load) - loads.begin()));
+    else
+      return op.emitOpError("multiplies something else than what it reads");
+  }
+  info.contracts = true;
+  return success();
+}
+
 LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   CascadeOp info;
   auto role = roleOf(op);
@@ -184,9 +255,7 @@ LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   const Type stored = getElementTypeOrSelf(op.getDpsInits()[0]);
   if (info.role <= CascadeRole::High && !stored.isInteger(32) && !stored.isInteger(64))
     return op.emitOpError("bounds the keys by something else than i32 or i64");
-  for (Operation &inner : op.getBlock()->without_terminator())
-    if (llvm::any_of(inner.getOperandTypes(), llvm::IsaPred<MemRefType>))
-      return op.emitOpError("reads memory at places that it computes");
+  if (failed(readGathers(op, info))) return failure();
   for (Operation &inner : op.getBlock()->without_terminator())
     info.operations += isa<linalg::IndexOp, arith::ConstantOp>(inner)       ? 0
                        : isa<math::ExpOp, math::LogOp, math::TanhOp>(inner) ? kFunctionOperations
@@ -222,7 +291,9 @@ FailureOr<CascadeRegion> CascadeReader::read() {
     return cascade.region.emitOpError("sums neither f32 nor f64");
   shape.elementBytes = bytesOf(cascade.element);
   for (auto [op, info] : llvm::zip(cascade.ops, shape.ops)) {
-    for (auto [value, access] : llvm::zip(op.getDpsInputs(), info.inputs))
+    SmallVector<Value> values(op.getDpsInputs());
+    for (memref::LoadOp load : gathersOf(op)) values.push_back(load.getMemRef());
+    for (auto [value, access] : llvm::zip(values, info.inputs))
       access.computed = getElementTypeOrSelf(value) == cascade.element;
     const bool isValue = info.contracts || info.role == CascadeRole::Max || info.role == CascadeRole::Weight ||
                          info.role == CascadeRole::Sum;
@@ -243,6 +314,12 @@ template <class Visitor> static bool visit(CascadePlan &p, Visitor &&field) {
          field("cyclic", p.cyclic) && field("threads", p.threads);
 }
 
+template <class Visitor> static bool visit(ThinCascadePlan &p, Visitor &&field) {
+  return field("lanes", p.lanes) && field("mr", p.mr) && field("nv", p.nv) && field("keys", p.bk) &&
+         field("batches", p.batches) && field("splits", p.splits) && field("prefetch", p.prefetch) &&
+         field("threads", p.threads);
+}
+
 SmallVector<scf::ExecuteRegionOp> cascadesOf(func::FuncOp kernel) {
   SmallVector<scf::ExecuteRegionOp> cascades;
   for (auto region : kernel.getBody().front().getOps<scf::ExecuteRegionOp>()) cascades.push_back(region);
@@ -251,21 +328,36 @@ SmallVector<scf::ExecuteRegionOp> cascadesOf(func::FuncOp kernel) {
 
 FailureOr<CascadeRegion> readCascade(scf::ExecuteRegionOp region) { return CascadeReader(region).read(); }
 
-DictionaryAttr planToAttr(MLIRContext *context, const CascadePlan &plan) {
+static constexpr const char *kWideKind = "cascade", *kThinKind = "thin-cascade";
+
+DictionaryAttr planToAttr(MLIRContext *context, const AnyCascadePlan &any) {
   Builder b(context);
   NamedAttrList list;
-  list.append("kind", b.getStringAttr("cascade"));
-  appendFields(list, b, plan);
-  list.append("summary", b.getStringAttr(plan.str()));
+  list.append("kind", b.getStringAttr(std::holds_alternative<CascadePlan>(any) ? kWideKind : kThinKind));
+  std::visit(
+      [&](const auto &plan) {
+        appendFields(list, b, plan);
+        list.append("summary", b.getStringAttr(plan.str()));
+      },
+      any);
   return list.getDictionary(context);
 }
 
-FailureOr<CascadePlan> planFromAttr(const CascadeRegion &cascade, DictionaryAttr attr) {
+FailureOr<AnyCascadePlan> planFromAttr(const CascadeRegion &cascade, DictionaryAttr attr) {
+  auto kind = attr.getAs<StringAttr>("kind");
+  if (!kind) return failure();
+  if (kind.getValue() == kThinKind) {
+    ThinCascadePlan plan;
+    const CascadeFlow flow = analyseThinFlow(cascade.shape);
+    if (!readFields(plan, attr) || !flow.obstacle.empty() || !plan.fits(cascade.shape, flow)) return failure();
+    return AnyCascadePlan(plan);
+  }
   CascadePlan plan;
-  if (!readFields(plan, attr) || plan.lane < 0 || plan.lane >= int(cascade.shape.extents.size())) return failure();
+  if (kind.getValue() != kWideKind || !readFields(plan, attr)) return failure();
+  if (plan.lane < 0 || plan.lane >= int(cascade.shape.extents.size())) return failure();
   CascadeFlow flow = analyseFlow(cascade.shape, plan.lane, plan.direct);
   if (!flow.obstacle.empty() || !plan.fits(cascade.shape, flow)) return failure();
-  return plan;
+  return AnyCascadePlan(plan);
 }
 
 } // namespace ein

@@ -27,8 +27,10 @@ llvm::SmallVector<mlir::scf::ExecuteRegionOp> cascadesOf(mlir::func::FuncOp kern
 /// Reads a region; on one that is no cascade it reports what is missing on the operation where it is missing.
 mlir::FailureOr<CascadeRegion> readCascade(mlir::scf::ExecuteRegionOp region);
 
-mlir::DictionaryAttr planToAttr(mlir::MLIRContext *context, const CascadePlan &plan);
+using AnyCascadePlan = std::variant<CascadePlan, ThinCascadePlan>;
+
+mlir::DictionaryAttr planToAttr(mlir::MLIRContext *context, const AnyCascadePlan &plan);
 /// Fails on an attribute that is incomplete or does not fit the cascade.
-mlir::FailureOr<CascadePlan> planFromAttr(const CascadeRegion &cascade, mlir::DictionaryAttr attr);
+mlir::FailureOr<AnyCascadePlan> planFromAttr(const CascadeRegion &cascade, mlir::DictionaryAttr attr);
 
 } // namespace ein

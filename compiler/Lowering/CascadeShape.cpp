@@ -11,14 +11,18 @@ bool contains(const std::vector<int> &all, int index) { return std::find(all.beg
 
 class FlowAnalysis {
 public:
-  FlowAnalysis(const CascadeShape &shape, int lane, bool direct) : shape(shape), direct(direct) { flow.lane = lane; }
+  FlowAnalysis(const CascadeShape &shape, int lane, bool direct, bool thin = false)
+      : shape(shape), direct(direct), thin(thin) {
+    flow.lane = lane;
+  }
 
   CascadeFlow run() {
     flow.obstacle = findRows();
     for (size_t i = 0; i < shape.ops.size() && flow.obstacle.empty(); ++i)
       if (shape.ops[i].contracts) flow.obstacle = addProduct(int(i));
     if (flow.obstacle.empty()) flow.obstacle = checkPointwise();
-    if (flow.obstacle.empty()) flow.obstacle = chooseLane();
+    if (flow.obstacle.empty() && thin) shareRows();
+    if (flow.obstacle.empty() && !thin) flow.obstacle = chooseLane();
     if (flow.obstacle.empty()) placeValues();
     return std::move(flow);
   }
@@ -28,12 +32,13 @@ private:
   std::string addProduct(int number);
   std::string checkPointwise() const;
   std::string chooseLane();
+  void shareRows();
   bool canBeLane(int row) const;
   void placeValues();
   void keep(int tensor, int64_t bytes);
 
   const CascadeShape &shape;
-  bool direct;
+  bool direct, thin;
   CascadeFlow flow;
   std::vector<int> rows;
 };
@@ -51,18 +56,20 @@ std::string FlowAnalysis::findRows() {
 
 std::string FlowAnalysis::addProduct(int number) {
   const CascadeOp &op = shape.ops[number];
-  CascadeProduct product{number, 0, 1, {}, op.role == CascadeRole::Sum};
+  CascadeProduct product{number, op.sides[0], op.sides[1], {}, op.role == CascadeRole::Sum};
   const auto moves = [&](unsigned side, int index) { return op.inputs[side].moves(index); };
+  const CascadeAccess &first = op.inputs[op.sides[0]], &second = op.inputs[op.sides[1]];
   if (product.isState) {
-    if ((op.inputs[0].tensor < 0) == (op.inputs[1].tensor < 0)) return "a sum is no product of one tile and one tensor";
-    product.laneSide = op.inputs[0].tensor < 0;
+    if ((first.tensor < 0) == (second.tensor < 0)) return "a sum is no product of one tile and one tensor";
+    if (first.tensor < 0) std::swap(product.laneSide, product.keySide);
     if (!op.inputs[product.laneSide].computed) return "a tile is summed in another type than its own";
   } else {
-    if (op.inputs[0].tensor >= 0 || op.inputs[1].tensor >= 0) return "an inner product of tiles";
-    if (moves(0, shape.key) && moves(1, shape.key)) return "both sides of an inner product move with the key";
-    product.laneSide = moves(0, shape.key) || !moves(1, shape.key); // of one key nothing moves; it comes first
+    if (first.tensor >= 0 || second.tensor >= 0) return "an inner product of tiles";
+    if (first.moves(shape.key) && second.moves(shape.key)) return "both sides of an inner product move with the key";
+    // Of one key nothing moves; it comes first.
+    if (first.moves(shape.key) || !second.moves(shape.key)) std::swap(product.laneSide, product.keySide);
   }
-  product.keySide = 1 - product.laneSide;
+  if (op.inputs[product.laneSide].gathered) return "what all keys share is gathered";
   for (int i : op.loops) {
     const bool isOutput = contains(op.outputIndices, i);
     if (contains(rows, i) || i == shape.key) {
@@ -72,6 +79,7 @@ std::string FlowAnalysis::addProduct(int number) {
     if (shape.extent(i) == 1) continue;
     if (isOutput != product.isState) return "a contraction has an index that is neither row nor depth";
     if (product.isState && moves(product.laneSide, i)) return "a tile moves with an index of its sum";
+    if (contains(op.inputs[product.keySide].follows, i)) return "places move with an index across a product";
     product.across.push_back(i);
   }
   // The key side walks its fastest index last.
@@ -130,6 +138,16 @@ std::string FlowAnalysis::chooseLane() {
     for (int row : rows)
       if (row != flow.lane && canBeLane(row) == shared) flow.batch.push_back(row);
   return {};
+}
+
+/// Rows that move what the key moves are taken one by one, in the order in which that lies in memory.
+void FlowAnalysis::shareRows() {
+  for (int row : rows) (canBeLane(row) ? flow.shared : flow.batch).push_back(row);
+  if (flow.products.empty()) return;
+  const CascadeProduct &first = flow.products.front();
+  const CascadeAccess &side = shape.ops[first.op].inputs[first.keySide];
+  auto stride = [&](int row) { return contains(side.follows, row) ? INT64_MAX : std::abs(side.strides[row]); };
+  std::stable_sort(flow.batch.begin(), flow.batch.end(), [&](int a, int c) { return stride(a) > stride(c); });
 }
 
 void FlowAnalysis::keep(int tensor, int64_t bytes) {
@@ -214,5 +232,7 @@ const CascadeProduct *CascadeFlow::lastTile() const {
 CascadeFlow analyseFlow(const CascadeShape &shape, int lane, bool direct) {
   return FlowAnalysis(shape, lane, direct).run();
 }
+
+CascadeFlow analyseThinFlow(const CascadeShape &shape) { return FlowAnalysis(shape, -1, false, true).run(); }
 
 } // namespace ein

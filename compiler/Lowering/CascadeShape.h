@@ -3,6 +3,7 @@
 
 #include "compiler/Lowering/NestShape.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -27,15 +28,21 @@ struct CascadeAccess {
   std::vector<int64_t> strides; ///< by index, in elements; 0 where it does not move and where the extent is 1
   int64_t bytes = 4;            ///< of an element in memory
   bool computed = true;         ///< whether elements are of the type that is computed in
+  bool gathered = false;        ///< read at places that the body computes; strides are those of the other dimensions
+  std::vector<int> follows;     ///< indices that its places are computed from
+  int64_t placeStride = 0;      ///< the smallest from one computed place to the next
 
-  bool moves(int index) const { return strides[index] != 0; }
+  bool moves(int index) const {
+    return strides[index] != 0 || std::find(follows.begin(), follows.end(), index) != follows.end();
+  }
 };
 
 struct CascadeOp {
   CascadeRole role = CascadeRole::Tile;
-  bool contracts = false; ///< two inputs, multiplied and summed
-  std::vector<int> loops; ///< index of each loop
-  std::vector<CascadeAccess> inputs;
+  bool contracts = false;            ///< two inputs, multiplied and summed
+  unsigned sides[2] = {0, 1};        ///< those inputs
+  std::vector<int> loops;            ///< index of each loop
+  std::vector<CascadeAccess> inputs; ///< operands, then what the body gathers
   CascadeAccess output;
   std::vector<int> outputIndices; ///< of the dimensions of the output
   int64_t operations = 0;         ///< in the body
@@ -75,8 +82,9 @@ struct CascadeProduct {
 /// The roles of the indices, and what becomes of the values. Early values are computed as soon as the inner products
 /// are there, late ones after the maximum is known.
 struct CascadeFlow {
-  std::vector<int> batch; ///< rows but the lanes, outermost first
-  int lane = -1;
+  std::vector<int> batch;  ///< rows but the lanes (thin: those that move what the key moves), outermost first
+  std::vector<int> shared; ///< thin: rows that share all that moves with the key
+  int lane = -1;           ///< row that the lanes follow; thin: none
   std::vector<CascadeProduct> products; ///< tiles first
   std::vector<bool> late;               ///< by virtual tensor: a tile that needs the weight
   std::vector<int> buffer;              ///< by virtual tensor: number of the tile buffer it is kept in, or -1
@@ -93,5 +101,7 @@ struct CascadeFlow {
 /// Analyses a cascade with its lanes along `lane`, or along the best index where that is -1. `direct`: the last inner
 /// product goes from registers into what follows it.
 CascadeFlow analyseFlow(const CascadeShape &shape, int lane, bool direct);
+/// Analyses it for few rows: lanes follow the indices of the products, and the key between them.
+CascadeFlow analyseThinFlow(const CascadeShape &shape);
 
 } // namespace ein

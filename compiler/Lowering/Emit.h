@@ -24,6 +24,7 @@ struct NestOperand {
 int64_t scratchBytes(const ContractionPlan &plan);
 int64_t scratchBytes(const NestPlan &plan);
 int64_t scratchBytes(const CascadePlan &plan, const CascadeRegion &cascade);
+int64_t scratchBytes(const ThinCascadePlan &plan, const CascadeRegion &cascade);
 
 /// Emits a packed contraction over the body of `op`, which `hasTileableBody` accepts. `operands` are its inputs and
 /// output; with `overwrite` the output is written and never read, otherwise it is combined with. Functions are named
@@ -38,6 +39,8 @@ void emitNest(NestBuilder &b, const NestPlan &plan, mlir::linalg::LinalgOp op, l
 
 /// Emits a fused cascade. `operands`: of each of its operations, inputs and output; virtual tensors have no pointer.
 void emitCascade(NestBuilder &b, const CascadePlan &plan, const CascadeRegion &cascade,
+                 llvm::ArrayRef<llvm::SmallVector<NestOperand>> operands, mlir::Value scratch, llvm::StringRef name);
+void emitCascade(NestBuilder &b, const ThinCascadePlan &plan, const CascadeRegion &cascade,
                  llvm::ArrayRef<llvm::SmallVector<NestOperand>> operands, mlir::Value scratch, llvm::StringRef name);
 
 } // namespace ein

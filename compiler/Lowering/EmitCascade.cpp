@@ -9,65 +9,14 @@ namespace ein {
 
 CascadeEmitter::CascadeEmitter(NestBuilder &b, const CascadePlan &plan, const CascadeRegion &cascade,
                                ArrayRef<SmallVector<NestOperand>> operands, StringRef name)
-    : b(b), p(plan), cascade(cascade), shape(cascade.shape), operands(operands), name(name),
-      flow(analyseFlow(shape, plan.lane, plan.direct)), layout(shape, flow, plan), w() {
-  for (const auto &ofOp : operands)
-    for (const NestOperand &operand : ofOp)
-      if (operand.pointer && !llvm::is_contained(pointers, operand.pointer)) pointers.push_back(operand.pointer);
-}
-
-bool CascadeEmitter::isLate(const CascadeOp &op) const {
-  return llvm::any_of(op.inputs, [&](const CascadeAccess &a) { return a.tensor >= 0 && flow.late[a.tensor]; });
-}
-
-/// Views of the operands inside the current function.
-void CascadeEmitter::bind(ValueRange args) {
-  arguments.assign(args.begin(), args.end());
-  scratch = args.back();
-  views.clear();
-  memory.assign(operands.size(), {});
-  for (auto [op, ofOp] : llvm::enumerate(operands))
-    for (const NestOperand &operand : ofOp) {
-      auto *pointer = llvm::find(pointers, operand.pointer);
-      memory[op].push_back(operand.pointer ? b.flat(args[pointer - pointers.begin()], operand.element, operand.extent)
-                                           : Value());
-    }
-  position.assign(shape.extents.size(), Value());
-}
-
-/// The values of the batch's indices, from its linear number.
-void CascadeEmitter::bindBatch(Value batch) {
-  for (auto i = flow.batch.rbegin(); i != flow.batch.rend(); ++i) {
-    const bool isLast = std::next(i) == flow.batch.rend();
-    position[*i] = isLast ? batch : b.rem(batch, shape.extent(*i));
-    if (!isLast) batch = b.div(batch, shape.extent(*i));
-  }
-}
+    : CascadeFrame(b, cascade, operands, name, analyseFlow(cascade.shape, plan.lane, plan.direct), plan.lanes), p(plan),
+      layout(shape, flow, plan), w() {}
 
 void CascadeEmitter::bindPanel(Value panel, Value slot) {
   const int64_t before = w.nv == p.nv ? 0 : p.widePanels;
   position[flow.lane] = b.add(b.mul(b.sub(panel, b.c(before)), w.nr), before * p.nr());
   valid = b.min(b.c(w.nr), b.sub(b.c(shape.extent(flow.lane)), position[flow.lane]));
   panelState = b.advance(scratch, b.add(b.mul(slot, layout.panelBytes), layout.panelsAt));
-}
-
-/// Where an operand is at the begin of the batch.
-Value CascadeEmitter::offsetOf(size_t op, unsigned operand) {
-  const CascadeOp &info = shape.ops[op];
-  const CascadeAccess &access = operand < info.inputs.size() ? info.inputs[operand] : info.output;
-  Value sum = b.c(operands[op][operand].offset);
-  for (int i : flow.batch) sum = b.add(sum, b.mul(position[i], access.strides[i]));
-  return sum;
-}
-
-/// The memory `place` bytes after `base`, made once, where `base` is.
-Value CascadeEmitter::viewAt(Value base, int64_t place, Type type, int64_t extent) {
-  Value &view = views[{base.getAsOpaquePointer(), place, type.getAsOpaquePointer(), extent}];
-  if (view) return view;
-  Value offset = b.c(place);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointAfterValue(isa<BlockArgument>(base) ? offset : base);
-  return view = b.flat(b.advance(base, offset), type, extent);
 }
 
 Value CascadeEmitter::rangeAt(Bound bound) {
@@ -130,6 +79,7 @@ void CascadeEmitter::group(Value batch, Value first, Value last) {
   }
   b.loop(low, high, p.bk, [&](Value from) {
     Value count = b.min(b.c(p.bk), b.sub(high, from));
+    firstKey = from, keys = count;
     for (size_t i = 0; i < flow.products.size(); ++i)
       if (KeyPacking(p.packing[i]) == KeyPacking::Tile) packKeys(i, from, count);
     panels([&](Value panel, Value slot) { callPanel(&PanelFunctions::tile, {batch, panel, slot, from, count}); });

@@ -36,19 +36,6 @@ CascadeEmitter::KeySide CascadeEmitter::keySide(size_t number) {
   return {pack, b.c(0), size, 1};
 }
 
-/// Loops over the first `loops` indices across a product: how far `access` moves, and the number of the point.
-void CascadeEmitter::overAcross(const CascadeProduct &product, const CascadeAccess &access, size_t loops,
-                                llvm::function_ref<void(Value offset, Value place)> body) {
-  std::function<void(size_t, Value, Value)> nest = [&](size_t d, Value offset, Value place) {
-    if (d == loops) return body(offset, place);
-    const int index = product.across[d];
-    b.loop(0, shape.extent(index), 1, [&](Value i) {
-      nest(d + 1, b.add(offset, b.mul(i, access.strides[index])), b.add(b.mul(place, shape.extent(index)), i));
-    });
-  };
-  nest(0, b.c(0), b.c(0));
-}
-
 /// Copies adjacent elements: vectors, then single ones.
 void CascadeEmitter::copyRun(Value from, Value fromOffset, Value to, Value toOffset, Value count, bool isUnsigned) {
   Value whole = b.mul(b.div(count, p.lanes), p.lanes);
@@ -74,8 +61,10 @@ void CascadeEmitter::packKeys(size_t number, Value from, Value count) {
     return overAcross(product, side, loops, [&](Value offset, Value place) {
       copyRun(source, b.add(base, offset), pack, b.mul(place, p.bk), count, isUnsigned);
     });
+  if (side.gathered) findPlaces(product, layout.places[number], p.bk);
   b.loop(b.c(0), count, 1, [&](Value key) {
-    Value at = b.add(base, b.mul(key, perKey)), to = b.mul(key, size);
+    Value at = b.add(base, side.gathered ? placeOf(layout.places[number], p.bk, key) : b.mul(key, perKey));
+    Value to = b.mul(key, size);
     if (loops && side.strides[product.across.back()] == 1) {
       const int64_t run = shape.extent(product.across.back());
       return overAcross(product, side, loops - 1, [&](Value offset, Value place) {

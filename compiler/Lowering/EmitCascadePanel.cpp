@@ -9,14 +9,6 @@ using namespace mlir;
 
 namespace ein {
 
-/// Below every score, in powers of two; finite, so that differences are numbers.
-static double startOf(Type element) { return element.isF32() ? -1e30 : -1e300; }
-
-void CascadeEmitter::fill(Value memory, int64_t elements, double value) {
-  Value vector = b.constant(value, p.lanes);
-  b.loop(0, elements, p.lanes, [&](Value i) { b.storeVector(vector, memory, i); });
-}
-
 void CascadeEmitter::begin() {
   for (auto [i, product] : llvm::enumerate(flow.products)) {
     if (!product.isState) {
@@ -29,7 +21,7 @@ void CascadeEmitter::begin() {
   }
   for (auto [op, info] : llvm::enumerate(shape.ops)) {
     const bool isMax = info.role == CascadeRole::Max;
-    if (isMax || info.isPlainSum()) fill(stateOf(info.output.tensor), w.nr, isMax ? startOf(b.element) : 0);
+    if (isMax || info.isPlainSum()) fill(stateOf(info.output.tensor), w.nr, isMax ? startOfMax() : 0);
     if (info.role != CascadeRole::Finish) stageRows(op);
   }
   if (hasBounds()) findRange();
@@ -123,15 +115,6 @@ void CascadeEmitter::findRange() {
     b.store(bound, range, b.c(place));
 }
 
-/// Elements of a vector from memory, `stride` apart.
-static Value loadElements(NestBuilder &b, Value memory, Value offset, int64_t stride, int64_t lanes) {
-  if (stride == 1) return b.loadVector(lanes, memory, offset);
-  if (stride == 0) return b.splat(b.load(memory, offset), lanes);
-  SmallVector<Value> elements;
-  for (int64_t i = 0; i < lanes; ++i) elements.push_back(b.load(memory, b.add(offset, i * stride)));
-  return vector::FromElementsOp::create(b, VectorType::get({lanes}, elements[0].getType()), elements);
-}
-
 void CascadeEmitter::finish() {
   // The reference is a power of two; results are told of it as an exponent of e.
   if (const CascadeOp *max = shape.find(CascadeRole::Max)) {
@@ -147,7 +130,7 @@ void CascadeEmitter::finish() {
     if (ownIndices(info).empty())
       finishLanes(op);
     else
-      finishRows(op);
+      b.loop(b.c(0), valid, 1, [&](Value row) { finishRow(op, row); });
   }
 }
 
@@ -167,76 +150,13 @@ void CascadeEmitter::turn(size_t number) {
   });
 }
 
-/// The indices of a result that are no rows, in the order in which the sum that it reads has them.
-std::vector<int> CascadeEmitter::ownIndices(const CascadeOp &info) const {
-  std::vector<int> own;
-  for (const CascadeAccess &a : info.inputs)
-    if (const CascadeProduct *product = a.tensor < 0 ? nullptr : flow.product(shape.producer(a.tensor)))
-      if (!product->across.empty()) own = product->across;
-  for (int i : info.loops)
-    if (i != flow.lane && shape.extent(i) > 1 && !llvm::is_contained(flow.batch, i) && !llvm::is_contained(own, i))
-      own.push_back(i);
-  return own;
-}
+void CascadeEmitter::bindRow(Values &at, Value row) { at[flow.lane] = b.add(position[flow.lane], row); }
 
-/// Results with indices of their own, row by row: vectors along the innermost of those.
-void CascadeEmitter::finishRows(size_t op) {
-  const CascadeOp &info = shape.ops[op];
-  const std::vector<int> own = ownIndices(info);
-  const int inner = own.back();
-  const int64_t extent = shape.extent(inner);
-  b.loop(b.c(0), valid, 1, [&](Value row) {
-    Values at(position);
-    at[flow.lane] = b.add(position[flow.lane], row);
-    for (int i : info.loops)
-      if (!at[i]) at[i] = b.c(0);
-    std::function<void(size_t, Value)> loops = [&](size_t d, Value place) {
-      if (d + 1 < own.size())
-        return b.loop(0, shape.extent(own[d]), 1, [&](Value i) {
-          at[own[d]] = i;
-          loops(d + 1, b.add(b.mul(place, shape.extent(own[d])), i));
-        });
-      place = b.mul(place, extent);
-      if (extent >= p.lanes)
-        return b.loop(0, extent, p.lanes, [&](Value i) {
-          // The last vector moves back to end with the row.
-          Value start = extent % p.lanes ? b.min(i, b.c(extent - p.lanes)) : i;
-          finishVector(op, row, b.add(place, start), inner, start, p.lanes, at);
-        });
-      for (int64_t done = 0, n; done < extent; done += n) {
-        n = llvm::bit_floor<uint64_t>(extent - done);
-        finishVector(op, row, b.add(place, done), inner, b.c(done), n, at);
-      }
-    };
-    loops(0, b.c(0));
-  });
-}
+Value CascadeEmitter::rowValue(int tensor, Value row) { return b.load(rowState(tensor), row); }
 
-/// Elements [start, start + lanes) of index `inner` of one row; `place` is their number in the states.
-void CascadeEmitter::finishVector(size_t op, Value row, Value place, int inner, Value start, int64_t lanes,
-                                  const Values &at) {
-  const CascadeOp &info = shape.ops[op];
-  auto offset = [&](unsigned operand, const CascadeAccess &access) {
-    Value sum = offsetOf(op, operand);
-    for (int i : info.loops)
-      if (!llvm::is_contained(flow.batch, i)) sum = b.add(sum, b.mul(i == inner ? start : at[i], access.strides[i]));
-    return sum;
-  };
-  auto load = [&](unsigned i) -> Value {
-    const CascadeAccess &access = info.inputs[i];
-    if (access.tensor < 0) return loadElements(b, memory[op][i], offset(i, access), access.strides[inner], lanes);
-    const CascadeProduct *product = flow.product(shape.producer(access.tensor));
-    if (!product || product->across.empty()) return b.splat(b.load(rowState(access.tensor), row), lanes);
-    const int64_t pitch = CascadeScratch::turnedPitch(p, product->size(shape));
-    Value turned = scratchAt(layout.turned[product - flow.products.data()], b.element, pitch * w.nr);
-    return b.loadVector(lanes, turned, b.add(b.mul(row, pitch), place));
-  };
-  auto index = [&](int i) { return indexVector(i == inner ? start : at[i], lanes, i == inner); };
-  Value value = evaluate(op, lanes, load, index), to = offset(info.inputs.size(), info.output);
-  const int64_t stride = info.output.strides[inner];
-  if (stride == 1 || lanes == 1) return b.storeVector(value, memory[op].back(), to);
-  for (int64_t i = 0; i < lanes; ++i)
-    b.store(vector::ExtractOp::create(b, value, ArrayRef<int64_t>{i}), memory[op].back(), b.add(to, i * stride));
+std::pair<Value, int64_t> CascadeEmitter::rowsOfSum(size_t product) {
+  const int64_t pitch = CascadeScratch::turnedPitch(p, flow.products[product].size(shape));
+  return {scratchAt(layout.turned[product], b.element, pitch * w.nr), pitch};
 }
 
 /// A state of one element per row.

@@ -12,34 +12,6 @@ using namespace mlir;
 
 namespace ein {
 
-/// How far, in powers of two, a score may exceed the reference before sums are scaled to a new one.
-static constexpr double kLazyPowers = 20;
-static const double kLog2E = 1 / std::log(2.0);
-static constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-/// The first operand where it is larger, else the second: one instruction, which drops a NaN of the first.
-Value CascadeEmitter::larger(Value a, Value c) {
-  return arith::SelectOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, a, c), a, c);
-}
-
-/// The value where it counts, else a number of its type.
-Value CascadeEmitter::orElse(Value counts, Value value, double number) {
-  auto type = cast<VectorType>(value.getType());
-  TypedAttr other = b.getZeroAttr(type);
-  if (auto real = dyn_cast<FloatType>(type.getElementType()))
-    other = DenseElementsAttr::get(type, Attribute(b.getFloatAttr(real, number)));
-  return arith::SelectOp::create(b, counts, value, arith::ConstantOp::create(b, other));
-}
-
-/// A scalar index as vector of i32, or the numbers from it on.
-Value CascadeEmitter::indexVector(Value scalar, int64_t lanes, bool counts) {
-  Value vector = b.splat(arith::IndexCastOp::create(b, b.getI32Type(), scalar), lanes);
-  if (!counts) return vector;
-  SmallVector<int32_t> numbers;
-  for (int64_t i = 0; i < lanes; ++i) numbers.push_back(int32_t(i));
-  return arith::AddIOp::create(b, vector, arith::ConstantOp::create(b, b.getI32VectorAttr(numbers)));
-}
-
 /// The lanes' index; lanes past the end repeat the last one.
 Value CascadeEmitter::laneIndices(Value j) {
   Value numbers = indexVector(b.add(position[flow.lane], b.mul(j, p.lanes)), p.lanes, true);
@@ -47,52 +19,40 @@ Value CascadeEmitter::laneIndices(Value j) {
   return arith::MinSIOp::create(b, numbers, last);
 }
 
-/// An operation's term on `lanes` elements; constants are not loaded.
-Value CascadeEmitter::evaluate(size_t op, int64_t lanes, llvm::function_ref<Value(unsigned)> load,
-                               llvm::function_ref<Value(int)> index) {
-  linalg::LinalgOp linalg = cascade.ops[op];
-  Values inputs;
-  for (unsigned i = 0; i < shape.ops[op].inputs.size(); ++i) {
-    auto constant = linalg->getOperand(i).getDefiningOp<arith::ConstantOp>();
-    if (constant && !memory[op][i]) {
-      auto type = VectorType::get({lanes}, constant.getType());
-      inputs.push_back(
-          arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<Attribute>(constant.getValue()))));
-    } else {
-      inputs.push_back(load(i));
-    }
+/// Staged on the lanes, or the same for all of them. Rows that pad a tile read its last key.
+Value CascadeEmitter::loadAt(size_t op, unsigned input, const Point &at) {
+  const CascadeAccess &access = shape.ops[op].inputs[input];
+  const int64_t place = layout.staged[op][input];
+  Value source = memory[op][input];
+  Type type = cast<MemRefType>(source.getType()).getElementType();
+  switch (stagingOf(shape, flow, shape.ops[op], access)) {
+  case Staging::Row: return b.loadVector(p.lanes, stateAt(place, type, w.nr), b.mul(at.j, p.lanes));
+  case Staging::Tile: return b.loadVector(p.lanes, scratchAt(place, type, p.bk * w.nr), lanesAt(at.row, at.j));
+  case Staging::None: break;
   }
-  auto ofLoop = [&](int64_t loop) { return index(shape.ops[op].loops[loop]); };
-  return BodyEmitter(b, linalg, lanes, inputs, ofLoop).emit(analyseReduction(linalg)->term);
+  Value offset = offsetOf(op, input);
+  if (access.moves(shape.key)) {
+    Value row = b.min(at.row, b.sub(keys, b.c(1)));
+    offset = b.add(offset, b.mul(b.add(firstKey, row), access.strides[shape.key]));
+  }
+  return b.splat(b.load(source, offset), p.lanes);
 }
 
-/// An operation's term at a point; `known` has its virtual inputs.
-Value CascadeEmitter::evaluateAt(size_t op, const Point &at, const Known &known) {
-  const CascadeOp &info = shape.ops[op];
-  auto load = [&](unsigned i) -> Value {
-    const CascadeAccess &access = info.inputs[i];
-    if (access.tensor >= 0) return known.lookup(access.tensor);
-    const int64_t place = layout.staged[op][i];
-    Value source = memory[op][i];
-    Type type = cast<MemRefType>(source.getType()).getElementType();
-    switch (stagingOf(shape, flow, info, access)) {
-    case Staging::Row: return b.loadVector(p.lanes, stateAt(place, type, w.nr), b.mul(at.j, p.lanes));
-    case Staging::Tile: return b.loadVector(p.lanes, scratchAt(place, type, p.bk * w.nr), lanesAt(at.row, at.j));
-    case Staging::None: break;
-    }
-    // Rows that pad a tile read its last key.
-    Value offset = offsetOf(op, i);
-    if (access.moves(shape.key)) {
-      Value row = b.min(at.row, b.sub(keys, b.c(1)));
-      offset = b.add(offset, b.mul(b.add(firstKey, row), access.strides[shape.key]));
-    }
-    return b.splat(b.load(source, offset), p.lanes);
-  };
-  auto index = [&](int i) {
-    if (i == flow.lane) return laneIndices(at.j);
-    return indexVector(i == shape.key ? at.key : position[i], p.lanes, false);
-  };
-  return evaluate(op, p.lanes, load, index);
+Value CascadeEmitter::indexAt(int index, const Point &at) {
+  if (index == flow.lane) return laneIndices(at.j);
+  return indexVector(index == shape.key ? at.key : position[index], p.lanes, false);
+}
+
+Value CascadeEmitter::bufferOf(int tensor) {
+  return scratchAt(layout.buffers[flow.buffer[tensor]], tileType(tensor), p.bk * w.nr);
+}
+
+Value CascadeEmitter::loadTile(int tensor, const Point &at) {
+  return b.loadVector(p.lanes, bufferOf(tensor), lanesAt(at.row, at.j));
+}
+
+void CascadeEmitter::storeTile(int tensor, Value value, const Point &at) {
+  b.storeVector(value, bufferOf(tensor), lanesAt(at.row, at.j));
 }
 
 /// memory[j] = memory[j] combined with every row of values[row * nv + j].
@@ -104,24 +64,6 @@ void CascadeEmitter::accumulate(Value memory, ArrayRef<Value> values, bool isMax
     if (!isMax) all = combine(b.loadVector(p.lanes, memory, b.c(j * p.lanes)), all);
     b.storeVector(all, memory, b.c(j * p.lanes));
   }
-}
-
-/// Early tiles at a point: inner products from registers or their buffers, then what is pointwise.
-CascadeEmitter::Known CascadeEmitter::earlyValues(const Point &at, Value direct) {
-  Known known;
-  for (size_t op = 0; op < shape.ops.size(); ++op) {
-    const CascadeOp &info = shape.ops[op];
-    const int tensor = info.output.tensor;
-    if ((info.role != CascadeRole::Tile && info.role != CascadeRole::Guard) || flow.late[tensor]) continue;
-    if (!info.contracts)
-      known[tensor] = evaluateAt(op, at, known);
-    else if (const int buffer = flow.buffer[tensor]; buffer >= 0 && !(p.direct && flow.product(op) == flow.lastTile()))
-      known[tensor] =
-          b.loadVector(p.lanes, scratchAt(layout.buffers[buffer], b.element, p.bk * w.nr), lanesAt(at.row, at.j));
-    else
-      known[tensor] = direct;
-  }
-  return known;
 }
 
 /// values[(part * rows + i) * nv + j], with the identity of its part where key `i` does not count for a lane. Only rows
@@ -192,10 +134,8 @@ void CascadeEmitter::early(Value row, int64_t rows, ArrayRef<Value> direct) {
       continue;
     }
     const int tensor = flow.kept[part];
-    Value buffer = scratchAt(layout.buffers[flow.buffer[tensor]], cast<VectorType>(own[0].getType()).getElementType(),
-                             p.bk * w.nr);
     for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < w.nv; ++j) b.storeVector(own[i * w.nv + j], buffer, lanesAt(b.add(row, i), b.c(j)));
+      for (int64_t j = 0; j < w.nv; ++j) storeTile(tensor, own[i * w.nv + j], {b.add(row, i), Value(), b.c(j)});
     if (tensor == flow.score) accumulate(scratchAt(layout.tileMax, b.element, w.nr), own, true);
   }
 }
@@ -246,43 +186,13 @@ void CascadeEmitter::rescale() {
 
 /// Rows [row, row + rows) once the reference is known: weights, in the place of the scores, and what needs them.
 void CascadeEmitter::late(Value row, int64_t rows) {
-  const CascadeOp &max = *shape.find(CascadeRole::Max), &weight = *shape.find(CascadeRole::Weight);
-  Value reference = stateOf(max.output.tensor);
+  Value reference = stateOf(shape.find(CascadeRole::Max)->output.tensor);
   llvm::MapVector<size_t, Values> terms; // by operation
   for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < w.nv; ++j) {
-      Point at{b.add(row, i), b.add(firstKey, b.add(row, i)), b.c(j)};
-      Known known;
-      for (int tensor : flow.kept) {
-        linalg::LinalgOp maker = cascade.ops[shape.producer(tensor)];
-        Type type = cast<MemRefType>(maker.getDpsInits()[0].getType()).getElementType();
-        known[tensor] = b.loadVector(p.lanes, scratchAt(layout.buffers[flow.buffer[tensor]], type, p.bk * w.nr),
-                                     lanesAt(at.row, at.j));
-      }
-      Value score = known[flow.score], none = b.constant(-kInfinity, p.lanes);
-      Value negative = arith::NegFOp::create(b, b.loadVector(p.lanes, reference, b.c(j * p.lanes)));
-      Value own = emitShortExp2(b, b.multiplyAdd(score, b.constant(kLog2E, p.lanes), negative));
-      known[weight.output.tensor] = own;
-      // What is no weight itself is masked: its other factors may be anything where the weight is zero.
-      auto counted = [&](Value value) -> Value {
-        if (value == own) return value;
-        return orElse(arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, score, none), value, 0);
-      };
-      for (auto [op, info] : llvm::enumerate(shape.ops)) {
-        if (!isLate(info) || info.contracts || info.role == CascadeRole::Finish) continue;
-        Value value = evaluateAt(op, at, known);
-        if (info.role == CascadeRole::Sum)
-          terms[op].push_back(counted(value));
-        else
-          known[info.output.tensor] = counted(value);
-      }
-      for (int tensor = 0; tensor < shape.tensors; ++tensor) {
-        if (!flow.late[tensor] || flow.buffer[tensor] < 0) continue;
-        Value value = known[tensor];
-        Type type = cast<VectorType>(value.getType()).getElementType();
-        b.storeVector(value, scratchAt(layout.buffers[flow.buffer[tensor]], type, p.bk * w.nr), lanesAt(at.row, at.j));
-      }
-    }
+    for (int64_t j = 0; j < w.nv; ++j)
+      lateValues({b.add(row, i), b.add(firstKey, b.add(row, i)), b.c(j)},
+                 b.loadVector(p.lanes, reference, b.c(j * p.lanes)),
+                 [&](size_t op, Value term) { terms[op].push_back(term); });
   for (auto &[op, values] : terms) accumulate(tileSumOf(shape.ops[op].output.tensor), values, false);
 }
 

@@ -119,6 +119,21 @@ Value NestBuilder::loadVector(int64_t lanes, Value memory, Value offset) {
   return vector::LoadOp::create(*this, VectorType::get({lanes}, type), memory, ValueRange{offset});
 }
 
+Value NestBuilder::numbers(Value start, int64_t lanes) {
+  SmallVector<int32_t> counting;
+  for (int64_t i = 0; i < lanes; ++i) counting.push_back(int32_t(i));
+  Value first = splat(arith::IndexCastOp::create(*this, getI32Type(), start), lanes);
+  return arith::AddIOp::create(*this, first, arith::ConstantOp::create(*this, getI32VectorAttr(counting)));
+}
+
+Value NestBuilder::loadSome(int64_t lanes, Value memory, Value offset, Value count) {
+  auto type = VectorType::get({lanes}, cast<MemRefType>(memory.getType()).getElementType());
+  Value end = splat(arith::IndexCastOp::create(*this, getI32Type(), count), lanes);
+  Value mask = arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, numbers(c(0), lanes), end);
+  Value none = arith::ConstantOp::create(*this, getZeroAttr(type));
+  return vector::MaskedLoadOp::create(*this, type, memory, ValueRange{offset}, mask, none);
+}
+
 void NestBuilder::storeVector(Value value, Value memory, Value offset, bool nontemporal) {
   value = inMemory(*this, value);
   auto op = vector::StoreOp::create(*this, value, memory, ValueRange{offset});
@@ -185,6 +200,25 @@ SmallVector<Value> NestBuilder::transpose(ArrayRef<Value> rows) {
     }
   }
   return now;
+}
+
+Value NestBuilder::sumRows(ArrayRef<Value> rows) {
+  // Round w adds neighbours w lanes apart; pairs of vectors become one, whose lanes take turns.
+  const int64_t n = rows.size();
+  SmallVector<Value> now(rows);
+  for (int64_t w = 1; w < n; w *= 2) {
+    SmallVector<int64_t> low(n), high(n);
+    for (int64_t j = 0; j < n; ++j) {
+      low[j] = (j & w) ? n + (j - w) : j;
+      high[j] = (j & w) ? n + j : j + w;
+    }
+    SmallVector<Value> next;
+    for (size_t i = 0; i < now.size(); i += 2)
+      next.push_back(arith::AddFOp::create(*this, vector::ShuffleOp::create(*this, now[i], now[i + 1], low),
+                                           vector::ShuffleOp::create(*this, now[i], now[i + 1], high)));
+    now = std::move(next);
+  }
+  return now.front();
 }
 
 func::FuncOp NestBuilder::function(StringRef name, unsigned pointers, unsigned indices,

@@ -57,6 +57,8 @@ public:
   mlir::Value load(mlir::Value memory, mlir::Value offset);
   void store(mlir::Value value, mlir::Value memory, mlir::Value offset);
   mlir::Value loadVector(int64_t lanes, mlir::Value memory, mlir::Value offset);
+  /// The first `count` of the elements there, then zeros; only those are touched.
+  mlir::Value loadSome(int64_t lanes, mlir::Value memory, mlir::Value offset, mlir::Value count);
   void storeVector(mlir::Value value, mlir::Value memory, mlir::Value offset, bool nontemporal = false);
 
   // Values.
@@ -78,6 +80,10 @@ public:
   mlir::Value multiplyPairs(mlir::Value a, mlir::Value b);
   /// Transposes a square of vectors in registers: result[i][j] = rows[j][i]. The side is a power of two.
   llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
+  /// The sum of each row of a square of vectors, as one vector. The side is a power of two.
+  mlir::Value sumRows(llvm::ArrayRef<mlir::Value> rows);
+  /// start, start + 1, ... as i32.
+  mlir::Value numbers(mlir::Value start, int64_t lanes);
 
   // Functions and teams.
   /// A private noinline function over pointers, then indices; `body` gets both.

@@ -98,8 +98,8 @@ LogicalResult EntryEmitter::emitRegion(NestBuilder &b, scf::ExecuteRegionOp regi
   if (failed(cascade)) return failure();
   auto attr = region->getAttrOfType<DictionaryAttr>(kPlanAttr);
   if (!attr) return region.emitOpError("has no ein.plan");
-  FailureOr<CascadePlan> plan = planFromAttr(*cascade, attr);
-  if (failed(plan)) return region.emitOpError("has an ein.plan that is incomplete or does not fit its cascade");
+  FailureOr<AnyCascadePlan> any = planFromAttr(*cascade, attr);
+  if (failed(any)) return region.emitOpError("has an ein.plan that is incomplete or does not fit its cascade");
   SmallVector<SmallVector<NestOperand>> operands;
   for (linalg::LinalgOp op : cascade->ops) {
     operands.emplace_back();
@@ -111,10 +111,19 @@ LogicalResult EntryEmitter::emitRegion(NestBuilder &b, scf::ExecuteRegionOp regi
     }
     for (auto [operand, argument] : llvm::zip(operands.back(), op.getBlock()->getArguments()))
       operand.isUnsigned = widensUnsigned(argument);
+    for (memref::LoadOp load : gathersOf(op)) {
+      FailureOr<NestOperand> operand = argumentOf(b, op, load.getMemRef());
+      if (failed(operand)) return failure();
+      operands.back().insert(std::prev(operands.back().end()), *operand);
+    }
   }
-  emitCascade(b, *plan, *cascade, operands, scratch, name);
-  threads = std::max(threads, plan->threads);
-  scratchMost = std::max(scratchMost, scratchBytes(*plan, *cascade));
+  std::visit(
+      [&](const auto &plan) {
+        emitCascade(b, plan, *cascade, operands, scratch, name);
+        threads = std::max(threads, plan.threads);
+        scratchMost = std::max(scratchMost, scratchBytes(plan, *cascade));
+      },
+      *any);
   return success();
 }
 

@@ -34,7 +34,10 @@ struct PlanKernels : impl::PlanKernelsBase<PlanKernels> {
         region.emitOpError("cannot be planned as one pass: ") << *why;
         return signalPassFailure();
       }
-      region->setAttr(kPlanAttr, planToAttr(&getContext(), std::get<CascadePlan>(planned)));
+      AnyCascadePlan plan = std::holds_alternative<CascadePlan>(planned)
+                                ? AnyCascadePlan(std::get<CascadePlan>(planned))
+                                : AnyCascadePlan(std::get<ThinCascadePlan>(planned));
+      region->setAttr(kPlanAttr, planToAttr(&getContext(), plan));
     }
   }
 };

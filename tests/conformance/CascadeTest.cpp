@@ -1,29 +1,10 @@
 // Fused cascades against the interpreter: attention in its variants, odd sizes, masks, dtypes, and its relatives.
-#include "tests/conformance/Support.h"
+#include "tests/conformance/FusedCase.h"
 
 using namespace ein;
 using namespace ein::test;
 
 namespace {
-
-/// Runs `text` as one pass and compares; says so if it is no cascade.
-::testing::AssertionResult fusedAsInterpreted(const std::string &text, const std::string &operands, int threads = 1,
-                                              const std::string &target = "host") {
-  Case c;
-  c.text = text;
-  c.types = types(operands);
-  c.options.threads = threads;
-  auto parsed = Target::parse(target);
-  if (parsed) c.options.target = *parsed;
-  c.stages = {"plan"};
-  auto execution = Execution::prepare(c);
-  if (!execution) return failure(c, execution.error().render());
-  if (auto ok = execution->run(); !ok) return failure(c, ok.error().render());
-  bool isFused = false;
-  for (const auto &[stage, dump] : execution->stages) isFused |= dump.find("kind = \"cascade\"") != std::string::npos;
-  if (!isFused) return failure(c, "is no fused cascade");
-  return agreesWithInterpreter(*execution);
-}
 
 std::string replaced(std::string text, const std::string &what, const std::string &by) {
   for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
@@ -56,7 +37,8 @@ constexpr const char *kScaled = "S * 0.125";
 TEST(Cascade, AttentionOfOddSizes) {
   for (int64_t q : {17, 64, 197})
     for (int64_t k : {1, 5, 17, 197})
-      for (int64_t d : {3, 40, 96}) EXPECT_TRUE(fusedAsInterpreted(attention(kScaled), qkv(1, 2, q, k, d, d)));
+      for (int64_t d : {3, 40, 96})
+        EXPECT_TRUE(fusedAsInterpreted(attention(kScaled), qkv(1, 2, q, k, d, d), 1, "host", "cascade\""));
   EXPECT_TRUE(fusedAsInterpreted(attention(kScaled), qkv(2, 1, 33, 100, 24, 7)));
   EXPECT_TRUE(fusedAsInterpreted(attention(kScaled), qkv(1, 1, 40, 130, 300, 20)));
 }

@@ -88,7 +88,7 @@ std::map<char, int64_t> sizes(int64_t heads, int64_t q, int64_t k, int64_t d) {
 }
 
 CascadePlan planOf(const CascadeShape &shape, const CpuModel &cpu = avx512()) {
-  auto plan = planCascade(shape, cpu);
+  auto plan = planWideCascade(shape, cpu);
   EXPECT_TRUE(std::holds_alternative<CascadePlan>(plan)) << std::get<std::string>(plan);
   return std::get<CascadePlan>(plan);
 }
@@ -220,6 +220,88 @@ TEST(CascadeFlow, SaysWhatIsInTheWay) {
   Builder nothing(sizes(2, 8, 64, 64), 'k');
   nothing.add(Tile, "bhqk", {"bhqk"}, "#0bhqk");
   EXPECT_EQ(obstacleOf(nothing.shape), "nothing is summed over the key");
+}
+
+ThinCascadePlan thinPlanOf(const CascadeShape &shape, int64_t threads = 1, const CpuModel &base = avx512()) {
+  CpuModel cpu = base;
+  cpu.threads = threads;
+  auto plan = planThinCascade(shape, cpu);
+  EXPECT_TRUE(std::holds_alternative<ThinCascadePlan>(plan)) << std::get<std::string>(plan);
+  return std::get<ThinCascadePlan>(plan);
+}
+
+TEST(ThinCascadePlan, DecisionsFitEveryShape) {
+  for (int64_t q : {1, 3, 5, 8})
+    for (int64_t k : {1, 7, 96, 197, 4096})
+      for (int64_t d : {3, 40, 64, 128, 300})
+        for (const CpuModel &cpu : allCpus())
+          for (int64_t threads : {1, 2, 7})
+            for (const char *v : {"bhke", "bkhe", "bhek", "bekh"}) {
+              const CascadeShape shape = attention(sizes(3, q, k, d), "bhqd", "bhkd", v);
+              const ThinCascadePlan p = thinPlanOf(shape, threads, cpu);
+              SCOPED_TRACE(p.str());
+              const CascadeFlow flow = analyseThinFlow(shape);
+              EXPECT_TRUE(p.fits(shape, flow));
+              EXPECT_LE(p.mr * p.nv + p.nv + 1, std::max<int64_t>(cpu.vectorRegisters, 2 * p.mr + 2));
+              EXPECT_LE(p.threads, 6 * p.splits);
+              EXPECT_LE(ceilDiv(q, p.mr) * p.mr, q + 1) << "padding";
+              const ThinCascadeScratch s(shape, flow, p);
+              EXPECT_GE(s.laneSide[1], s.laneSide[0] + s.rows * s.pitch[0] * 4);
+              EXPECT_GE(s.total, s.rows * p.bk * 4);
+              EXPECT_LT(s.total, 1 << 20) << "grows with the keys";
+            }
+}
+
+TEST(ThinCascadePlan, TakesFewRowsOnly) {
+  auto isThin = [](const CascadeShape &shape) {
+    return std::holds_alternative<ThinCascadePlan>(planCascade(shape, avx512()));
+  };
+  EXPECT_TRUE(isThin(attention(sizes(8, 1, 4096, 128))));
+  EXPECT_TRUE(isThin(attention(sizes(8, 4, 4096, 128))));
+  EXPECT_FALSE(isThin(attention(sizes(8, 16, 4096, 128))));
+  EXPECT_FALSE(isThin(attention(sizes(8, 512, 512, 64))));
+}
+
+TEST(ThinCascadePlan, RowsOfAllIndicesThatShareTheKeysGoTogether) {
+  Builder b({{'g', 8}, {'r', 4}, {'q', 2}, {'k', 100}, {'d', 64}, {'e', 64}}, 'k');
+  b.add(Tile, "grqkd", {"grqd", "gkd"}, "#0grqk", true);
+  b.add(Max, "grqk", {"#0grqk"}, "#1grq");
+  b.add(Weight, "grqk", {"#0grqk", "#1grq"}, "#2grqk");
+  b.add(Sum, "grqek", {"#2grqk", "gke"}, "#3grqe", true);
+  b.add(Finish, "grqe", {"#3grqe"}, "grqe");
+  const CascadeFlow flow = analyseThinFlow(b.shape);
+  EXPECT_EQ(flow.obstacle, "");
+  EXPECT_EQ(sharedRows(b.shape, flow), 8);
+  EXPECT_EQ(batchCount(b.shape, flow), 8);
+}
+
+TEST(ThinCascadePlan, HeadsInsideTheSequenceGoTogether) {
+  EXPECT_EQ(thinPlanOf(attention(sizes(8, 4, 4096, 128))).batches, 1);
+  EXPECT_EQ(thinPlanOf(attention(sizes(8, 4, 4096, 128), "bhqd", "bkhd", "bkhe")).batches, 8);
+}
+
+TEST(ThinCascadePlan, KeysAreSplitForAnEvenShareOnly) {
+  auto splits = [](int64_t heads, int64_t keys, int64_t threads) { // of two batches
+    return thinPlanOf(attention(sizes(heads, 4, keys, 128)), threads).splits;
+  };
+  EXPECT_EQ(splits(1, 4096, 1), 1);
+  EXPECT_EQ(splits(1, 4096, 2), 1);
+  EXPECT_EQ(splits(1, 4096, 8), 4);
+  EXPECT_EQ(splits(8, 4096, 3), 2) << "of 16 heads one thread would have six";
+  EXPECT_EQ(splits(8, 300, 16), 1);
+  EXPECT_EQ(splits(1, 16384, 64), 29) << "a tenth of the team may wait";
+}
+
+TEST(ThinCascadePlan, LanesFollowWhatIsAdjacent) {
+  auto sideOf = [](const char *k) {
+    const CascadeShape shape = attention(sizes(4, 1, 100, 64), "bhqd", k);
+    return thinSideOf(shape, analyseThinFlow(shape).products.front());
+  };
+  EXPECT_TRUE(sideOf("bhkd").acrossLanes);
+  EXPECT_TRUE(sideOf("bkhd").acrossLanes);
+  EXPECT_FALSE(sideOf("bhdk").acrossLanes);
+  EXPECT_FALSE(sideOf("bhdk").packed);
+  EXPECT_TRUE(sideOf("bkdh").packed);
 }
 
 } // namespace

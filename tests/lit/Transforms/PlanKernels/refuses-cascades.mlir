@@ -1,7 +1,6 @@
 // What cannot be one pass is refused by name.
 // RUN: %ein-opt -ein-plan-kernels -verify-diagnostics %s
 
-#hqd = affine_map<(h, q, k, d) -> (h, q, d)>
 #hqkd = affine_map<(h, q, k, d) -> (h, q, k, d)>
 #hqk5 = affine_map<(h, q, k, d) -> (h, q, k)>
 #hq = affine_map<(h, q) -> (h, q)>
@@ -12,9 +11,9 @@
 #acc = affine_map<(h, q, e, k) -> (h, q, e)>
 #hqe = affine_map<(h, q, e) -> (h, q, e)>
 #l = affine_map<(h, q, e) -> (h, q)>
-func.func @kernel(%Q: memref<4x512x64xf32> {ein.operand = 0 : i64}, %K: memref<4x512x512x64xf32> {ein.operand = 1 : i64},
+func.func @kernel(%Q: memref<4x512x512x64xf32> {ein.operand = 0 : i64}, %K: memref<4x512x512x64xf32> {ein.operand = 1 : i64},
                   %V: memref<4x512x64xf32> {ein.operand = 2 : i64}, %O: memref<4x512x64xf32> {ein.result = 0 : i64}) {
-  // expected-error @+1 {{cannot be planned as one pass: no index of the rows can be the lanes: each moves what the key moves}}
+  // expected-error @+1 {{cannot be planned as one pass: both sides of an inner product move with the key}}
   scf.execute_region {
     %hi = memref.alloc() : memref<4x512xi32>
     linalg.generic {indexing_maps = [#hq], iterator_types = ["parallel", "parallel"]} outs(%hi : memref<4x512xi32>)
@@ -27,7 +26,7 @@ func.func @kernel(%Q: memref<4x512x64xf32> {ein.operand = 0 : i64}, %K: memref<4
       linalg.yield %end : i32
     }
     %S = memref.alloc() : memref<4x512x512xf32>
-    linalg.contract indexing_maps = [#hqd, #hqkd, #hqk5] ins(%Q, %K : memref<4x512x64xf32>, memref<4x512x512x64xf32>) outs(%S : memref<4x512x512xf32>)
+    linalg.contract indexing_maps = [#hqkd, #hqkd, #hqk5] ins(%Q, %K : memref<4x512x512x64xf32>, memref<4x512x512x64xf32>) outs(%S : memref<4x512x512xf32>)
       {ein.loops = array<i64: 0, 1, 2, 3>, ein.role = "tile"}
     %m = memref.alloc() : memref<4x512xf32>
     linalg.generic {indexing_maps = [#hqk, #rows], iterator_types = ["parallel", "parallel", "reduction"]}

@@ -1,0 +1,142 @@
+// The state of a batch of few rows: before the first key, after the last, and two of them merged.
+#include "compiler/Lowering/EmitThinCascade.h"
+
+#include "compiler/Lowering/VectorMath.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace ein {
+
+void ThinCascadeEmitter::bindRow(Values &at, Value row) {
+  for (auto i = flow.shared.rbegin(); i != flow.shared.rend(); ++i) {
+    const bool isLast = std::next(i) == flow.shared.rend();
+    at[*i] = isLast ? row : b.rem(row, shape.extent(*i));
+    if (!isLast) row = b.div(row, shape.extent(*i));
+  }
+}
+
+void ThinCascadeEmitter::begin() {
+  for (auto [i, product] : llvm::enumerate(flow.products)) {
+    // Products that share a side have one place for it.
+    if (llvm::find(layout.laneSide, layout.laneSide[i]) != layout.laneSide.begin() + i) continue;
+    const int64_t elements = layout.rows * layout.pitch[i];
+    fill(stateAt(layout.laneSide[i], b.element, elements), elements, 0);
+    if (!product.isState) stageLaneSide(i);
+  }
+  for (auto [op, info] : llvm::enumerate(shape.ops)) {
+    if (info.isPlainSum()) fill(sumIn(state, op), layout.rows * p.lanes, 0);
+    if (info.role != CascadeRole::Max) continue;
+    Value start = b.constant(startOfMax());
+    b.loop(0, layout.rows, 1, [&](Value row) { b.store(start, maxima(), row); });
+  }
+  if (hasBounds()) findRange();
+}
+
+/// Copies the side of an inner product that all keys share, times the factor. Rows that pad a register tile are zero.
+void ThinCascadeEmitter::stageLaneSide(size_t number) {
+  const CascadeProduct &product = flow.products[number];
+  const CascadeAccess &side = shape.ops[product.op].inputs[product.laneSide];
+  const int64_t pitch = layout.pitch[number];
+  const bool isUnsigned = operands[product.op][product.laneSide].isUnsigned;
+  Value source = memory[product.op][product.laneSide];
+  Value to = stateAt(layout.laneSide[number], b.element, layout.rows * pitch);
+  Value factor = b.constant(shape.ops[product.op].factor);
+  overRows([&](Value row) {
+    Value base = rowOffset(product.op, product.laneSide), first = b.mul(row, pitch);
+    overAcross(product, side, product.across.size(), [&](Value offset, Value place) {
+      Value value = b.widened(b.load(source, b.add(base, offset)), isUnsigned);
+      b.store(arith::MulFOp::create(b, value, factor), to, b.add(first, place));
+    });
+  });
+}
+
+/// The keys that count for each row, and for some row of the batch.
+void ThinCascadeEmitter::findRange() {
+  const int32_t extent = int32_t(shape.extent(shape.key));
+  auto one = VectorType::get({1}, b.getI32Type());
+  auto boundOf = [&](CascadeRole role, int64_t place, int32_t otherwise) -> Value {
+    const CascadeOp *info = shape.find(role);
+    if (!info) return b.c(otherwise);
+    const size_t op = info - shape.ops.data();
+    auto load = [&](unsigned i) { return b.splat(b.load(memory[op][i], rowOffset(op, i)), 1); };
+    Value keys = evaluate(op, 1, load, [&](int i) { return indexVector(position[i], 1, false); });
+    auto limit = [&](int64_t value) {
+      auto type = cast<VectorType>(keys.getType());
+      return arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getIntegerAttr(type.getElementType(), value)));
+    };
+    keys = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, keys, limit(0)), limit(extent));
+    keys = b.convert(keys, one.getElementType(), false);
+    Value number = vector::ExtractOp::create(b, keys, ArrayRef<int64_t>{0});
+    b.store(number, stateAt(place, b.getI32Type(), layout.rows), row);
+    return arith::IndexCastOp::create(b, b.getIndexType(), number);
+  };
+  Value range = stateAt(layout.range, b.getIndexType(), 2);
+  b.store(b.c(extent), range, b.c(0));
+  b.store(b.c(0), range, b.c(1));
+  overRows([&](Value here) {
+    row = here;
+    Value low = boundOf(CascadeRole::Low, layout.low, 0), high = boundOf(CascadeRole::High, layout.high, extent);
+    b.store(b.min(b.load(range, b.c(0)), low), range, b.c(0));
+    b.store(b.max(b.load(range, b.c(1)), high), range, b.c(1));
+  });
+}
+
+/// Adds the state of other keys to this one; both are scaled to the larger of their references.
+void ThinCascadeEmitter::merge(Value other) {
+  b.loop(0, rows, 1, [&](Value row) {
+    Value factors[2];
+    if (shape.has(CascadeRole::Max)) {
+      Value own = b.splat(b.load(maxima(), row), p.lanes), theirs = b.splat(b.load(maximaIn(other), row), p.lanes);
+      Value most = larger(own, theirs);
+      factors[0] = emitShortExp2(b, arith::SubFOp::create(b, own, most));
+      factors[1] = emitShortExp2(b, arith::SubFOp::create(b, theirs, most));
+      b.store(vector::ExtractOp::create(b, most, ArrayRef<int64_t>{0}), maxima(), row);
+    }
+    for (auto [op, info] : llvm::enumerate(shape.ops)) {
+      if (info.role != CascadeRole::Sum) continue;
+      const int64_t pitch = sumPitch(op);
+      b.loop(0, pitch, p.lanes, [&](Value lane) {
+        Value at = b.add(b.mul(row, pitch), lane);
+        Value own = b.loadVector(p.lanes, sumIn(state, op), at), theirs = b.loadVector(p.lanes, sumIn(other, op), at);
+        if (isLate(info)) {
+          own = arith::MulFOp::create(b, own, factors[0]);
+          theirs = arith::MulFOp::create(b, theirs, factors[1]);
+        }
+        b.storeVector(arith::AddFOp::create(b, own, theirs), sumIn(state, op), at);
+      });
+    }
+  });
+}
+
+void ThinCascadeEmitter::finish() {
+  b.loop(0, rows, 1, [&](Value row) {
+    for (auto [op, info] : llvm::enumerate(shape.ops)) {
+      // The reference is a power of two; results are told of it as an exponent of e.
+      if (info.role == CascadeRole::Max)
+        b.store(arith::MulFOp::create(b, b.load(maxima(), row), b.constant(std::log(2.0))), maxima(), row);
+      if (!info.isPlainSum()) continue;
+      Value at = b.mul(row, p.lanes), lanes = b.loadVector(p.lanes, sumIn(state, op), at);
+      b.store(vector::ReductionOp::create(b, vector::CombiningKind::ADD, lanes), sumIn(state, op), at);
+    }
+  });
+  b.loop(0, rows, 1, [&](Value row) {
+    for (size_t op = 0; op < shape.ops.size(); ++op)
+      if (shape.ops[op].role == CascadeRole::Finish) finishRow(op, row);
+  });
+}
+
+Value ThinCascadeEmitter::rowValue(int tensor, Value row) {
+  const size_t op = shape.producer(tensor);
+  if (shape.ops[op].role == CascadeRole::Max) return b.load(maxima(), row);
+  return b.load(sumIn(state, op), b.mul(row, sumPitch(op)));
+}
+
+std::pair<Value, int64_t> ThinCascadeEmitter::rowsOfSum(size_t product) {
+  return {sumIn(state, flow.products[product].op), layout.pitch[product]};
+}
+
+} // namespace ein
