@@ -152,13 +152,21 @@ std::string GemmPlan::obstacle() const {
   if (majorB == GemmMajor::MN && (n.front().tile < 16 || columns % widthB() != 0))
     return "rows of less than 16 elements of B";
   if (n.front().tile % 8 != 0) return "less than 8 adjacent columns";
-  if (cluster < 1 || cluster > 2 || tilesOf(m) % cluster != 0) return "a cluster that does not divide the rows of tiles";
+  if (cluster < 1 || cluster > 2 || tilesOf(m) % cluster != 0)
+    return "a cluster that does not divide the rows of tiles";
   if (cluster > 1) {
     if (columns % 16 != 0 || !cutsEvenly(n, columns / cluster)) return "a tile of B that a cluster cannot share";
     if (majorB == GemmMajor::K ? k.front().tile != depth : columns / cluster % transfer(1).rows != 0)
       return "a tile of B that a cluster cannot share";
   }
   if (split < 1 || (split - 1) * depthBlocksPerPart() >= depthBlocks()) return "a part of the depth that is empty";
+  if (pair != 1 && pair != 2) return "stores of neither 1 nor 2 elements";
+  if (epilogue == GemmEpilogue::Direct && pair == 2) {
+    bool even = n.front().strides[2] == 1 && n.front().extent % 2 == 0;
+    for (const GemmDims *group : {&batch, &m, &n})
+      for (const GemmDim &d : *group) even &= &d == &n.front() || d.strides[2] % 2 == 0;
+    if (!even) return "pairs of results that are no neighbours";
+  }
   if (split > 1 && epilogue != GemmEpilogue::Direct) return "sums of parts are stored directly";
   if (epilogue == GemmEpilogue::Tensor) {
     if (byteSize(result) != 2 || n.front().tile < 16 || !cutsEvenly(m, 64)) return "results that stmatrix cannot stage";

@@ -13,7 +13,7 @@ namespace ein {
 /// One index of a group. Positions in a tile count in mixed radix over the dimensions of its group, the first fastest.
 struct GemmDim {
   int64_t extent = 1;
-  int64_t tile = 1;                   ///< steps that a tile spans: a power of two, or 192
+  int64_t tile = 1;                    ///< steps that a tile spans: a power of two, or 192
   std::array<int64_t, 3> strides = {}; ///< elements of A, B and D; 0 where it does not move
 
   int64_t tiles() const { return (extent + tile - 1) / tile; }
@@ -45,17 +45,17 @@ struct GemmCoordinate {
 struct GemmTransfer {
   TensorMapPlan map;
   std::vector<std::vector<GemmCoordinate>> coordinates; ///< of each dimension of the map
-  int64_t rows = 0; ///< of a tile that one instruction moves; of D: columns
+  int64_t rows = 0;                                     ///< of a tile that one instruction moves; of D: columns
 };
 
 /// A contraction D[b,m,n] = alpha * sum over k of A[b,m,k] * B[b,k,n] as a persistent, warp-specialised kernel: one
 /// warpgroup feeds a ring of shared-memory stages by TMA, the others multiply them with wgmma, 64 rows each.
 ///
-/// Every operand is read in its own layout: a tile is a box over the indices of its groups, a stage holds a tile of A and
-/// one of B as wgmma reads them, swizzled in rows of `widthA()` and `widthB()` elements.
+/// Every operand is read in its own layout: a tile is a box over the indices of its groups, a stage holds a tile of A
+/// and one of B as wgmma reads them, swizzled in rows of `widthA()` and `widthB()` elements.
 struct GemmPlan {
   DType input = DType::BF16, result = DType::BF16;
-  bool swapped = false; ///< the request's second operand plays A
+  bool swapped = false;    ///< the request's second operand plays A
   GemmDims batch, m, n, k; ///< tiles of batch are 1
   GemmMajor majorA = GemmMajor::K, majorB = GemmMajor::K;
   GemmEpilogue epilogue = GemmEpilogue::Tensor;
@@ -63,6 +63,7 @@ struct GemmPlan {
   int64_t stages = 4;
   int64_t cluster = 1; ///< blocks, adjacent along M, that share tiles of B by multicast: 1 or 2
   int64_t split = 1;   ///< parts of the depth, each a sum of its own, which a second kernel adds up
+  int64_t pair = 2;    ///< Direct: neighbours of a row that one store writes, 1 or 2
   int64_t raster = 8;  ///< rows of tiles (of clusters) that are walked together, so that L2 holds what they read
   double alpha = 1;
 

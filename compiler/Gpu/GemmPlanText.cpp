@@ -26,8 +26,8 @@ std::string GemmPlan::str() const {
          number("swapped", swapped) + " batch=" + text(batch) + " m=" + text(m) + " n=" + text(n) + " k=" + text(k) +
          " a=" + text(majorA) + " b=" + text(majorB) +
          " epilogue=" + (epilogue == GemmEpilogue::Tensor ? "tensor" : "direct") + number("consumers", consumers) +
-         number("stages", stages) + number("cluster", cluster) + number("split", split) + number("raster", raster) +
-         " alpha=" + factor;
+         number("stages", stages) + number("cluster", cluster) + number("split", split) + number("pair", pair) +
+         number("raster", raster) + " alpha=" + factor;
 }
 
 uint64_t GemmPlan::hash() const {
@@ -105,8 +105,8 @@ Expected<GemmPlan> parseGemmPlan(std::string_view text) {
       r.field("batch", p.batch) && r.field("m", p.m) && r.field("n", p.n) && r.field("k", p.k) &&
       r.field("a", p.majorA) && r.field("b", p.majorB) && r.field("epilogue", p.epilogue) &&
       r.field("consumers", p.consumers) && r.field("stages", p.stages) && r.field("cluster", p.cluster) &&
-      r.field("split", p.split) && r.field("raster", p.raster) && r.key("alpha") && r.number(p.alpha) &&
-      !r.rest.empty())
+      r.field("split", p.split) && r.field("pair", p.pair) && r.field("raster", p.raster) && r.key("alpha") &&
+      r.number(p.alpha) && !r.rest.empty())
     r.fail("more after the plan: '" + std::string(r.rest.substr(0, 16)) + "'");
   p.swapped = swapped != 0;
   if (r.wrong.empty()) r.wrong = p.obstacle();

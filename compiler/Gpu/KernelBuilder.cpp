@@ -12,7 +12,6 @@ static constexpr const char *kSharedMemory = "smem";
 
 KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, StringRef name, const KernelSignature &signature)
     : ImplicitLocOpBuilder(module.getLoc(), module.getContext()) {
-  getContext()->loadDialect<arith::ArithDialect, LLVM::LLVMDialect, NVVM::NVVMDialect, scf::SCFDialect>();
   setInsertionPointToEnd(module.getBody());
   if (!module.lookupSymbol(kSharedMemory))
     LLVM::GlobalOp::create(*this, LLVM::LLVMArrayType::get(getI8Type(), 0), /*isConstant=*/false,
@@ -20,8 +19,8 @@ KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, StringRef name, const Kern
   SmallVector<Type> types;
   for (KernelSignature::Parameter p : signature.parameters)
     types.push_back(pointerType(p == KernelSignature::Parameter::Pointer ? 1 : 0));
-  function = LLVM::LLVMFuncOp::create(
-      *this, name, LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), types));
+  function =
+      LLVM::LLVMFuncOp::create(*this, name, LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), types));
   for (auto [i, p] : llvm::enumerate(signature.parameters)) {
     if (p == KernelSignature::Parameter::Pointer) continue;
     function.setArgAttr(i, LLVM::LLVMDialect::getByValAttrName(),
@@ -31,8 +30,7 @@ KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, StringRef name, const Kern
   }
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), getUnitAttr());
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), getUnitAttr());
-  function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
-                    getDenseI32ArrayAttr({int32_t(signature.threads), 1, 1}));
+  function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), getDenseI32ArrayAttr({int32_t(signature.threads), 1, 1}));
   function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), getI32IntegerAttr(1));
   if (signature.cluster > 1)
     function->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
@@ -107,9 +105,7 @@ Value KernelBuilder::equal(Value a, int64_t b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, like(a, b));
 }
 
-Value KernelBuilder::less(Value a, Value b) {
-  return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, a, b);
-}
+Value KernelBuilder::less(Value a, Value b) { return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, a, b); }
 
 Value KernelBuilder::select(Value condition, Value a, Value b) {
   return arith::SelectOp::create(*this, condition, a, b);
