@@ -1,4 +1,4 @@
-// The project's passes, in the order in which the CPU pipeline runs them.
+// The project's passes: those of the CPU pipeline in its order, then that of GPUs.
 #ifndef EIN_PASSES
 #define EIN_PASSES
 
@@ -49,6 +49,15 @@ def LowerToLLVM : Pass<"ein-lower-to-llvm", "::mlir::ModuleOp"> {
     Before: what ein-emit-nests leaves.
     After: the LLVM and omp dialects only, no unrealized casts. One conversion with all patterns costs half
     of a pass per dialect.
+  }];
+  let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
+def LowerKernels : Pass<"ein-lower-kernels", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Convert GPU kernels to the LLVM dialect in one conversion";
+  let description = [{
+    Before: a gpu.module of `llvm.func` kernels in the nvvm, llvm, scf and arith dialects.
+    After: the llvm dialect, and of nvvm what LLVM has intrinsics for; other nvvm operations are inline PTX.
   }];
   let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect"];
 }
