@@ -10,6 +10,17 @@
 
 namespace ein {
 
+/// An index whose extent comes with each call, and which extents its kernel serves.
+struct DynamicIndex {
+  std::string name;
+  int64_t least = 0, most = 0;
+
+  friend bool operator==(const DynamicIndex &, const DynamicIndex &) = default;
+};
+
+/// Most entries of `sizes`.
+inline constexpr size_t kMaxSizes = 64;
+
 /// Machine code and everything needed to run it.
 ///
 /// `code` is an ELF shared object for the host whose symbol `entry` has the signature
@@ -19,6 +30,14 @@ namespace ein {
 /// Operand and result pointers address the element at index zero; `workspace` is 64-byte aligned and
 /// `workspaceBytes` long. The kernel reads operands, writes every element of the results, and calls
 /// nothing but the OpenMP runtime (libomp) and libm.
+///
+/// A module with dynamic indices takes sizes, too, and says how long `workspace` has to be:
+///
+///     void entry(void *const *operands, void *const *results, void *workspace, const int64_t *sizes)
+///     int64_t entry_bytes(const int64_t *sizes)
+///
+/// `sizes` holds the extents of `dynamic`, in order, then the strides that `sizeSlots` names. `operands` and `results`
+/// are then examples of the class.
 struct CompiledModule {
   std::string entry;
   std::string key; ///< the text of the cache key it was compiled for
@@ -29,6 +48,12 @@ struct CompiledModule {
   std::vector<std::string> features; ///< extensions that its code may use (ein/Cpu.h); loading it needs them all
   Explanation explanation;
   std::string code;
+  std::vector<DynamicIndex> dynamic; ///< indices whose extents come with each call
+  /// Of a module with dynamic indices: for each operand, then for each result, its extents and then its strides, each
+  /// as a place in `sizes`, or as one of the two below.
+  std::vector<int32_t> sizeSlots;
+  static constexpr int32_t kAsCompiled = -1, ///< what `operands` or `results` say
+      kRowMajor = -2;                        ///< a stride that follows from the extents behind it
 
   /// Binary form, self-describing and checksummed; `deserialize(serialize())` is the identity and any
   /// other input is an error, never a crash.
