@@ -119,6 +119,7 @@ ArrayRef<int32_t> LinalgLowering::slotsOf(size_t number) const {
 /// One argument for each place in the call's sizes.
 LinalgLowering::Sizes LinalgLowering::addSizes(func::FuncOp fn) {
   Sizes arguments;
+  if (module.dynamic.empty()) return arguments;
   llvm::DenseMap<int32_t, int64_t> strides;
   size_t at = 0;
   for (const auto *types : {&module.operands, &module.results})
