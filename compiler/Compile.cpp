@@ -5,6 +5,7 @@
 #include "compiler/Codegen/HostTarget.h"
 #include "compiler/Codegen/Object.h"
 #include "compiler/CompileGpu.h"
+#include "compiler/IndexNotation/DynamicIndices.h"
 #include "compiler/IndexNotation/Program.h"
 #include "compiler/Lowering/LowerToLinalg.h"
 #include "compiler/Lowering/TunedPlan.h"
@@ -82,6 +83,21 @@ bool exceedsLimit(const CompileResult &result, const CompileRequest &request) {
   return request.options.memoryLimit > 0 && result.module.workspaceBytes > request.options.memoryLimit;
 }
 
+/// Finds the dynamic indices, and refuses what a kernel that knows no extents cannot promise.
+Expected<void> prepareDynamic(Program &program, const CompileRequest &request) {
+  const CompileOptions &options = request.options;
+  if (options.dynamic.empty()) return {};
+  auto refuse = [](const std::string &what) {
+    return makeError(ErrorCode::Unsupported, what + " with dynamic indices",
+                     "name no dynamic indices, or do without it");
+  };
+  if (!options.resultStrides.empty()) return refuse("strides of results");
+  if (options.memoryLimit > 0) return refuse("a memory limit");
+  if (!request.cFunction.empty()) return refuse("a C function");
+  if (options.target.isGpu()) return refuse("target " + options.target.str());
+  return markDynamicIndices(program, request.text, request.operands, options);
+}
+
 /// One attempt; intermediates of more than `memoryIsWorthTimeAbove` bytes (0: any number) are avoided at a fair price
 /// in time. Whatever `memoryLimit` says, `workspaceBytes` tells what the kernel needs; above the limit it has no code.
 Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memoryIsWorthTimeAbove) {
@@ -89,9 +105,11 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   Recorder recorder(request, result);
   Expected<Program> program = parseAndBind(request.text, request.operands, request.options);
   if (!program) return program.error();
+  if (auto fine = prepareDynamic(*program, request); !fine) return fine.error();
   recorder.end("notation", [&] { return print(*program); });
 
   CompileOptions trade = request.options;
+  trade.fuse &= request.options.dynamic.empty();
   trade.memoryLimit = memoryIsWorthTimeAbove;
   const bool isGpu = trade.target.isGpu();
   if (isGpu) trade.fuse = false; // no emitter of kernels takes a cascade
@@ -102,6 +120,9 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   std::ranges::move(storageWarnings(*program, *flat), std::back_inserter(result.warnings));
   Expected<std::vector<TensorType>> results = resultTypes(*program, request.options);
   if (!results) return results.error();
+  result.module.operands = request.operands;
+  result.module.results = *results;
+  if (auto fine = assignSizes(*program, result.module); !fine) return fine.error();
   recorder.end("path", [&] { return flat->str(); });
 
   Expected<HostTarget> host = isGpu ? HostTarget() : hostTarget(request.options.target);
@@ -125,14 +146,12 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   for (size_t i = 0; i < request.operands.size(); ++i)
     operandViews.push_back(realView(ungrouped(*program, program->inputs[i], request.operands[i])));
   for (const TensorType &type : *results) resultViews.push_back(realView(type));
-  mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, operandViews, resultViews);
+  mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, operandViews, resultViews, result.module);
   auto kernel = module->lookupSymbol<mlir::func::FuncOp>("kernel");
   if (!request.options.plans.empty()) setTunedPlans(kernel, request.options.plans);
   recorder.end("linalg", [&] { return printed(*module); });
   if (isGpu) {
     if (auto done = compileForGpu(kernel, *flat, request, diagnostics, recorder, result); !done) return done.error();
-    result.module.operands = request.operands;
-    result.module.results = std::move(*results);
     return result;
   }
   if (request.candidates > 0) result.candidates = planCandidates(kernel, host->model, request.candidates);
@@ -160,8 +179,6 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   std::unique_ptr<llvm::TargetMachine> machine = host->createMachine();
   if (!machine) return makeError(ErrorCode::Compile, "LLVM has no target for this machine");
   result.module.entry = "ein_kernel";
-  result.module.operands = request.operands;
-  result.module.results = std::move(*results);
   result.module.features = std::move(host->needs);
   result.compiler = "LLVM " LLVM_VERSION_STRING;
   result.cpu = host->cpu;

@@ -3,6 +3,7 @@
 #include "ein/Compile.h"
 #include "runtime/Environment.h"
 #include "runtime/Fork.h"
+#include "runtime/ShapeClass.h"
 
 #include <cstdlib>
 #include <dlfcn.h>
@@ -51,7 +52,9 @@ Expected<CompileFunction *> loadCompiler() {
   return error;
 }
 
-Expected<CompileResult> compile(const CompileRequest &request) {
+Expected<CompileResult> compile(const CompileRequest &given) {
+  CompileRequest request = given;
+  if (!given.options.dynamic.empty()) request.operands = shapeClass(given.text, given.operands, given.options);
   const ForkGate gate;
   auto function = loadCompiler();
   if (!function) return function.error();

@@ -32,10 +32,18 @@ Expected<Buffer> einsum(std::string_view text, std::span<const TensorView> opera
     return makeError(ErrorCode::Unsupported,
                      "einsum returns one result, the Program has " + std::to_string(kernel->results().size()),
                      "compile a kernel and run it on memory of your own");
-  std::shared_ptr<void> memory = memoryFor(kernel->results()[0]);
-  if (!memory) return makeError(ErrorCode::Limit, "no memory for a result of type " + kernel->results()[0].str());
   // Row-major, and its type moves on into the buffer: a copy would be most of what a small einsum costs.
-  TensorView result(memory.get(), kernel->results()[0]);
+  TensorType type = kernel->results()[0];
+  if (!options.dynamic.empty()) {
+    std::vector<TensorType> types;
+    for (const TensorView &view : operands) types.push_back(view.type);
+    auto results = kernel->resultsFor(types);
+    if (!results) return results.error();
+    type = std::move((*results)[0]);
+  }
+  std::shared_ptr<void> memory = memoryFor(type);
+  if (!memory) return makeError(ErrorCode::Limit, "no memory for a result of type " + type.str());
+  TensorView result(memory.get(), std::move(type));
   if (auto done = kernel->run(operands, {&result, 1}); !done) return done.error();
   return Buffer(std::move(result.type), std::move(memory));
 }

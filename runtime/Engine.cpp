@@ -7,6 +7,7 @@
 #include "runtime/Fork.h"
 #include "runtime/KernelKey.h"
 #include "runtime/MemoryCache.h"
+#include "runtime/ShapeClass.h"
 #include "runtime/TunedPlans.h"
 
 #include <array>
@@ -28,6 +29,14 @@ struct Flight {
 
 const TensorType &typeOf(const TensorType &type) { return type; }
 const TensorType &typeOf(const TensorView &view) { return view.type; }
+
+template <class Operand>
+std::vector<TensorType> classOf(std::string_view text, std::span<const Operand> operands,
+                                const CompileOptions &options) {
+  std::vector<TensorType> types;
+  for (const Operand &operand : operands) types.push_back(typeOf(operand));
+  return shapeClass(text, types, options);
+}
 
 } // namespace
 
@@ -125,10 +134,15 @@ Engine::Impl::with(std::string_view text, std::span<const Operand> operands, con
   if (threads < 1 || threads > kMaxThreads)
     return makeError(ErrorCode::Limit, "a team of " + std::to_string(threads) + " threads",
                      "1 to " + std::to_string(kMaxThreads) + " threads, or 0 for the default");
+  std::vector<TensorType> standard; // of the shape class
+  if (!options.dynamic.empty()) standard = classOf(text, operands, options);
+  const auto typeAt = [&](size_t i) -> const TensorType & {
+    return i < standard.size() ? standard[i] : typeOf(operands[i]);
+  };
   KernelKey key;
   key.add(text);
   key.add(operands.size());
-  for (const Operand &operand : operands) key.add(typeOf(operand));
+  for (size_t i = 0; i < operands.size(); ++i) key.add(typeAt(i));
   key.add(options, threads);
   const uint64_t hash = hashKey(key.bytes());
 
@@ -139,7 +153,7 @@ Engine::Impl::with(std::string_view text, std::span<const Operand> operands, con
   }
   CompileRequest request;
   request.text = text;
-  for (const Operand &operand : operands) request.operands.push_back(typeOf(operand));
+  for (size_t i = 0; i < operands.size(); ++i) request.operands.push_back(typeAt(i));
   request.options = options;
   request.options.threads = threads;
   auto kernel = findOrCompile(hazard, hash, key.bytes(), request);

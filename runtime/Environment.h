@@ -9,7 +9,17 @@
 namespace ein {
 
 /// A variable by its place in the table.
-enum class EnvironmentVariable : uint8_t { NumThreads, Compiler, Cache, CacheDir, CacheSize, XdgCacheHome, Home };
+enum class EnvironmentVariable : uint8_t {
+  NumThreads,
+  Compiler,
+  Cache,
+  CacheDir,
+  CacheSize,
+  Log,
+  Background,
+  XdgCacheHome,
+  Home
+};
 
 /// A row of the table, as help texts print it.
 struct EnvironmentEntry {

@@ -10,6 +10,10 @@ Expected<void> Kernel::run(std::span<const TensorView> operands, std::span<const
 
 bool Kernel::runUnchecked(void *const *operands, void *const *results) const { return loaded->call(operands, results); }
 
+Expected<std::vector<TensorType>> Kernel::resultsFor(std::span<const TensorType> operands) const {
+  return loaded->resultsFor(operands);
+}
+
 const CompiledModule &Kernel::module() const { return loaded->module(); }
 
 } // namespace ein

@@ -57,6 +57,8 @@ public:
     add(uint64_t{options.fuse});
     add(options.order.size());
     for (const std::vector<int64_t> &step : options.order) add(step);
+    add(options.dynamic.size());
+    for (const std::string &index : options.dynamic) add(index);
   }
   void add(uint64_t value) { number(room(sizeof value), value); }
 

@@ -29,14 +29,23 @@ Error typeError(const std::string &who, const TensorType &got, const TensorType 
 
 std::string who(const char *role, size_t i) { return std::string(role) + " " + std::to_string(i); }
 
-Expected<void> checkViews(const char *role, std::span<const TensorView> views, const std::vector<TensorType> &types) {
-  if (views.size() != types.size())
-    return makeError(ErrorCode::OperandCount, std::to_string(views.size()) + " " + role + "s given, the kernel takes " +
-                                                  std::to_string(types.size()));
+Expected<void> checkCount(const char *role, size_t given, size_t taken) {
+  if (given == taken) return {};
+  return makeError(ErrorCode::OperandCount,
+                   std::to_string(given) + " " + role + "s given, the kernel takes " + std::to_string(taken));
+}
+
+Expected<void> checkTypes(const char *role, std::span<const TensorView> views, const std::vector<TensorType> &types) {
+  if (auto fine = checkCount(role, views.size(), types.size()); !fine) return fine;
+  for (size_t i = 0; i < views.size(); ++i)
+    if (!compatible(views[i].type, types[i])) return typeError(who(role, i), views[i].type, types[i]);
+  return {};
+}
+
+Expected<void> checkData(const char *role, std::span<const TensorView> views) {
   for (size_t i = 0; i < views.size(); ++i) {
     const TensorView &view = views[i];
-    if (!compatible(view.type, types[i])) return typeError(who(role, i), view.type, types[i]);
-    if (!view.data && types[i].numElements() > 0)
+    if (!view.data && view.type.numElements() > 0)
       return makeError(ErrorCode::Layout, who(role, i) + " has no data: its pointer is null");
     if (reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(alignmentOf(view.type.dtype)) != 0)
       return makeError(ErrorCode::Layout, who(role, i) + " is not aligned to its element of " +
@@ -60,6 +69,21 @@ void copyElements(const TensorView &from, void *to) {
       at[d] = 0;
     }
   }
+}
+
+/// Whether two views may share memory: by the bytes [low, high) that they address, and by the steps in which they walk
+/// them: the columns of one matrix lie between each other.
+bool overlap(const TensorView &a, int64_t lowA, int64_t highA, const TensorView &b, int64_t lowB, int64_t highB) {
+  if (lowA == highA || lowB == highB) return false;
+  const auto baseA = reinterpret_cast<intptr_t>(a.data), baseB = reinterpret_cast<intptr_t>(b.data);
+  if (baseA + lowA >= baseB + highB || baseB + lowB >= baseA + highA) return false;
+  int64_t step = 0;
+  for (const TensorType *type : {&a.type, &b.type})
+    for (size_t d = 0; d < type->shape.size(); ++d)
+      if (type->shape[d] > 1) step = std::gcd(step, type->strides[d] * byteSize(type->dtype));
+  if (step == 0) return true;
+  const int64_t apart = ((baseB - baseA) % step + step) % step; // of elements of a, then of b, modulo the step
+  return apart < byteSize(a.type.dtype) || step - apart < byteSize(b.type.dtype);
 }
 
 /// Memory in place of a result's, of the same layout, and at first with the same values: the kernel may read them.
@@ -111,64 +135,82 @@ size_t LoadedKernel::codeBytes() const {
 }
 
 Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::span<const TensorView> results) const {
-  if (auto fine = checkViews("operand", operands, compiled.operands); !fine) return fine;
-  if (auto fine = checkViews("result", results, compiled.results); !fine) return fine;
+  std::vector<Want> ranges;
+  Sizes sizes;
+  return check(operands, results, ranges, sizes);
+}
+
+Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::span<const TensorView> results,
+                                   std::vector<Want> &ranges, Sizes &sizes) const {
+  ranges = wanted;
+  if (compiled.dynamic.empty()) {
+    if (auto fine = checkTypes("operand", operands, compiled.operands); !fine) return fine;
+    if (auto fine = checkTypes("result", results, compiled.results); !fine) return fine;
+  } else {
+    if (auto fine = readSizes(operands, results, sizes); !fine) return fine;
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      const TensorType &type = i < resultsAt ? operands[i].type : results[i - resultsAt].type;
+      if (auto fine = type.verify(); !fine) return fine;
+      type.addressRange(ranges[i].low, ranges[i].high);
+      ranges[i].low *= byteSize(type.dtype), ranges[i].high *= byteSize(type.dtype);
+    }
+  }
+  if (auto fine = checkData("operand", operands); !fine) return fine;
+  if (auto fine = checkData("result", results); !fine) return fine;
   for (size_t r = 0; r < results.size(); ++r)
     for (size_t i = 0; i < r; ++i)
-      if (overlap(results[r], resultsAt + r, results[i], resultsAt + i))
+      if (overlap(results[r], ranges[resultsAt + r].low, ranges[resultsAt + r].high, results[i],
+                  ranges[resultsAt + i].low, ranges[resultsAt + i].high))
         return makeError(ErrorCode::Layout, who("result", r) + " overlaps " + who("result", i) + " in memory",
                          "give each result memory of its own");
   return {};
 }
 
-/// By their ranges, and by the steps in which they walk them: the columns of one matrix lie between each other.
-bool LoadedKernel::overlap(const TensorView &a, size_t inA, const TensorView &b, size_t inB) const {
-  const Want &wantA = wanted[inA], &wantB = wanted[inB];
-  if (wantA.low == wantA.high || wantB.low == wantB.high) return false;
-  const auto baseA = reinterpret_cast<intptr_t>(a.data), baseB = reinterpret_cast<intptr_t>(b.data);
-  if (baseA + wantA.low >= baseB + wantB.high || baseB + wantB.low >= baseA + wantA.high) return false;
-  int64_t step = 0;
-  for (const TensorType *type : {&a.type, &b.type})
-    for (size_t d = 0; d < type->shape.size(); ++d)
-      if (type->shape[d] > 1) step = std::gcd(step, type->strides[d] * byteSize(type->dtype));
-  if (step == 0) return true;
-  const int64_t apart = ((baseB - baseA) % step + step) % step; // of elements of a, then of b, modulo the step
-  return apart < byteSize(a.type.dtype) || step - apart < byteSize(b.type.dtype);
+int64_t LoadedKernel::workspaceBytes(const int64_t *sizes) const {
+  return sizes ? image.bytes()(sizes) : compiled.workspaceBytes;
 }
 
-bool LoadedKernel::call(void *const *operands, void *const *results) const {
+bool LoadedKernel::call(void *const *operands, void *const *results, const int64_t *sizes) const {
+  if (!sizes && !compiled.dynamic.empty()) return false;
   void *workspace = nullptr;
-  if (compiled.workspaceBytes > 0) {
-    workspace = threadWorkspace(static_cast<size_t>(compiled.workspaceBytes));
+  if (const int64_t bytes = workspaceBytes(sizes); bytes > 0) {
+    workspace = threadWorkspace(static_cast<size_t>(bytes));
     if (!workspace) return false;
   }
-  image.entry()(operands, results, workspace);
+  if (sizes)
+    image.sizedEntry()(operands, results, workspace, sizes);
+  else
+    image.entry()(operands, results, workspace);
   return true;
 }
 
-Error LoadedKernel::noWorkspace() const {
+Error LoadedKernel::noWorkspace(const int64_t *sizes) const {
   return makeError(ErrorCode::Limit,
-                   "no memory for a workspace of " + std::to_string(compiled.workspaceBytes) + " bytes");
+                   "no memory for a workspace of " + std::to_string(workspaceBytes(sizes)) + " bytes");
 }
 
 Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
                                          std::span<const TensorView> results) const {
-  if (auto fine = check(operands, results); !fine) return fine;
+  std::vector<Want> ranges;
+  Sizes sizes;
+  if (auto fine = check(operands, results, ranges, sizes); !fine) return fine;
   std::vector<void *> pointers;
   std::vector<Elsewhere> elsewhere;
   for (const TensorView &view : operands) pointers.push_back(view.data);
   for (size_t r = 0; r < results.size(); ++r) {
     pointers.push_back(results[r].data);
     bool overlaps = false;
-    for (size_t o = 0; o < operands.size(); ++o) overlaps |= overlap(results[r], resultsAt + r, operands[o], o);
+    const Want &want = ranges[resultsAt + r];
+    for (size_t o = 0; o < operands.size(); ++o)
+      overlaps |= overlap(results[r], want.low, want.high, operands[o], ranges[o].low, ranges[o].high);
     if (!overlaps) continue;
-    const Want &want = wanted[resultsAt + r];
     elsewhere.emplace_back(results[r], want.low, want.high);
     if (!elsewhere.back().memory)
       return makeError(ErrorCode::Limit, "no memory for a copy of " + who("result", r) + ", which overlaps an operand");
     pointers.back() = elsewhere.back().view.data;
   }
-  if (!call(pointers.data(), pointers.data() + operands.size())) return noWorkspace();
+  const int64_t *given = compiled.dynamic.empty() ? nullptr : sizes.data();
+  if (!call(pointers.data(), pointers.data() + operands.size(), given)) return noWorkspace(given);
   for (const Elsewhere &copy : elsewhere) copyElements(copy.view, copy.result.data);
   return {};
 }
@@ -178,7 +220,9 @@ Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
                                                               std::span<const TensorView> results,
                                                               void **pointers) const {
   const size_t count = wanted.size(), resultsBegin = resultsAt;
-  if (count > kFew || operands.size() != resultsBegin || results.size() != count - resultsBegin) return false;
+  if (count > kFew || !compiled.dynamic.empty() || operands.size() != resultsBegin ||
+      results.size() != count - resultsBegin)
+    return false;
   uintptr_t low[kFew], high[kFew];
   const Want *want = wanted.data();
   const int64_t *number = numbers.data();
@@ -208,7 +252,7 @@ Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
 Expected<void> LoadedKernel::run(std::span<const TensorView> operands, std::span<const TensorView> results) const {
   void *pointers[kFew];
   if (!evidentlyFit(operands, results, pointers)) return checkAndRun(operands, results);
-  if (!call(pointers, pointers + operands.size())) return noWorkspace();
+  if (!call(pointers, pointers + operands.size())) return noWorkspace(nullptr);
   return {};
 }
 

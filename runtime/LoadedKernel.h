@@ -5,8 +5,11 @@
 #include "ein/TensorView.h"
 #include "runtime/Loader.h"
 
+#include <array>
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace ein {
 
@@ -23,10 +26,12 @@ public:
   /// Refuses operands and results that the code must not see: a wrong count, dtype, extent or stride, no
   /// data, misaligned data, results that overlap.
   Expected<void> check(std::span<const TensorView> operands, std::span<const TensorView> results) const;
-  /// Runs without a check; false if there is no memory for the workspace.
-  bool call(void *const *operands, void *const *results) const;
+  /// Runs without a check; false if there is no memory for the workspace. `sizes`: of a module with dynamic indices.
+  bool call(void *const *operands, void *const *results, const int64_t *sizes = nullptr) const;
   /// Checks, then runs.
   Expected<void> run(std::span<const TensorView> operands, std::span<const TensorView> results) const;
+  /// The types of the results for operands of these types.
+  Expected<std::vector<TensorType>> resultsFor(std::span<const TensorType> operands) const;
 
 private:
   LoadedKernel(CompiledModule module, CodeImage image);
@@ -44,11 +49,21 @@ private:
   /// Whether the views are what `check` accepts, without a message and without the odd cases that it accepts
   /// too: empty tensors and other strides of extent 1. Fills in the pointers. At most kFew views.
   bool evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results, void **pointers) const;
-  /// Whether a result and another of the views, numbered as in `wanted`, may share memory.
-  bool overlap(const TensorView &a, size_t inA, const TensorView &b, size_t inB) const;
+  using Sizes = std::array<int64_t, kMaxSizes>;
+  /// Of a module with dynamic indices: whether the types fit its class. Fills in the sizes.
+  Expected<void> readSizes(std::span<const TensorView> operands, std::span<const TensorView> results,
+                           Sizes &sizes) const;
+  Expected<void> readSizes(const std::string &who, const TensorType &type, const TensorType &want, const int32_t *slots,
+                           Sizes &sizes) const;
+  /// `slots`: of the type's extents, which its dynamic indices have in `sizes`.
+  TensorType sized(const TensorType &type, const int32_t *slots, const Sizes &sizes) const;
   /// For views that do not evidently fit. Results that overlap operands are computed elsewhere.
   Expected<void> checkAndRun(std::span<const TensorView> operands, std::span<const TensorView> results) const;
-  Error noWorkspace() const;
+  /// Types, then data, alignment and overlap of results; `ranges` become those of the views, `sizes` are read.
+  Expected<void> check(std::span<const TensorView> operands, std::span<const TensorView> results,
+                       std::vector<Want> &ranges, Sizes &sizes) const;
+  Error noWorkspace(const int64_t *sizes) const;
+  int64_t workspaceBytes(const int64_t *sizes) const;
 
   CompiledModule compiled;
   CodeImage image;

@@ -95,12 +95,14 @@ Expected<CodeImage> CodeImage::load(const CompiledModule &module) {
   const char *why = handle ? nullptr : dlerror();
   close(fd);
   if (!handle) return loadError(why ? why : "dlopen failed");
+  const std::string bytesName = module.entry + "_bytes";
   void *entry = dlsym(handle, module.entry.c_str());
-  if (!entry) {
+  void *bytes = module.dynamic.empty() ? nullptr : dlsym(handle, bytesName.c_str());
+  if (!entry || (!module.dynamic.empty() && !bytes)) {
     dlclose(handle);
-    return loadError("its code has no symbol '" + module.entry + "'");
+    return loadError("its code has no symbol '" + (entry ? bytesName : module.entry) + "'");
   }
-  return CodeImage(handle, reinterpret_cast<EntryFunction *>(entry));
+  return CodeImage(handle, entry, bytes);
 }
 
 CodeImage::~CodeImage() {

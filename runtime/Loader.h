@@ -9,6 +9,9 @@ namespace ein {
 
 /// The signature of a module's entry; see CompiledModule.
 using EntryFunction = void(void *const *operands, void *const *results, void *workspace);
+/// The signatures of a module with dynamic indices.
+using SizedEntryFunction = void(void *const *operands, void *const *results, void *workspace, const int64_t *sizes);
+using BytesFunction = int64_t(const int64_t *sizes);
 
 /// Loaded code; unloads it when destroyed.
 class CodeImage {
@@ -19,16 +22,19 @@ public:
   static Expected<CodeImage> load(const CompiledModule &module);
 
   CodeImage(CodeImage &&other) noexcept
-      : handle(std::exchange(other.handle, nullptr)), entryFunction(other.entryFunction) {}
+      : handle(std::exchange(other.handle, nullptr)), entryFunction(other.entryFunction),
+        bytesFunction(other.bytesFunction) {}
   CodeImage &operator=(CodeImage &&) = delete;
   ~CodeImage();
 
-  EntryFunction *entry() const { return entryFunction; }
+  EntryFunction *entry() const { return reinterpret_cast<EntryFunction *>(entryFunction); }
+  /// Of a module with dynamic indices.
+  SizedEntryFunction *sizedEntry() const { return reinterpret_cast<SizedEntryFunction *>(entryFunction); }
+  BytesFunction *bytes() const { return reinterpret_cast<BytesFunction *>(bytesFunction); }
 
 private:
-  CodeImage(void *handle, EntryFunction *entry) : handle(handle), entryFunction(entry) {}
-  void *handle;
-  EntryFunction *entryFunction;
+  CodeImage(void *handle, void *entry, void *bytes) : handle(handle), entryFunction(entry), bytesFunction(bytes) {}
+  void *handle, *entryFunction, *bytesFunction;
 };
 
 } // namespace ein

@@ -28,7 +28,8 @@ void prepareModule(llvm::Module &module, llvm::TargetMachine &machine, llvm::Str
     f.addFnAttr("target-cpu", machine.getTargetCPU());
     f.addFnAttr("target-features", machine.getTargetFeatureString());
     f.setDoesNotThrow(); // no unwind tables
-    if (f.getName() != entry) f.setLinkage(llvm::GlobalValue::InternalLinkage);
+    if (f.getName() != entry && f.getName() != (entry + "_bytes").str())
+      f.setLinkage(llvm::GlobalValue::InternalLinkage);
     earlyCse.run(f, analyses);
   }
 }

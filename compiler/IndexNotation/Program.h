@@ -22,6 +22,7 @@ using ExprId = uint32_t;
 struct Index {
   std::string name;
   std::optional<int64_t> extent;
+  int dynamic = -1; ///< its number in CompileOptions::dynamic: `extent` is then an example
 };
 
 /// A named tensor. Dimension `d` of the stored tensor ranges over index `axes[d]`.

@@ -314,4 +314,23 @@ std::optional<ContractionPlan> planContraction(const NestShape &shape, const Cpu
   return std::move(plans.front());
 }
 
+std::optional<ContractionPlan> planSizedContraction(const NestShape &shape, const CpuModel &cpu) {
+  if (std::any_of(shape.dims.begin(), shape.dims.end(), [](const LoopDim &d) { return d.maybeShort(); })) return {};
+  NestShape single = shape;
+  single.pairs = false;
+  std::optional<ContractionPlan> plan = planContraction(single, cpu);
+  if (!plan) return plan;
+  plan->colRun = 0, plan->colPieces = 1;
+  classify(single, *plan);
+  plan->depthPieces.assign(plan->depth.dims.size(), 1);
+  plan->depthPieces.back() = std::min(kDepthBytes / plan->elementBytes, plan->depth.run());
+  chooseBlocks(*plan, cpu);
+  plan->packRows = plan->packCols = Packing::Gather;
+  plan->streaming = false;
+  if (plan->split == Split::Depth) plan->split = Split::Cols;
+  plan->colsOuter = plan->split == Split::Rows;
+  plan->reason += ", sizes at run time";
+  return plan;
+}
+
 } // namespace ein

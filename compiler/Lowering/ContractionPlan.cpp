@@ -177,6 +177,7 @@ bool classify(const NestShape &shape, ContractionPlan &plan) {
     const LoopDim &d = shape.dims[i];
     LoopDim g = d;
     g.strides = {d.strides[s], d.strides[v], d.strides[2]};
+    if (!d.strideSlots.empty()) g.strideSlots = {d.strideSlots[s], d.strideSlots[v], d.strideSlots[2]};
     const bool inS = g.strides[0] != 0, inV = g.strides[1] != 0;
     if (d.reduced)
       plan.depth.dims.push_back(g);

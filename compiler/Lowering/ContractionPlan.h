@@ -111,6 +111,9 @@ std::optional<ContractionPlan> planContraction(const NestShape &shape, const Cpu
 /// The plans that it weighs, best predicted first and at most `most` of them (at least 1): the first is its choice.
 /// Empty where it gives nothing.
 std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel &cpu, size_t most);
+/// The same where extents or strides come at run time: tiles and blocks of static size, everything packed
+/// (EmitSizedContraction.cpp). Nothing where a loop may be short, too.
+std::optional<ContractionPlan> planSizedContraction(const NestShape &shape, const CpuModel &cpu);
 /// Cycles of one core for a whole contraction, by the planner's cost model.
 double predictCycles(const ContractionPlan &plan, const CpuModel &cpu);
 

@@ -17,6 +17,7 @@ struct NestOperand {
   mlir::Type element;
   int64_t extent = 0;
   int64_t offset = 0;
+  int offsetSlot = -1; ///< where the offset comes at run time: its place among the sizes of the step
   bool isUnsigned = false; ///< how the body widens its integers
 };
 
@@ -31,6 +32,12 @@ int64_t scratchBytes(const ThinCascadePlan &plan, const CascadeRegion &cascade);
 /// after `name`.
 void emitContraction(NestBuilder &b, const ContractionPlan &plan, mlir::linalg::LinalgOp op,
                      llvm::ArrayRef<NestOperand> operands, mlir::Value scratch, bool overwrite, llvm::StringRef name);
+
+/// The same for extents or strides that come at run time.
+void emitSizedContraction(NestBuilder &b, const ContractionPlan &plan, mlir::linalg::LinalgOp op,
+                          llvm::ArrayRef<NestOperand> operands, mlir::Value scratch, bool overwrite,
+                          llvm::StringRef name);
+int64_t sizedScratchBytes(const ContractionPlan &plan);
 
 /// Emits a vectorised nest over the body of `op`, a linalg operation with one output whose body
 /// `analyseReduction` accepts. With `overwrite` a reduction starts from its identity.

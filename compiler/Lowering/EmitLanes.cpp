@@ -10,11 +10,9 @@ namespace ein {
 /// Trips of the lane loop; the last one moves back to end with it.
 void NestEmitter::laneTrips(const Offsets &at, Trip trip) {
   if (p.lane < 0) return trip(b.c(0), at);
-  const int64_t extent = dims[p.lane].extent;
   auto [low, high] = bounds(p.lane);
   b.loop(low, high, 1, [&](Value i) {
-    Value start = b.mul(i, p.width());
-    if (extent % p.width()) start = b.min(start, b.c(extent - p.width()));
+    Value start = notBeyond(b.mul(i, p.width()), p.lane, p.width());
     trip(start, moved(at, p.lane, start));
   });
 }
@@ -81,10 +79,11 @@ void NestEmitter::lanesTransposed(const Offsets &at) {
 /// loop. What is no whole trip of the lane loop is summed vector by vector at the end.
 void NestEmitter::sweep(const Offsets &row) {
   const int64_t extent = dims[p.lane].extent, width = p.width(), whole = extent / width;
+  Value allWhole = b.div(this->extent(p.lane), width);
   const int64_t stretch = std::max<int64_t>(1, (16 << 10) / (width * p.shape.elementBytes));
   const int inner = int(dims.size()) - 1;
   const bool splitHere = p.split == p.lane;
-  auto [low, high] = splitHere ? b.chunkBounds(thread, p.threads, whole) : std::pair{b.c(0), b.c(whole)};
+  auto [low, high] = splitHere ? b.chunkBounds(thread, p.threads, allWhole) : std::pair{b.c(0), allWhole};
   // One pass: `steps` values of the innermost reduced loop added to every vector of the stretch.
   auto pass = [&](Value first, Value last, const Offsets &at, Value step, int64_t steps) {
     b.loop(first, last, 1, [&](Value i) {
@@ -110,8 +109,10 @@ void NestEmitter::sweep(const Offsets &row) {
       b.loop(many, to, 1, [&](Value k) { pass(first, last, moved(at, inner, k), k, 1); });
     });
   });
-  if (whole * width == extent) return;
+  const bool isSized = dims[p.lane].isDynamic();
+  if (!isSized && whole * width == extent) return;
   auto rest = [&] {
+    if (isSized) return sizedRest(row);
     for (int64_t done = whole * width; done < extent;) {
       const int64_t lanes = std::min<int64_t>(p.lanes, llvm::bit_floor<uint64_t>(extent - done));
       Offsets at = moved(row, p.lane, done);
@@ -124,6 +125,20 @@ void NestEmitter::sweep(const Offsets &row) {
   };
   if (!splitHere) return rest();
   b.ifThen(b.equal(thread, b.c(p.threads - 1)), rest);
+}
+
+/// What a number of whole trips that comes at run time leaves of the lane loop, vector by vector; the last one moves
+/// back to end with the loop.
+void NestEmitter::sizedRest(const Offsets &row) {
+  Value end = extent(p.lane), begin = b.mul(b.div(end, p.width()), p.width());
+  b.loop(begin, end, p.lanes, [&](Value i) {
+    Value start = notBeyond(i, p.lane, p.lanes);
+    Offsets at = moved(row, p.lane, start);
+    SmallVector<Value> sum = reducedLoops(0, at, initial(p.lanes), [&](const Offsets &now, ValueRange carried) {
+      return SmallVector<Value>{evaluate(now, {p.lanes, p.lane, start}, carried[0])};
+    });
+    storeRun(sum[0], at, p.lanes, false);
+  });
 }
 
 /// The reduced loops but the innermost.
@@ -148,13 +163,15 @@ Value NestEmitter::fold(Value vector) {
 /// Lanes along a reduced loop: whole vectors, then what is left in ever narrower ones. Carried are the
 /// sums of the vectors of every row of the block, then a vector of one per row for what is left.
 void NestEmitter::lanesReduced(const Offsets &at) {
+  const bool isSized = dims[p.lane].isDynamic();
   const int64_t extent = dims[p.lane].extent, whole = extent / p.width();
-  const int64_t rest = extent - whole * p.width(), rows = p.factor(p.block0) * p.factor(p.block1);
+  const int64_t rest = isSized ? 1 : extent - whole * p.width(), rows = p.factor(p.block0) * p.factor(p.block1);
   const bool splitHere = p.split == p.lane;
   SmallVector<Value> init(rows * p.unroll, initial(p.lanes));
   if (rest) init.append(rows, initial(1));
   SmallVector<Value> sums = reducedLoops(0, at, init, [&](const Offsets &now, ValueRange carried) {
-    auto [low, high] = splitHere ? b.chunkBounds(thread, p.threads, whole) : std::pair{b.c(0), b.c(whole)};
+    Value allWhole = isSized ? b.div(this->extent(p.lane), p.width()) : b.c(whole);
+    auto [low, high] = splitHere ? b.chunkBounds(thread, p.threads, allWhole) : std::pair{b.c(0), allWhole};
     ValueRange vectors = carried.take_front(rows * p.unroll);
     SmallVector<Value> next = b.loop(low, high, 1, vectors, [&](Value i, ValueRange accs) {
       Value start = b.mul(i, p.width());
@@ -167,7 +184,8 @@ void NestEmitter::lanesReduced(const Offsets &at) {
     });
     if (!rest) return next;
     for (auto [row, single] : llvm::zip(blockOf(now), carried.drop_front(rows * p.unroll)))
-      next.push_back(emitCombine(b, reduction.combine, single, restOf(row, whole * p.width(), extent)));
+      next.push_back(emitCombine(b, reduction.combine, single,
+                                 isSized ? sizedRestOf(row) : restOf(row, whole * p.width(), extent)));
     return next;
   });
   for (auto [i, row] : llvm::enumerate(blockOf(at))) {
@@ -194,6 +212,24 @@ Value NestEmitter::restOf(const Offsets &row, int64_t begin, int64_t end) {
     single = emitCombine(b, reduction.combine, single, fold(part));
   }
   return single;
+}
+
+/// The same of a loop whose extent comes at run time: whole vectors, of which the last moves back to end with the loop;
+/// what it repeats does not count.
+Value NestEmitter::sizedRestOf(const Offsets &row) {
+  Value end = extent(p.lane), begin = b.mul(b.div(end, p.width()), p.width());
+  SmallVector<int32_t> numbers;
+  for (int64_t i = 0; i < p.lanes; ++i) numbers.push_back(int32_t(i));
+  Value lane = arith::ConstantOp::create(b, b.getI32VectorAttr(numbers));
+  SmallVector<Value> sum = b.loop(begin, end, p.lanes, initial(p.lanes), [&](Value i, ValueRange carried) {
+    Value start = notBeyond(i, p.lane, p.lanes);
+    Value part = evaluate(moved(row, p.lane, start), {p.lanes, p.lane, start}, initial(p.lanes));
+    Value repeated = b.splat(arith::IndexCastOp::create(b, b.getI32Type(), b.sub(i, start)), p.lanes);
+    Value counts = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, lane, repeated);
+    part = arith::SelectOp::create(b, counts, part, initial(p.lanes));
+    return SmallVector<Value>{emitCombine(b, reduction.combine, carried[0], part)};
+  });
+  return fold(sum[0]);
 }
 
 /// Lanes along a reduced loop, with the hoisted one around everything.

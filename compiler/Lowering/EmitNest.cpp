@@ -42,19 +42,41 @@ void NestEmitter::bind(ValueRange pointers, Value t) {
   if (!partStrides.empty()) memory[out] = b.flat(pointers.back(), b.element, p.threads * p.shape.points(false));
 }
 
+/// A loop's extent, and how often it runs.
+Value NestEmitter::extent(int d) { return dims[d].isDynamic() ? b.sizes[dims[d].extentSlot] : b.c(dims[d].extent); }
+
+Value NestEmitter::trips(int d) {
+  if (!dims[d].isDynamic()) return b.c(p.trips(d));
+  const int64_t width = d == p.lane ? p.width() : d == p.across ? p.lanes : p.factor(d);
+  return b.div(b.add(extent(d), width - 1), width);
+}
+
+/// `start`, moved back where `width` values from there on would leave the loop.
+Value NestEmitter::notBeyond(Value start, int d, int64_t width) {
+  const bool fits = width == 1 || (!dims[d].isDynamic() && dims[d].extent % width == 0);
+  return fits ? start : b.min(start, b.sub(extent(d), b.c(width)));
+}
+
+/// Elements that an operand moves in `by` steps of a loop.
+Value NestEmitter::step(unsigned o, int d, Value by) {
+  if (o == out && !partStrides.empty()) return b.mul(by, partStrides[d]);
+  const int slot = dims[d].strideSlot(o);
+  return slot >= 0 ? b.mul(by, b.sizes[slot]) : b.mul(by, p.stride(o, d));
+}
+
 NestEmitter::Offsets NestEmitter::moved(const Offsets &from, int d, Value by) {
   Offsets to(from);
   for (unsigned o = 0; o < p.shape.operands; ++o) {
     const int64_t stride = o == out ? outputStride(p, partStrides, d) : p.stride(o, d);
-    if (stride) to[o] = b.add(to[o], b.mul(by, stride));
+    if (stride) to[o] = b.add(to[o], step(o, d, by));
   }
   return to;
 }
 
 /// Trips of loop `d` that this thread does.
 std::pair<Value, Value> NestEmitter::bounds(int d) {
-  if (d == p.split) return b.chunkBounds(thread, p.threads, p.trips(d));
-  return {b.c(0), b.c(p.trips(d))};
+  if (d == p.split) return b.chunkBounds(thread, p.threads, trips(d));
+  return {b.c(0), trips(d)};
 }
 
 /// The parallel loops that the lanes do not follow, outermost first.
@@ -73,11 +95,10 @@ void NestEmitter::parallelLoops(ArrayRef<int> order, const Offsets &at, Inner in
   if (order.empty()) return inner(at);
   const int d = order.front();
   auto [low, high] = bounds(d);
-  const int64_t factor = p.factor(d), extent = dims[d].extent;
+  const int64_t factor = p.factor(d);
   b.loop(low, high, 1, [&](Value i) {
     // The last block moves back to end with the loop.
-    Value start = b.mul(i, factor);
-    position[d] = extent % factor ? b.min(start, b.c(extent - factor)) : start;
+    position[d] = notBeyond(b.mul(i, factor), d, factor);
     parallelLoops(order.drop_front(), moved(at, d, position[d]), inner);
   });
 }
@@ -107,9 +128,9 @@ NestEmitter::reducedLoops(int d, const Offsets &at, ValueRange carried,
 }
 
 /// `lanes` elements `stride` apart, one by one.
-Value NestEmitter::elementRun(Value from, Value offset, int64_t stride, int64_t lanes) {
+Value NestEmitter::elementRun(Value from, Value offset, Value stride, int64_t lanes) {
   SmallVector<Value> elements;
-  for (int64_t i = 0; i < lanes; ++i) elements.push_back(b.load(from, b.add(offset, i * stride)));
+  for (int64_t i = 0; i < lanes; ++i) elements.push_back(b.load(from, b.add(offset, b.mul(b.c(i), stride))));
   return vector::FromElementsOp::create(b, VectorType::get({lanes}, elements[0].getType()), elements);
 }
 
@@ -122,7 +143,7 @@ Value NestEmitter::loadRun(unsigned o, Value offset, const Run &run) {
   const int64_t stride = run.lane < 0 ? 0 : p.stride(o, run.lane);
   if (stride == 1) return b.loadVector(run.lanes, memory[o], offset);
   if (stride == 0) return b.splat(b.load(memory[o], offset), run.lanes);
-  return elementRun(memory[o], offset, stride, run.lanes);
+  return elementRun(memory[o], offset, step(o, run.lane, b.c(1)), run.lanes);
 }
 
 /// The loop of the nest that one of the operation's loops has become; -1 for a loop of extent 1.
@@ -163,7 +184,8 @@ void NestEmitter::storeRun(Value value, const Offsets &at, int64_t lanes, bool s
     return b.storeVector(value, memory[out], at[out], streaming);
   }
   for (int64_t i = 0; i < lanes; ++i) {
-    Value element = vector::ExtractOp::create(b, value, ArrayRef<int64_t>{i}), offset = b.add(at[out], i * stride);
+    Value element = vector::ExtractOp::create(b, value, ArrayRef<int64_t>{i});
+    Value offset = b.add(at[out], step(out, p.lane, b.c(i)));
     if (adds) element = emitCombine(b, reduction.combine, b.widened(b.load(memory[out], offset)), element);
     b.store(element, memory[out], offset);
   }
@@ -234,10 +256,11 @@ void NestEmitter::emit(Value scratch) {
   auto fn = b.function(name, pointers.size(), 1, [&](ValueRange args, ValueRange index) {
     bind(args, index[0]);
     Offsets start;
-    for (auto [o, operand] : llvm::enumerate(operands)) start.push_back(b.c(p.isStaged(o) ? 0 : operand.offset));
+    for (auto [o, operand] : llvm::enumerate(operands))
+      start.push_back(operand.offsetSlot >= 0 ? b.sizes[operand.offsetSlot] : b.c(p.isStaged(o) ? 0 : operand.offset));
     if (!partStrides.empty()) start[out] = b.mul(index[0], p.shape.points(false));
     if (p.streaming) {
-      aligned = b.aligned(b.advance(args[out], b.c(operands[out].offset * p.shape.outputBytes)));
+      aligned = b.aligned(b.advance(args[out], b.mul(start[out], p.shape.outputBytes)));
     }
     body(start);
   });

@@ -31,6 +31,10 @@ private:
   };
 
   void bind(ValueRange pointers, Value thread);
+  Value extent(int d);
+  Value trips(int d);
+  Value notBeyond(Value start, int d, int64_t width);
+  Value step(unsigned operand, int d, Value by);
   Offsets moved(const Offsets &from, int d, Value by);
   Offsets moved(const Offsets &from, int d, int64_t by) { return moved(from, d, b.c(by)); }
   std::pair<Value, Value> bounds(int d);
@@ -41,7 +45,7 @@ private:
                llvm::function_ref<llvm::SmallVector<Value>(const Offsets &, ValueRange)> inner);
   llvm::SmallVector<Offsets> blockOf(const Offsets &at);
   Value loadRun(unsigned operand, Value offset, const Run &run);
-  Value elementRun(Value memory, Value offset, int64_t stride, int64_t lanes);
+  Value elementRun(Value memory, Value offset, Value stride, int64_t lanes);
   Value evaluate(const Offsets &at, const Run &run, Value acc);
   Value indexValues(int64_t source, const Run &run);
   int loopOf(int64_t source) const;
@@ -49,6 +53,8 @@ private:
   Value gather(mlir::memref::LoadOp load, llvm::function_ref<Value(Value)> valueOf, const Run &run);
   void storeRun(Value value, const Offsets &at, int64_t lanes, bool streaming);
   Value restOf(const Offsets &row, int64_t begin, int64_t end);
+  Value sizedRestOf(const Offsets &row);
+  void sizedRest(const Offsets &row);
   Value initial(int64_t lanes) { return emitIdentity(b, reduction.combine, lanes); }
   Value fold(Value vector);
 

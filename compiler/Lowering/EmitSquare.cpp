@@ -7,20 +7,17 @@ namespace ein {
 
 /// lanes x lanes squares: inputs adjacent along `across` are transposed in registers.
 void NestEmitter::square(const Offsets &at) {
-  const int64_t n = p.lanes, lanes = dims[p.lane].extent, across = dims[p.across].extent;
-  auto clamp = [&](Value i, int64_t extent) {
-    Value start = b.mul(i, n);
-    return extent % n ? b.min(start, b.c(extent - n)) : start;
-  };
+  const int64_t n = p.lanes;
+  auto clamp = [&](Value i, int d) { return notBeyond(b.mul(i, n), d, n); };
   auto [laneLow, laneHigh] = bounds(p.lane);
   auto [acrossLow, acrossHigh] = bounds(p.across);
   b.loop(acrossLow, acrossHigh, p.run, [&](Value firstRun) {
     Value lastRun = b.min(b.add(firstRun, p.run), acrossHigh);
     b.loop(laneLow, laneHigh, 1, [&](Value i) {
-      Value lane = clamp(i, lanes);
+      Value lane = clamp(i, p.lane);
       Offsets row = moved(at, p.lane, lane);
       b.loop(firstRun, lastRun, 1, [&](Value j) {
-        Value first = clamp(j, across);
+        Value first = clamp(j, p.across);
         Offsets from = moved(row, p.across, first);
         SmallVector<SmallVector<Value>> inputs; // by operand, then by position across
         for (unsigned o = 0; o < out; ++o) {
@@ -28,7 +25,7 @@ void NestEmitter::square(const Offsets &at) {
           const int64_t along = dims[p.lane].strides[o];
           const bool transposes = along != 0 && along != 1;
           for (int64_t t = 0; t < n; ++t)
-            vectors.push_back(transposes ? b.loadVector(n, memory[o], b.add(from[o], t * along))
+            vectors.push_back(transposes ? b.loadVector(n, memory[o], b.add(from[o], step(o, p.lane, b.c(t))))
                                          : loadRun(o, moved(from, p.across, t)[o], {n, p.lane, lane}));
           inputs.push_back(transposes ? b.transpose(vectors) : vectors);
         }

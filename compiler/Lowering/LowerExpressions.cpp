@@ -64,7 +64,10 @@ void ExpressionLowering::findIntegers() {
   for (ExprId e = 0; e < p.exprs.size(); ++e) {
     const Expr &x = p.exprs[e];
     std::optional<Range> range;
-    if (x.kind == Expr::Kind::IndexValue) range = Range{0, double(*p.indices[x.indices[0]].extent)};
+    if (x.kind == Expr::Kind::IndexValue) {
+      const Index &index = p.indices[x.indices[0]];
+      range = Range{0, index.dynamic >= 0 ? 0x1p31 - 1 : double(*index.extent)};
+    }
     if (x.kind == Expr::Kind::Literal && x.literal == std::floor(x.literal)) range = Range{x.literal, x.literal};
     if (x.kind == Expr::Kind::Map && llvm::all_of(x.args, [&](ExprId a) { return integers[a].has_value(); }))
       range = rangeOf(x);

@@ -1,6 +1,7 @@
 // Assignments to linalg operations.
 #include "compiler/Lowering/LowerToLinalg.h"
 #include "compiler/Lowering/LowerExpressions.h"
+#include "compiler/Lowering/Sizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -21,9 +22,9 @@ namespace {
 class LinalgLowering {
 public:
   LinalgLowering(MLIRContext &context, const FlatProgram &flat, const std::vector<TensorType> &operands,
-                 const std::vector<TensorType> &results)
+                 const std::vector<TensorType> &results, const CompiledModule &module)
       : b(UnknownLoc::get(&context), &context), flat(flat), p(flat.program), operands(operands), results(results),
-        memory(p.tensors.size()), expressions(b, p) {}
+        module(module), memory(p.tensors.size()), expressions(b, p), arithmetic(b) {}
 
   OwningOpRef<ModuleOp> run();
 
@@ -31,8 +32,8 @@ private:
   /// Where a tensor lies: a memref from which views are made, with the strides of its dimensions.
   struct Memory {
     Value base;
-    int64_t offset = 0;
-    std::vector<int64_t> shape, strides;
+    OpFoldResult offset;
+    SmallVector<OpFoldResult> shape, strides;
     bool plain = false; ///< `base` itself has the tensor's type
   };
   /// An operand of an operation: a view with one dimension per index, and those indices.
@@ -41,6 +42,17 @@ private:
     SmallVector<IndexId> indices;
   };
 
+  using Sizes = llvm::DenseMap<int32_t, Value>; ///< arguments of a function, by place in the call's sizes
+  Memory known(Value base, int64_t offset, const TensorType &type, bool plain);
+  Memory rowMajor(Value base, TensorId tensor);
+  Memory sizedArgument(func::FuncOp fn, TensorId tensor, const TensorType &type, ArrayRef<int32_t> own,
+                       NamedAttribute attribute);
+  OpFoldResult extentOf(IndexId i, const Sizes &sizes);
+  ArrayRef<int32_t> slotsOf(size_t number) const;
+  OpFoldResult placesInWorkspace(const Sizes &sizes, llvm::function_ref<void(TensorId, OpFoldResult place)> place);
+  Sizes addSizes(func::FuncOp fn);
+  void bindWorkspace(func::FuncOp fn);
+  void emitWorkspaceFunction();
   Memory argument(Block *block, func::FuncOp fn, const TensorType &type, StringRef kind, int64_t number);
   View view(TensorId tensor, ArrayRef<AccessSubscript> subscripts, int64_t at = 0);
   View resultView(TensorId tensor);
@@ -57,27 +69,142 @@ private:
   const FlatProgram &flat;
   const Program &p;
   const std::vector<TensorType> &operands, &results;
+  const CompiledModule &module; ///< of which dynamic numbers have which places
+  Sizes sizes;                  ///< of @kernel
   std::vector<Memory> memory;
   ExpressionLowering expressions;
+  SizeBuilder arithmetic;
 };
+
+/// A layout without dynamic sizes.
+LinalgLowering::Memory LinalgLowering::known(Value base, int64_t offset, const TensorType &type, bool plain) {
+  return {base, b.getIndexAttr(offset), getAsIndexOpFoldResult(b.getContext(), type.shape),
+          getAsIndexOpFoldResult(b.getContext(), type.strides), plain};
+}
 
 LinalgLowering::Memory LinalgLowering::argument(Block *block, func::FuncOp fn, const TensorType &type, StringRef kind,
                                                 int64_t number) {
   const unsigned position = block->getNumArguments();
   SmallVector<DictionaryAttr> unused;
-  Memory m{nullptr, 0, type.shape, type.strides, type.isContiguous()};
+  Memory m = known(nullptr, 0, type, type.isContiguous());
   MemRefType memref = MemRefType::get(type.shape, expressions.elementType(type.dtype));
   SmallVector<NamedAttribute> attributes = {b.getNamedAttr(kind, b.getI64IntegerAttr(number))};
   if (!m.plain) {
     int64_t low, high;
     type.addressRange(low, high);
-    m.offset = -low;
+    m.offset = b.getIndexAttr(-low);
     memref = MemRefType::get({high - low}, expressions.elementType(type.dtype));
     if (low) attributes.push_back(b.getNamedAttr("ein.low", b.getI64IntegerAttr(low)));
   }
   (void)fn.insertArgument(position, memref, b.getDictionaryAttr(attributes), b.getLoc());
   m.base = block->getArgument(position);
   return m;
+}
+
+OpFoldResult LinalgLowering::extentOf(IndexId i, const Sizes &sizes) {
+  const Index &index = p.indices[i];
+  return index.dynamic >= 0 ? OpFoldResult(sizes.lookup(index.dynamic)) : b.getIndexAttr(*index.extent);
+}
+
+/// The slots of an operand or, numbered after those, a result.
+ArrayRef<int32_t> LinalgLowering::slotsOf(size_t number) const {
+  ArrayRef<int32_t> slots = module.sizeSlots;
+  auto rank = [&](size_t i) {
+    return i < operands.size() ? module.operands[i].shape.size() : module.results[i - operands.size()].shape.size();
+  };
+  for (size_t i = 0; i < number; ++i) slots = slots.drop_front(2 * rank(i));
+  return slots.take_front(2 * rank(number));
+}
+
+/// One argument for each place in the call's sizes.
+LinalgLowering::Sizes LinalgLowering::addSizes(func::FuncOp fn) {
+  Sizes arguments;
+  if (module.dynamic.empty()) return arguments;
+  llvm::DenseMap<int32_t, int64_t> strides;
+  size_t at = 0;
+  for (const auto *types : {&module.operands, &module.results})
+    for (const TensorType &type : *types) {
+      for (auto [slot, stride] :
+           llvm::zip(ArrayRef(module.sizeSlots).slice(at).drop_front(type.shape.size()), type.strides))
+        if (slot >= 0) strides[slot] = stride;
+      at += 2 * type.shape.size();
+    }
+  for (auto [n, dynamic] : llvm::enumerate(module.dynamic)) {
+    auto index = llvm::find_if(p.indices, [&, n = n](const Index &i) { return i.dynamic == int(n); });
+    arguments[n] = addSizeArgument(fn, n, *index->extent, dynamic.least);
+  }
+  for (int32_t slot = int32_t(module.dynamic.size()); strides.count(slot); ++slot)
+    arguments[slot] = addSizeArgument(fn, slot, strides[slot], 0);
+  return arguments;
+}
+
+/// Row-major memory of a tensor, with its extents at run time.
+LinalgLowering::Memory LinalgLowering::rowMajor(Value base, TensorId tensor) {
+  Memory m{base, b.getIndexAttr(0), {}, {}, false};
+  OpFoldResult stride = b.getIndexAttr(1);
+  for (IndexId axis : llvm::reverse(p.tensors[tensor].axes)) {
+    m.shape.insert(m.shape.begin(), extentOf(axis, sizes));
+    m.strides.insert(m.strides.begin(), stride);
+    stride = arithmetic.mul(stride, m.shape.front());
+  }
+  return m;
+}
+
+/// An operand or result with a dynamic index: flat memory around its element at index zero.
+LinalgLowering::Memory LinalgLowering::sizedArgument(func::FuncOp fn, TensorId tensor, const TensorType &type,
+                                                     ArrayRef<int32_t> own, NamedAttribute attribute) {
+  const unsigned position = fn.getNumArguments();
+  auto flatType = MemRefType::get({ShapedType::kDynamic}, expressions.elementType(type.dtype));
+  (void)fn.insertArgument(position, flatType, b.getDictionaryAttr(attribute), b.getLoc());
+  Memory m = rowMajor(fn.getArgument(position), tensor);
+  if (llvm::is_contained(own, CompiledModule::kRowMajor)) return m;
+  ArrayRef<int32_t> slots = own.drop_front(own.size() / 2);
+  const int64_t parts = type.shape.size() > slots.size() ? 2 : 1; // of a complex number
+  for (auto [d, slot] : llvm::enumerate(slots))
+    m.strides[d] = slot < 0 ? OpFoldResult(b.getIndexAttr(type.strides[d]))
+                            : arithmetic.mul(sizes.lookup(slot), b.getIndexAttr(parts));
+  return m;
+}
+
+/// Places of all intermediates, one behind the other; gives the bytes of all.
+OpFoldResult LinalgLowering::placesInWorkspace(const Sizes &sizes,
+                                               llvm::function_ref<void(TensorId, OpFoldResult)> place) {
+  OpFoldResult at = b.getIndexAttr(0);
+  for (TensorId t = 0; t < p.tensors.size(); ++t) {
+    if (flat.workspaceOffsets[t] < 0) continue;
+    place(t, at);
+    OpFoldResult bytes = b.getIndexAttr(byteSize(p.tensors[t].dtype));
+    for (IndexId axis : p.tensors[t].axes) bytes = arithmetic.mul(bytes, extentOf(axis, sizes));
+    at = arithmetic.add(at, arithmetic.align64(bytes));
+  }
+  return at;
+}
+
+void LinalgLowering::bindWorkspace(func::FuncOp fn) {
+  const unsigned position = fn.getNumArguments();
+  auto bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
+  (void)fn.insertArgument(position, bytes, b.getDictionaryAttr({b.getNamedAttr("ein.workspace", b.getUnitAttr())}),
+                          b.getLoc());
+  Value workspace = fn.getArgument(position);
+  placesInWorkspace(sizes, [&](TensorId t, OpFoldResult place) {
+    OpFoldResult elements = b.getIndexAttr(1);
+    for (IndexId axis : p.tensors[t].axes) elements = arithmetic.mul(elements, extentOf(axis, sizes));
+    auto known = getConstantIntValue(elements);
+    auto type = MemRefType::get({known.value_or(ShapedType::kDynamic)}, expressions.elementType(p.tensors[t].dtype));
+    SmallVector<Value> dynamic;
+    if (!known) dynamic.push_back(arithmetic.value(elements));
+    memory[t] = rowMajor(memref::ViewOp::create(b, type, workspace, arithmetic.value(place), dynamic), t);
+  });
+}
+
+void LinalgLowering::emitWorkspaceFunction() {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(cast<ModuleOp>(b.getInsertionBlock()->getParentOp()->getParentOp()).getBody());
+  auto fn = func::FuncOp::create(b, kWorkspaceFunction, b.getFunctionType({}, {b.getIndexType()}));
+  b.setInsertionPointToStart(fn.addEntryBlock());
+  const Sizes own = addSizes(fn);
+  Value bytes = arithmetic.value(placesInWorkspace(own, [](TensorId, OpFoldResult) {}));
+  func::ReturnOp::create(b, bytes);
 }
 
 OwningOpRef<ModuleOp> LinalgLowering::run() {
@@ -87,11 +214,20 @@ OwningOpRef<ModuleOp> LinalgLowering::run() {
   Block *block = fn.addEntryBlock();
   b.setInsertionPointToStart(block);
   const size_t given = p.inputs.size() - p.priors;
+  sizes = addSizes(fn);
+  auto numberedArgument = [&](TensorId t, const TensorType &type, StringRef kind, size_t i) {
+    if (llvm::none_of(p.tensors[t].axes, [&](IndexId axis) { return p.indices[axis].dynamic >= 0; }))
+      return argument(block, fn, type, kind, i);
+    return sizedArgument(fn, t, type, slotsOf(kind == "ein.operand" ? i : operands.size() + i),
+                         b.getNamedAttr(kind, b.getI64IntegerAttr(i)));
+  };
   for (auto [i, t] : llvm::enumerate(p.inputs))
-    memory[t] = i < given ? argument(block, fn, operands[i], "ein.operand", i)
-                          : argument(block, fn, results[i - given], "ein.result", i - given);
-  for (auto [i, t] : llvm::enumerate(p.outputs)) memory[t] = argument(block, fn, results[i], "ein.result", i);
-  if (flat.workspaceBytes) {
+    memory[t] = i < given ? numberedArgument(t, operands[i], "ein.operand", i)
+                          : numberedArgument(t, results[i - given], "ein.result", i - given);
+  for (auto [i, t] : llvm::enumerate(p.outputs)) memory[t] = numberedArgument(t, results[i], "ein.result", i);
+  if (!sizes.empty()) {
+    bindWorkspace(fn);
+  } else if (flat.workspaceBytes) {
     auto bytes = MemRefType::get({flat.workspaceBytes}, b.getI8Type());
     const unsigned position = block->getNumArguments();
     (void)fn.insertArgument(position, bytes, b.getDictionaryAttr({b.getNamedAttr("ein.workspace", b.getUnitAttr())}),
@@ -103,7 +239,7 @@ OwningOpRef<ModuleOp> LinalgLowering::run() {
       Value at = arith::ConstantIndexOp::create(b, flat.workspaceOffsets[t]);
       auto memref = MemRefType::get(type.shape, expressions.elementType(type.dtype));
       Value base = memref::ViewOp::create(b, memref, workspace, at, ValueRange{});
-      memory[t] = {base, 0, type.shape, type.strides, true};
+      memory[t] = known(base, 0, type, true);
     }
   }
   auto cascade = flat.cascades.begin();
@@ -116,6 +252,7 @@ OwningOpRef<ModuleOp> LinalgLowering::run() {
     }
   }
   func::ReturnOp::create(b);
+  if (!sizes.empty()) emitWorkspaceFunction();
   return module;
 }
 
@@ -123,33 +260,30 @@ OwningOpRef<ModuleOp> LinalgLowering::run() {
 LinalgLowering::View LinalgLowering::view(TensorId tensor, ArrayRef<AccessSubscript> subscripts, int64_t at) {
   const Memory &m = memory[tensor];
   View v;
-  SmallVector<int64_t> sizes, strides;
-  int64_t offset = m.offset;
+  SmallVector<OpFoldResult> extents, strides;
+  OpFoldResult offset = m.offset;
   bool plain = m.plain;
   for (size_t d = 0; d < subscripts.size(); ++d) {
     if (!subscripts[d]) {
       plain = false;
-      if (d + 1 == subscripts.size()) offset += at * m.strides[d];
+      if (d + 1 == subscripts.size()) offset = arithmetic.add(offset, arithmetic.mul(b.getIndexAttr(at), m.strides[d]));
       continue;
     }
     const IndexId i = *subscripts[d];
     auto *known = llvm::find(v.indices, i);
     if (known != v.indices.end()) {
       plain = false;
-      strides[known - v.indices.begin()] += m.strides[d];
+      OpFoldResult &stride = strides[known - v.indices.begin()];
+      stride = arithmetic.add(stride, m.strides[d]);
       continue;
     }
     v.indices.push_back(i);
-    sizes.push_back(*p.indices[i].extent);
+    extents.push_back(extentOf(i, sizes));
     strides.push_back(m.strides[d]);
   }
-  if (plain) {
-    v.memref = m.base;
-    return v;
-  }
-  auto layout = StridedLayoutAttr::get(b.getContext(), offset, strides);
-  auto type = MemRefType::get(sizes, expressions.elementType(p.tensors[tensor].dtype), layout);
-  v.memref = memref::ReinterpretCastOp::create(b, type, m.base, offset, sizes, strides);
+  v.memref = plain
+                 ? m.base
+                 : arithmetic.view(m.base, expressions.elementType(p.tensors[tensor].dtype), offset, extents, strides);
   return v;
 }
 
@@ -162,9 +296,7 @@ LinalgLowering::View LinalgLowering::resultView(TensorId tensor) {
 Value LinalgLowering::whole(TensorId tensor) {
   const Memory &m = memory[tensor];
   if (m.plain) return m.base;
-  auto layout = StridedLayoutAttr::get(b.getContext(), m.offset, m.strides);
-  auto type = MemRefType::get(m.shape, expressions.elementType(p.tensors[tensor].dtype), layout);
-  return memref::ReinterpretCastOp::create(b, type, m.base, m.offset, m.shape, m.strides);
+  return arithmetic.view(m.base, expressions.elementType(p.tensors[tensor].dtype), m.offset, m.shape, m.strides);
 }
 
 /// linalg takes the extents of loops from operands. For reduced ones that only index values and gathers have, an
@@ -172,18 +304,16 @@ Value LinalgLowering::whole(TensorId tensor) {
 std::optional<LinalgLowering::View> LinalgLowering::extentsOf(TensorId result, ArrayRef<IndexId> reduced,
                                                               ArrayRef<View> inputs) {
   View v;
-  SmallVector<int64_t> sizes;
+  SmallVector<OpFoldResult> extents;
   for (IndexId i : reduced) {
     if (llvm::any_of(inputs, [&](const View &input) { return llvm::is_contained(input.indices, i); })) continue;
     v.indices.push_back(i);
-    sizes.push_back(*p.indices[i].extent);
+    extents.push_back(extentOf(i, sizes));
   }
-  if (sizes.empty()) return std::nullopt;
+  if (extents.empty()) return std::nullopt;
   const Memory &m = memory[result];
-  const SmallVector<int64_t> strides(sizes.size(), 0);
-  auto layout = StridedLayoutAttr::get(b.getContext(), m.offset, strides);
-  auto type = MemRefType::get(sizes, expressions.elementType(p.tensors[result].dtype), layout);
-  v.memref = memref::ReinterpretCastOp::create(b, type, m.base, m.offset, sizes, strides);
+  const SmallVector<OpFoldResult> strides(extents.size(), b.getIndexAttr(0));
+  v.memref = arithmetic.view(m.base, expressions.elementType(p.tensors[result].dtype), m.offset, extents, strides);
   return v;
 }
 
@@ -309,7 +439,7 @@ void LinalgLowering::lowerCascade(const Cascade &cascade) {
     if (role != Role::Finish) {
       TensorType type = p.typeOf(assignment.result);
       auto memref = MemRefType::get(type.shape, expressions.elementType(type.dtype));
-      memory[assignment.result] = {memref::AllocOp::create(b, memref), 0, type.shape, type.strides, true};
+      memory[assignment.result] = known(memref::AllocOp::create(b, memref), 0, type, true);
     }
     lower(assignment, true);
     Operation *op = &b.getInsertionBlock()->back();
@@ -325,8 +455,9 @@ void LinalgLowering::lowerCascade(const Cascade &cascade) {
 } // namespace
 
 OwningOpRef<ModuleOp> lowerToLinalg(MLIRContext &context, const FlatProgram &flat,
-                                    const std::vector<TensorType> &operands, const std::vector<TensorType> &results) {
-  return LinalgLowering(context, flat, operands, results).run();
+                                    const std::vector<TensorType> &operands, const std::vector<TensorType> &results,
+                                    const CompiledModule &sized) {
+  return LinalgLowering(context, flat, operands, results, sized).run();
 }
 
 } // namespace ein

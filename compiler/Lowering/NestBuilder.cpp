@@ -31,6 +31,8 @@ Value NestBuilder::mul(Value a, int64_t b) { return b == 1 ? a : b == 0 ? c(0) :
 Value NestBuilder::mul(Value a, Value b) { return createOrFold<arith::MulIOp>(a, b); }
 Value NestBuilder::div(Value a, int64_t b) { return b == 1 ? a : createOrFold<arith::DivUIOp>(a, c(b)); }
 Value NestBuilder::rem(Value a, int64_t b) { return b == 1 ? c(0) : createOrFold<arith::RemUIOp>(a, c(b)); }
+Value NestBuilder::div(Value a, Value b) { return createOrFold<arith::DivUIOp>(a, b); }
+Value NestBuilder::rem(Value a, Value b) { return createOrFold<arith::RemUIOp>(a, b); }
 Value NestBuilder::min(Value a, Value b) { return createOrFold<arith::MinUIOp>(a, b); }
 Value NestBuilder::max(Value a, Value b) { return createOrFold<arith::MaxUIOp>(a, b); }
 Value NestBuilder::lessEqual(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, a, b); }
@@ -228,13 +230,16 @@ func::FuncOp NestBuilder::function(StringRef name, unsigned pointers, unsigned i
   auto module = isa<ModuleOp>(here) ? cast<ModuleOp>(here) : here->getParentOfType<ModuleOp>();
   setInsertionPointToEnd(module.getBody());
   SmallVector<Type> arguments(pointers, ptr);
-  arguments.append(indices, getIndexType());
+  arguments.append(indices + sizes.size(), getIndexType());
   auto fn = func::FuncOp::create(*this, name, getFunctionType(arguments, {}));
   fn.setPrivate();
   fn->setAttr("passthrough", getStrArrayAttr({"noinline"}));
   fn->setAttr("llvm.linkage", LLVM::LinkageAttr::get(getContext(), LLVM::Linkage::Internal));
   setInsertionPointToStart(fn.addEntryBlock());
-  body(fn.getArguments().take_front(pointers), fn.getArguments().drop_front(pointers));
+  const SmallVector<Value> outside =
+      std::exchange(sizes, llvm::to_vector_of<Value>(fn.getArguments().take_back(sizes.size())));
+  body(fn.getArguments().take_front(pointers), fn.getArguments().slice(pointers, indices));
+  sizes = outside;
   func::ReturnOp::create(*this);
   return fn;
 }
@@ -243,12 +248,14 @@ void NestBuilder::parallelChunks(int64_t chunks, func::FuncOp function, ValueRan
   SmallVector<Value> arguments(leading);
   if (chunks == 1) {
     arguments.push_back(c(0));
+    arguments.append(sizes);
     func::CallOp::create(*this, function, arguments);
     return;
   }
   Value low = c(0), high = c(chunks), step = c(1);
   omp::ParallelOperands team;
   team.numThreads = arith::ConstantOp::create(*this, getI32IntegerAttr(chunks));
+  team.ifExpr = teamPays;
   auto parallel = omp::ParallelOp::create(*this, team);
   OpBuilder::InsertionGuard guard(*this);
   createBlock(&parallel.getRegion());
@@ -266,12 +273,13 @@ void NestBuilder::parallelChunks(int64_t chunks, func::FuncOp function, ValueRan
   auto loops = omp::LoopNestOp::create(*this, nest);
   Block *block = createBlock(&loops.getRegion(), {}, TypeRange{getIndexType()}, {getLoc()});
   arguments.push_back(block->getArgument(0));
+  arguments.append(sizes);
   func::CallOp::create(*this, function, arguments);
   omp::YieldOp::create(*this);
 }
 
-std::pair<Value, Value> NestBuilder::chunkBounds(Value t, int64_t chunks, int64_t count) {
-  if (chunks == 1) return {c(0), c(count)};
+std::pair<Value, Value> NestBuilder::chunkBounds(Value t, int64_t chunks, Value count) {
+  if (chunks == 1) return {c(0), count};
   return {div(mul(t, count), chunks), div(mul(add(t, 1), count), chunks)};
 }
 

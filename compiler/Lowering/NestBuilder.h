@@ -28,6 +28,8 @@ public:
   mlir::Value mul(mlir::Value a, mlir::Value b);
   mlir::Value div(mlir::Value a, int64_t b);
   mlir::Value rem(mlir::Value a, int64_t b);
+  mlir::Value div(mlir::Value a, mlir::Value b);
+  mlir::Value rem(mlir::Value a, mlir::Value b);
   mlir::Value min(mlir::Value a, mlir::Value b);
   mlir::Value max(mlir::Value a, mlir::Value b);
   mlir::Value lessEqual(mlir::Value a, mlir::Value b);
@@ -87,6 +89,10 @@ public:
   mlir::Value numbers(mlir::Value start, int64_t lanes);
 
   // Functions and teams.
+  /// What comes at run time for the nest being made, in the current function: handed on to every function.
+  llvm::SmallVector<mlir::Value> sizes;
+  /// Where set: whether there is enough work for a team.
+  mlir::Value teamPays;
   /// A private noinline function over pointers, then indices; `body` gets both.
   mlir::func::FuncOp function(llvm::StringRef name, unsigned pointers, unsigned indices,
                               llvm::function_ref<void(mlir::ValueRange pointers, mlir::ValueRange indices)> body);
@@ -94,7 +100,10 @@ public:
   /// The region captures only raw pointers and indices; the join is a barrier.
   void parallelChunks(int64_t chunks, mlir::func::FuncOp function, mlir::ValueRange arguments);
   /// First and last+1 of chunk `t` when `count` items are split evenly over `chunks`.
-  std::pair<mlir::Value, mlir::Value> chunkBounds(mlir::Value t, int64_t chunks, int64_t count);
+  std::pair<mlir::Value, mlir::Value> chunkBounds(mlir::Value t, int64_t chunks, mlir::Value count);
+  std::pair<mlir::Value, mlir::Value> chunkBounds(mlir::Value t, int64_t chunks, int64_t count) {
+    return chunkBounds(t, chunks, c(count));
+  }
 
 private:
   mlir::Value widenBFloat(mlir::Value value);

@@ -79,6 +79,7 @@ int64_t lanesFor(const LoopDim &d, const NestShape &shape, const CpuModel &cpu, 
 /// Whether operand `o` is so small beside the work that a copy of it in another order is free.
 bool mayStage(const NestPlan &plan, unsigned o, const CpuModel &cpu) {
   const NestShape &shape = plan.shape;
+  if (shape.sized) return false; // scratch memory is for known sizes
   const int64_t elements = plan.stagedElements(o);
   return elements * shape.elementBytes <= cpu.l2Bytes / 2 &&
          64.0 * double(elements) <= double(shape.points(false)) * double(shape.points(true));
@@ -275,7 +276,7 @@ void chooseHoist(NestPlan &plan, const CpuModel &cpu) {
 
 void chooseUnroll(NestPlan &plan, bool mayRepeat) {
   const LoopDim &d = plan.shape.dims[plan.lane];
-  const int64_t vectors = d.extent / plan.lanes;
+  const int64_t vectors = (d.isDynamic() ? d.least : d.extent) / plan.lanes;
   // Enough independent sums to hide the latency of an add; columns of a reduction share each row's page.
   const int64_t most = plan.kind == Lanes::Reduced ? 4 : plan.shape.points(true) > 1 ? 8 : 4;
   double best = 1e300;
@@ -316,21 +317,49 @@ void chooseSplit(NestPlan &plan, const CpuModel &cpu) {
 
 } // namespace
 
-NestPlan planNest(const NestShape &shape, const CpuModel &cpu, bool overwrite) {
+/// Plans the loops that are long enough for vectors and blocks. `reduces`: other loops around them do.
+static NestPlan planLongLoops(const NestShape &shape, const CpuModel &cpu, bool overwrite, bool reduces) {
   NestPlan plan;
   plan.shape = shape;
   if (shape.dims.empty()) {
     plan.reason = "a single element";
     return plan;
   }
-  if (!overwrite || !findSquare(plan, cpu)) {
+  if (!overwrite || reduces || !findSquare(plan, cpu)) {
     chooseLane(plan, cpu, overwrite);
     chooseUnroll(plan, overwrite);
     if (overwrite && !chooseTransposed(plan)) chooseBlocks(plan, cpu);
     if (overwrite) chooseSweep(plan, cpu), chooseHoist(plan, cpu);
   }
-  plan.streaming = overwrite && shape.points(true) == 1 && mayStream(plan, cpu);
+  plan.streaming = overwrite && !reduces && shape.points(true) == 1 && mayStream(plan, cpu);
   chooseSplit(plan, cpu);
+  return plan;
+}
+
+NestPlan planNest(const NestShape &shape, const CpuModel &cpu, bool overwrite) {
+  auto isShort = [](const LoopDim &d) { return d.maybeShort(); };
+  auto isReduced = [](const LoopDim &d) { return d.reduced; };
+  NestShape inner = shape;
+  const auto kept = std::stable_partition(inner.dims.begin(), inner.dims.end(), [&](auto &d) { return !isShort(d); });
+  std::vector<LoopDim> around(kept, inner.dims.end()); // parallel ones first, as in every shape
+  inner.dims.erase(kept, inner.dims.end());
+  const auto reducedAround = std::find_if(around.begin(), around.end(), isReduced);
+  NestPlan plan = planLongLoops(inner, cpu, overwrite, reducedAround != around.end());
+
+  // Put back what may be short: parallel loops around all, reduced ones around the reduced.
+  const auto parallelBefore = int(reducedAround - around.begin()), reducedBefore = int(around.end() - reducedAround);
+  for (int *loop : {&plan.lane, &plan.across, &plan.block0, &plan.block1, &plan.near, &plan.hoist, &plan.split})
+    if (*loop >= 0) *loop += parallelBefore + (inner.dims[*loop].reduced ? reducedBefore : 0);
+  auto &dims = plan.shape.dims;
+  dims.insert(std::find_if(dims.begin(), dims.end(), isReduced), reducedAround, around.end());
+  dims.insert(dims.begin(), around.begin(), reducedAround);
+
+  const bool someResults =
+      std::any_of(dims.begin(), dims.end(), [](const LoopDim &d) { return d.isDynamic() && !d.reduced; });
+  if (plan.splitsReduction() && someResults) {
+    plan.split = -1, plan.threads = 1;
+    plan.reason = "the number of results comes at run time";
+  }
   return plan;
 }
 

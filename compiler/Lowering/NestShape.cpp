@@ -13,11 +13,15 @@ int64_t NestShape::points(bool reduced) const {
   return n;
 }
 
+bool LoopDim::hasSizes() const {
+  return isDynamic() || std::any_of(strideSlots.begin(), strideSlots.end(), [](int slot) { return slot >= 0; });
+}
+
 std::string NestShape::str() const {
   std::string s;
   for (const LoopDim &d : dims) {
     s += s.empty() ? "" : " ";
-    s += std::to_string(d.extent) + (d.reduced ? "r(" : "p(");
+    s += (d.isDynamic() ? "~" : "") + std::to_string(d.extent) + (d.reduced ? "r(" : "p(");
     for (size_t o = 0; o < d.strides.size(); ++o) s += (o ? "," : "") + std::to_string(d.strides[o]);
     s += ")";
   }
@@ -35,6 +39,7 @@ static int64_t spread(const LoopDim &d) {
 /// Whether `outer` directly around `inner` is one loop for every operand.
 static bool fusible(const LoopDim &outer, const LoopDim &inner) {
   if (outer.reduced != inner.reduced || outer.valued || inner.valued) return false;
+  if (outer.hasSizes() || inner.hasSizes()) return false; // the examples may agree by chance
   for (size_t o = 0; o < outer.strides.size(); ++o)
     if (outer.strides[o] != inner.strides[o] * inner.extent) return false;
   return true;
@@ -45,7 +50,7 @@ NestShape simplify(const NestShape &shape) {
   result.dims.clear();
   std::vector<LoopDim> dims;
   for (const LoopDim &d : shape.dims)
-    if (d.extent != 1) dims.push_back(d);
+    if (d.extent != 1 || d.isDynamic()) dims.push_back(d);
   std::stable_sort(dims.begin(), dims.end(), [](const LoopDim &a, const LoopDim &b) {
     if (a.reduced != b.reduced) return b.reduced;
     return spread(a) > spread(b);

@@ -16,6 +16,17 @@ struct LoopDim {
   bool valued = false;  ///< the body uses the index's value, so the loop cannot be fused with another
   std::vector<int64_t> strides;
   std::vector<unsigned> sources; ///< the operation's loops it stands for, outermost first
+  int extentSlot = -1; ///< place among the sizes of the step of an extent that comes at run time: `extent` is an example
+  int64_t least = 0;   ///< that it then is
+  std::vector<int> strideSlots = {}; ///< the same of strides; empty: all are known
+
+  bool isDynamic() const { return extentSlot >= 0; }
+  /// Whether it comes at run time and may be too short for vectors and blocks, or be 0.
+  bool maybeShort() const { return isDynamic() && least < kLongLoop; }
+  int strideSlot(unsigned o) const { return strideSlots.empty() ? -1 : strideSlots[o]; }
+  bool hasSizes() const;
+
+  static constexpr int64_t kLongLoop = 64; ///< as much as vectors and blocks take of a loop that comes at run time
 };
 
 /// A perfect loop nest over strided operands.
@@ -24,6 +35,7 @@ struct NestShape {
   unsigned operands = 0;    ///< inputs and the output
   int64_t elementBytes = 4; ///< of the widest type computed with
   int64_t outputBytes = 4;  ///< of an element of the output
+  bool sized = false;       ///< extents or strides come at run time
   bool pairs = false;       ///< a sum, in 32 bits, of products of integers that 16 bits hold with their sign
 
   unsigned output() const { return operands - 1; }

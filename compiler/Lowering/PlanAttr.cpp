@@ -3,6 +3,7 @@
 
 #include "compiler/Lowering/BodyEmitter.h"
 #include "compiler/Lowering/PlanFields.h"
+#include "compiler/Lowering/Sizes.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -21,43 +22,82 @@ static int64_t widestBytes(linalg::LinalgOp op) {
   return widest;
 }
 
-FailureOr<NestShape> shapeOf(linalg::LinalgOp op) {
+namespace {
+
+/// The extents and strides of a memref: constants, or sizes where it is a view with such.
+struct MixedLayout {
+  SmallVector<OpFoldResult> extents, strides;
+};
+
+/// Collects the sizes of an operation, each once.
+class SizeSlots {
+public:
+  int of(OpFoldResult size) {
+    auto value = dyn_cast<Value>(size);
+    if (!value) return -1;
+    auto *known = llvm::find(values, value);
+    if (known == values.end()) known = (values.push_back(value), values.end() - 1);
+    return int(known - values.begin());
+  }
+  SmallVector<Value> values;
+};
+
+} // namespace
+
+static FailureOr<MixedLayout> layoutOf(Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  if (auto view = memref.getDefiningOp<memref::ReinterpretCastOp>())
+    return MixedLayout{view.getMixedSizes(), view.getMixedStrides()};
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(type.getStridesAndOffset(strides, offset)) || ShapedType::isDynamic(offset) || !type.hasStaticShape() ||
+      llvm::any_of(strides, ShapedType::isDynamic))
+    return failure();
+  return MixedLayout{getAsIndexOpFoldResult(type.getContext(), type.getShape()),
+                     getAsIndexOpFoldResult(type.getContext(), strides)};
+}
+
+FailureOr<NestShape> shapeOf(linalg::LinalgOp op, SmallVectorImpl<Value> *sizes) {
   NestShape shape;
-  SmallVector<int64_t> extents = op.getStaticLoopRanges();
+  SizeSlots slots;
   auto iterators = op.getIteratorTypesArray();
-  for (auto [i, extent] : llvm::enumerate(extents)) {
-    if (ShapedType::isDynamic(extent)) return failure();
-    LoopDim d;
-    d.extent = extent;
+  shape.dims.resize(iterators.size());
+  for (auto [i, d] : llvm::enumerate(shape.dims)) {
+    d.extent = ShapedType::kDynamic;
     d.reduced = iterators[i] == utils::IteratorType::reduction;
     d.sources = {unsigned(i)};
-    shape.dims.push_back(d);
+  }
+  shape.operands = op->getNumOperands();
+  for (auto [o, operand] : llvm::enumerate(op->getOpOperands())) {
+    for (LoopDim &d : shape.dims) d.strides.push_back(0), d.strideSlots.push_back(-1);
+    auto type = dyn_cast<MemRefType>(operand.get().getType());
+    if (!type) continue;
+    FailureOr<MixedLayout> layout = layoutOf(operand.get());
+    if (failed(layout)) return failure();
+    for (auto [d, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
+      auto position = dyn_cast<AffineDimExpr>(expr);
+      if (!position) return failure();
+      LoopDim &dim = shape.dims[position.getPosition()];
+      if (dim.strideSlots[o] >= 0 || (dim.strides[o] && slots.of(layout->strides[d]) >= 0)) return failure();
+      dim.strides[o] += typicalOf(layout->strides[d]);
+      dim.strideSlots[o] = slots.of(layout->strides[d]);
+      if (ShapedType::isDynamic(dim.extent)) {
+        dim.extent = typicalOf(layout->extents[d]);
+        dim.extentSlot = slots.of(layout->extents[d]);
+        dim.least = leastOf(layout->extents[d]);
+      }
+    }
+    shape.outputBytes = bytesOf(type.getElementType());
   }
   for (Operation &inner : *op.getBlock())
     if (auto index = dyn_cast<linalg::IndexOp>(inner)) shape.dims[index.getDim()].valued = true;
   // Index values are 32-bit on the lanes.
   for (const LoopDim &d : shape.dims)
-    if (d.valued && d.extent > INT32_MAX) return failure();
-  shape.operands = op->getNumOperands();
-  for (OpOperand &operand : op->getOpOperands()) {
-    SmallVector<int64_t> moves(extents.size(), 0);
-    if (auto type = dyn_cast<MemRefType>(operand.get().getType())) {
-      SmallVector<int64_t> strides;
-      int64_t offset;
-      if (failed(type.getStridesAndOffset(strides, offset)) || ShapedType::isDynamic(offset) ||
-          llvm::any_of(strides, ShapedType::isDynamic))
-        return failure();
-      for (auto [d, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
-        auto dim = dyn_cast<AffineDimExpr>(expr);
-        if (!dim) return failure();
-        moves[dim.getPosition()] += strides[d];
-      }
-      shape.outputBytes = bytesOf(type.getElementType());
-    }
-    for (auto [d, move] : llvm::enumerate(moves)) shape.dims[d].strides.push_back(move);
-  }
+    if (ShapedType::isDynamic(d.extent) || (d.valued && d.extent > INT32_MAX)) return failure();
   shape.elementBytes = widestBytes(op);
-  shape.pairs = multipliesShorts(op);
+  shape.sized = !slots.values.empty();
+  shape.pairs = !shape.sized && multipliesShorts(op);
+  if (sizes) sizes->assign(slots.values.begin(), slots.values.end());
   return simplify(shape);
 }
 
@@ -84,7 +124,7 @@ static bool overwrites(linalg::LinalgOp op) {
 
 KernelPlan planKernel(linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu) {
   if (hasTileableBody(op))
-    if (auto plan = planContraction(shape, cpu)) return *plan;
+    if (auto plan = shape.sized ? planSizedContraction(shape, cpu) : planContraction(shape, cpu)) return *plan;
   return planAsNest(op, shape, cpu);
 }
 

@@ -19,8 +19,9 @@ inline constexpr const char *kPlanAttr = "ein.plan";
 
 using KernelPlan = std::variant<ContractionPlan, NestPlan>;
 
-/// What a plan sees of an operation on memrefs of static shape and strides.
-mlir::FailureOr<NestShape> shapeOf(mlir::linalg::LinalgOp op);
+/// What a plan sees of an operation on memrefs of static shape and strides, or of views whose extents and strides are
+/// sizes (Sizes.h): then the shape has examples in their place, and `sizes` gets their values in @kernel.
+mlir::FailureOr<NestShape> shapeOf(mlir::linalg::LinalgOp op, llvm::SmallVectorImpl<mlir::Value> *sizes = nullptr);
 /// The fill that directly precedes `op` and starts its reduction, if there is one.
 mlir::linalg::FillOp startingFill(mlir::linalg::LinalgOp op);
 /// Whether the fill is the start of the reduction that follows it, and so needs no nest of its own.

@@ -2,7 +2,10 @@
 #include "compiler/Lowering/BodyEmitter.h"
 #include "compiler/Lowering/Emit.h"
 #include "compiler/Lowering/PlanAttr.h"
+#include "compiler/Lowering/Sizes.h"
 #include "compiler/Transforms/Passes.h"
+
+#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 
@@ -22,6 +25,11 @@ public:
 
 private:
   LogicalResult bindArguments(NestBuilder &b, ValueRange arrays);
+  void bindSizes(NestBuilder &b, func::FuncOp fn, Value sizes, IRMapping &known);
+  void setSizes(NestBuilder &b, const NestShape &shape, ArrayRef<Value> sizes, double threshold, int64_t threads);
+  Value emitWorkspaceBytes(NestBuilder &b, Value sizes);
+  void emitBytesFunction(NestBuilder &b);
+  FailureOr<NestOperand> sizedOperand(NestBuilder &b, Value memref, Value base);
   FailureOr<NestOperand> operandOf(NestBuilder &b, Value memref);
   LogicalResult emitOp(NestBuilder &b, linalg::LinalgOp op, StringRef name);
   LogicalResult emitRegion(NestBuilder &b, scf::ExecuteRegionOp region, StringRef name);
@@ -31,17 +39,65 @@ private:
   ModuleOp module;
   bool fma;
   llvm::DenseMap<Value, Value> pointers; ///< of the kernel's arguments
+  bool isSized = false;                  ///< extents or strides come at run time
+  IRMapping sizeOf;                      ///< the kernel's sizes, as values of the entry point
   Value scratch;
   int64_t workspaceBytes = 0, scratchMost = 0, threads = 1;
 };
 
 int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
+/// Loads the sizes that a function takes as arguments, and repeats its index arithmetic.
+void EntryEmitter::bindSizes(NestBuilder &b, func::FuncOp fn, Value sizes, IRMapping &known) {
+  for (auto [i, argument] : llvm::enumerate(fn.getArguments())) {
+    auto slot = fn.getArgAttrOfType<IntegerAttr>(i, kSizeAttr);
+    if (!slot) continue;
+    Value place = LLVM::GEPOp::create(b, b.ptr, b.getI64Type(), sizes, ArrayRef<LLVM::GEPArg>{int32_t(slot.getInt())});
+    Value size = LLVM::LoadOp::create(b, b.getI64Type(), place);
+    known.map(argument, arith::IndexCastOp::create(b, b.getIndexType(), size).getResult());
+  }
+  for (Operation &o : fn.getBody().front())
+    if (isa<arith::ArithDialect>(o.getDialect())) b.clone(o, known);
+}
+
+/// The bytes of all intermediates.
+Value EntryEmitter::emitWorkspaceBytes(NestBuilder &b, Value sizes) {
+  auto fn = module.lookupSymbol<func::FuncOp>(kWorkspaceFunction);
+  IRMapping known;
+  bindSizes(b, fn, sizes, known);
+  return known.lookup(fn.getBody().front().getTerminator()->getOperand(0));
+}
+
+/// ein_kernel_bytes(sizes): what the workspace needs.
+void EntryEmitter::emitBytesFunction(NestBuilder &b) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(kernel);
+  auto fn = func::FuncOp::create(b, "ein_kernel_bytes", b.getFunctionType({b.ptr}, {b.getI64Type()}));
+  b.setInsertionPointToStart(fn.addEntryBlock());
+  Value bytes = b.add(emitWorkspaceBytes(b, fn.getArgument(0)), scratchMost);
+  func::ReturnOp::create(b, arith::IndexCastOp::create(b, b.getI64Type(), bytes).getResult());
+  module.lookupSymbol<func::FuncOp>(kWorkspaceFunction).erase();
+}
+
+/// The sizes of the next step, and whether it has work for a team: `threshold` points and more.
+void EntryEmitter::setSizes(NestBuilder &b, const NestShape &shape, ArrayRef<Value> sizes, double threshold,
+                            int64_t threads) {
+  b.sizes.clear();
+  b.teamPays = {};
+  for (Value size : sizes) b.sizes.push_back(sizeOf.lookup(size));
+  if (!shape.sized || threads == 1) return;
+  Value points = b.c(1);
+  for (const LoopDim &d : shape.dims) points = b.mul(points, d.isDynamic() ? b.sizes[d.extentSlot] : b.c(d.extent));
+  b.teamPays = b.lessEqual(b.c(int64_t(threshold)), points);
+}
+
 /// Loads the pointer of every argument from the arrays of the C interface.
 LogicalResult EntryEmitter::bindArguments(NestBuilder &b, ValueRange arrays) {
   for (auto [i, argument] : llvm::enumerate(kernel.getArguments())) {
+    if (kernel.getArgAttr(i, kSizeAttr)) continue;
     if (kernel.getArgAttr(i, "ein.workspace")) {
-      workspaceBytes = cast<MemRefType>(argument.getType()).getNumElements();
+      auto type = cast<MemRefType>(argument.getType());
+      if (type.hasStaticShape()) workspaceBytes = type.getNumElements();
       pointers[argument] = arrays[2];
       continue;
     }
@@ -58,8 +114,34 @@ LogicalResult EntryEmitter::bindArguments(NestBuilder &b, ValueRange arrays) {
     }
     pointers[argument] = pointer;
   }
-  scratch = b.advance(arrays[2], b.c(align64(workspaceBytes)));
+  if (isSized) bindSizes(b, kernel, arrays[3], sizeOf);
+  Value behind = isSized ? emitWorkspaceBytes(b, arrays[3]) : b.c(align64(workspaceBytes));
+  scratch = b.advance(arrays[2], behind);
   return success();
+}
+
+/// A view with sizes. Its offsets count from the lowest address that it reaches, so that none is negative.
+FailureOr<NestOperand> EntryEmitter::sizedOperand(NestBuilder &b, Value memref, Value base) {
+  auto view = memref.getDefiningOp<memref::ReinterpretCastOp>();
+  if (!view) return failure();
+  auto value = [&](OpFoldResult size) {
+    auto known = getConstantIntValue(size);
+    return known ? b.c(*known) : sizeOf.lookup(cast<Value>(size));
+  };
+  Value offset = value(view.getMixedOffsets().front()), below = b.c(0);
+  for (auto [extent, stride] : llvm::zip(view.getMixedSizes(), view.getMixedStrides())) {
+    if (getConstantIntValue(stride)) continue; // not negative
+    Value farthest = b.mul(b.sub(value(extent), b.c(1)), value(stride));
+    below = b.add(below, b.createOrFold<arith::MinSIOp>(farthest, b.c(0)));
+  }
+  NestOperand result;
+  const Type element = cast<MemRefType>(memref.getType()).getElementType();
+  result.pointer = b.advance(pointers[base], b.mul(below, bytesOf(element)));
+  result.element = element;
+  result.extent = int64_t(1) << 48; // nobody asks
+  result.offsetSlot = int(b.sizes.size());
+  b.sizes.push_back(b.sub(offset, below));
+  return result;
 }
 
 /// Follows views down to an argument or a place in the workspace.
@@ -74,10 +156,19 @@ FailureOr<NestOperand> EntryEmitter::operandOf(NestBuilder &b, Value memref) {
   if (failed(type.getStridesAndOffset(strides, result.offset))) return failure();
   Value base = memref;
   while (auto cast = base.getDefiningOp<memref::ReinterpretCastOp>()) base = cast.getSource();
+  if (isSized) {
+    if (auto view = base.getDefiningOp<memref::ViewOp>(); view && pointers.count(view.getSource()))
+      pointers[base] = b.advance(pointers[view.getSource()], sizeOf.lookup(view.getByteShift()));
+    const bool isStatic =
+        type.hasStaticShape() && !ShapedType::isDynamic(result.offset) && llvm::none_of(strides, ShapedType::isDynamic);
+    if (!isStatic && !pointers.count(base)) return failure();
+    if (!isStatic) return sizedOperand(b, memref, base);
+  }
   result.extent = cast<MemRefType>(base.getType()).getNumElements();
   result.element = type.getElementType();
   if (auto view = base.getDefiningOp<memref::ViewOp>()) {
     auto shift = getConstantIntValue(view.getByteShift());
+    if (isSized && pointers.count(base)) return result.pointer = pointers[base], result;
     if (!shift || !pointers.count(view.getSource())) return failure();
     result.pointer = b.advance(pointers[view.getSource()], b.c(*shift));
     return result;
@@ -130,11 +221,15 @@ LogicalResult EntryEmitter::emitRegion(NestBuilder &b, scf::ExecuteRegionOp regi
 LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRef name) {
   auto attr = op->getAttrOfType<DictionaryAttr>(kPlanAttr);
   if (!attr) return op->emitOpError("has no ein.plan");
-  FailureOr<NestShape> shape = shapeOf(op);
+  SmallVector<Value> sizes;
+  FailureOr<NestShape> shape = shapeOf(op, &sizes);
   if (failed(shape)) return op->emitOpError("needs static shapes and strides");
   FailureOr<KernelPlan> plan = planFromAttr(op, *shape, attr);
   if (failed(plan)) return op->emitOpError("has an ein.plan that is incomplete or does not fit its shape");
   if (!analyseReduction(op)) return op->emitOpError("reduces by something else than add, multiply, maximum or minimum");
+  const auto *tiled = std::get_if<ContractionPlan>(&*plan);
+  setSizes(b, *shape, sizes, tiled ? kSerialFlops / 2 : kSerialBytes / double(shape->elementBytes),
+           tiled ? tiled->threads : std::get<NestPlan>(*plan).threads);
   SmallVector<NestOperand> operands;
   for (Value v : op->getOperands()) {
     FailureOr<NestOperand> operand = argumentOf(b, op, v);
@@ -153,9 +248,10 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
   const bool overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);
   int64_t bytes = 0;
   if (auto *contraction = std::get_if<ContractionPlan>(&*plan)) {
-    bytes = scratchBytes(*contraction);
+    bytes = shape->sized ? sizedScratchBytes(*contraction) : scratchBytes(*contraction);
     threads = std::max(threads, contraction->threads);
-    emitContraction(b, *contraction, op, operands, scratch, overwrite, name);
+    auto *emit = shape->sized ? emitSizedContraction : emitContraction;
+    emit(b, *contraction, op, operands, scratch, overwrite, name);
   } else {
     const auto &nest = std::get<NestPlan>(*plan);
     bytes = scratchBytes(nest);
@@ -171,7 +267,9 @@ LogicalResult EntryEmitter::emit() {
   b.fusedMultiplyAdd = fma;
   b.convertsHalves = fma; // every CPU that fuses multiply and add converts 16-bit floats
   b.setInsertionPoint(kernel);
-  auto entry = func::FuncOp::create(b, "ein_kernel", b.getFunctionType({b.ptr, b.ptr, b.ptr}, {}));
+  for (unsigned i = 0; i < kernel.getNumArguments(); ++i) isSized |= bool(kernel.getArgAttr(i, kSizeAttr));
+  SmallVector<Type> arguments(isSized ? 4 : 3, b.ptr);
+  auto entry = func::FuncOp::create(b, "ein_kernel", b.getFunctionType(arguments, {}));
   b.setInsertionPointToStart(entry.addEntryBlock());
   if (failed(bindArguments(b, entry.getArguments()))) return failure();
   int number = 0;
@@ -185,6 +283,7 @@ LogicalResult EntryEmitter::emit() {
     if (failed(emitOp(b, op, "step" + std::to_string(number++)))) return failure();
   }
   func::ReturnOp::create(b);
+  if (isSized) emitBytesFunction(b);
   module->setAttr("ein.workspace_bytes",
                   b.getI64IntegerAttr(scratchMost ? align64(workspaceBytes) + scratchMost : workspaceBytes));
   module->setAttr("ein.threads", b.getI64IntegerAttr(threads));

@@ -77,6 +77,11 @@ struct CompileOptions {
   /// faster (attention). False: a kernel for each named step.
   bool fuse = true;
 
+  /// Names of indices whose extents are given with each call instead of compiled in: one kernel then serves all calls
+  /// of a shape class (docs/architecture.md, "Dynamic shapes"). At most eight, and none whose extent the expression's
+  /// value depends on other than as the length of a loop.
+  std::vector<std::string> dynamic;
+
   friend bool operator==(const CompileOptions &, const CompileOptions &) = default;
 };
 

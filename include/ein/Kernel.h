@@ -21,7 +21,10 @@ public:
   Expected<void> run(std::span<const TensorView> operands, std::span<const TensorView> results) const;
   /// The same without any check: `operands` and `results` are pointers to elements at index zero, and no result
   /// overlaps anything. False, and nothing is run, if there is no memory for the workspace.
+  /// Of a kernel with dynamic indices, which cannot know its sizes, always false.
   bool runUnchecked(void *const *operands, void *const *results) const;
+  /// The types of the results for operands of these types: `results()`, unless there are dynamic indices.
+  Expected<std::vector<TensorType>> resultsFor(std::span<const TensorType> operands) const;
 
   const CompiledModule &module() const;
   /// Its steps, what each stores and never stores, and why chains of reductions are or are not one pass.

@@ -26,6 +26,7 @@ void write(wire::Writer &w, const CompileOptions &options) {
   w.number(options.beta);
   w.number(static_cast<uint8_t>(options.fuse));
   w.list(options.order, [&](const std::vector<int64_t> &step) { w.numbers(step); });
+  w.list(options.dynamic, [&](const std::string &index) { w.string(index); });
 }
 
 CompileOptions readOptions(wire::Reader &r) {
@@ -53,6 +54,7 @@ CompileOptions readOptions(wire::Reader &r) {
   options.beta = r.number<double>();
   options.fuse = r.number<uint8_t>() != 0;
   options.order = r.list<std::vector<int64_t>>([&] { return r.numbers(); });
+  options.dynamic = r.list<std::string>([&] { return r.string(); });
   return options;
 }
 
@@ -110,6 +112,7 @@ std::string CompileRequest::keyText() const {
   }
   if (!options.fuse) key += "; not fused";
   for (const std::vector<int64_t> &step : options.order) key += "; step " + shapeString(step);
+  for (const std::string &index : options.dynamic) key += "; dynamic " + index;
   if (!cFunction.empty()) key += "; function " + cFunction + " in " + soname;
   return key;
 }

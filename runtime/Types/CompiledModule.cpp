@@ -18,6 +18,24 @@ void write(Writer &w, const CompiledModule &module) {
   w.list(module.launches, [&](const GpuLaunch &launch) { write(w, launch); });
   write(w, module.explanation);
   w.string(module.code);
+  w.list(module.dynamic, [&](const DynamicIndex &index) {
+    w.string(index.name);
+    w.number(index.least);
+    w.number(index.most);
+  });
+  w.numbers(std::vector<int64_t>(module.sizeSlots.begin(), module.sizeSlots.end()));
+}
+
+/// Whether every slot is a place in `sizes`, or has one of the other meanings, and there is one for each number.
+static bool slotsFit(const CompiledModule &module) {
+  size_t numbers = 0;
+  for (const auto *types : {&module.operands, &module.results})
+    for (const TensorType &type : *types) numbers += type.shape.size() + type.strides.size();
+  if (module.dynamic.empty()) return module.sizeSlots.empty();
+  if (module.sizeSlots.size() != numbers) return false;
+  for (const int32_t slot : module.sizeSlots)
+    if (slot < CompiledModule::kRowMajor || slot >= static_cast<int32_t>(kMaxSizes)) return false;
+  return module.dynamic.size() <= kMaxSizes;
 }
 
 /// Whether every argument lies in something that the module has.
@@ -50,7 +68,18 @@ CompiledModule readModule(Reader &r) {
   module.launches = r.list<GpuLaunch>([&] { return readGpuLaunch(r); });
   module.explanation = readExplanation(r);
   module.code = r.string();
-  if (module.workspaceBytes < 0 || module.threads < 1 || !launchesFit(module)) r.fail();
+  module.dynamic = r.list<DynamicIndex>([&] {
+    DynamicIndex index;
+    index.name = r.string();
+    index.least = r.number<int64_t>();
+    index.most = r.number<int64_t>();
+    return index;
+  });
+  for (const int64_t slot : r.numbers()) {
+    if (slot < INT32_MIN || slot > INT32_MAX) r.fail();
+    module.sizeSlots.push_back(static_cast<int32_t>(slot));
+  }
+  if (module.workspaceBytes < 0 || module.threads < 1 || !slotsFit(module) || !launchesFit(module)) r.fail();
   return module;
 }
 

@@ -41,7 +41,9 @@ static Expected<Measurement> measure(const BenchArguments &arguments, const Requ
   if (!kernel) return kernel.error();
   auto operands = loadOperands(arguments, request, arguments.seed);
   if (!operands) return operands.error();
-  auto results = allocateAll(kernel->results());
+  auto resultTypes = kernel->resultsFor(request.operands);
+  if (!resultTypes) return resultTypes.error();
+  auto results = allocateAll(*resultTypes);
   if (!results) return results.error();
   auto flops = countFlops(request);
   if (!flops) return flops.error();

@@ -84,6 +84,7 @@ Expected<Request> resolve(const Arguments &arguments) {
       return makeError(ErrorCode::Syntax, "'" + *word + "' is not a dtype", "dtypes are " + std::string(kDTypeNames));
   }
   options.conjugate = arguments.conjugate;
+  options.dynamic = arguments.dynamic;
   const auto semiring = parseSemiring(arguments.semiring);
   if (!semiring)
     return makeError(ErrorCode::UnknownName, "there is no semiring '" + arguments.semiring + "'",

@@ -24,6 +24,7 @@ struct Arguments {
   std::string semiring = "plus-times";
   double alpha = 1, beta = 0;
   std::vector<std::string> resultStrides; ///< "64,1", once per result
+  std::vector<std::string> dynamic;       ///< names of indices
   bool integers = false;                  ///< what random operands hold
 };
 

@@ -178,7 +178,9 @@ ExitCode run(RunArguments arguments) {
                                                        std::to_string(arguments.outputs.size()) + " times"));
   auto operands = loadOperands(arguments, request, arguments.seed);
   if (!operands) return fail(operands.error());
-  auto results = allocateAll(kernel.results());
+  auto resultTypes = kernel.resultsFor(request.operands);
+  if (!resultTypes) return fail(resultTypes.error());
+  auto results = allocateAll(*resultTypes);
   if (!results) return fail(results.error());
 
   auto findings = examine(arguments, request, kernel, *operands, *results);

@@ -49,6 +49,10 @@ static void addArguments(CLI::App &command, Arguments &arguments, bool needsText
       ->type_name("N,...")
       ->allow_extra_args(false)
       ->delimiter(',');
+  command.add_option("--dynamic", arguments.dynamic, "indices whose extents come with each call: b,q")
+      ->type_name("INDEX,...")
+      ->allow_extra_args(false)
+      ->delimiter(',');
   command.add_flag("--scatter", arguments.scatter, "the output may repeat an index: write its diagonal");
   command
       .add_option(
