@@ -56,6 +56,7 @@ std::vector<Case> casesOf(std::string_view suite) {
   if (suite == "memory") return memorySuite();
   if (suite == "attention-scores") return attentionScoresSuite();
   if (suite == "attention") return attentionSuite();
+  if (suite == "programs") return programsSuite();
   return {};
 }
 
