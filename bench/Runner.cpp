@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 using namespace ein;
@@ -30,16 +31,24 @@ void fill(DType dtype, void *data, int64_t elements, uint32_t seed) {
 /// Operands and results of a family.
 struct Buffers {
   std::vector<std::shared_ptr<char>> operands;
-  std::shared_ptr<char> ours, peer;
+  std::vector<std::shared_ptr<char>> ours; ///< by result
+  std::shared_ptr<char> peer;
 
-  bool allocate(const Case &c, const TensorType &result) {
-    for (const TensorType &type : c.operands) {
+  bool allocate(std::span<const TensorType> types, std::span<const TensorType> results) {
+    for (const TensorType &type : types) {
       operands.push_back(allocateBytes(bytesOf(type)));
       if (!operands.back()) return false;
-      fill(type.dtype, operands.back().get(), type.numElements(), static_cast<uint32_t>(operands.size()));
+      if (type.dtype == DType::I32) // places: of pages, of labels
+        std::iota(reinterpret_cast<int32_t *>(operands.back().get()),
+                  reinterpret_cast<int32_t *>(operands.back().get()) + type.numElements(), 0);
+      else
+        fill(type.dtype, operands.back().get(), type.numElements(), static_cast<uint32_t>(operands.size()));
     }
-    ours = allocateBytes(bytesOf(result));
-    return ours != nullptr;
+    for (const TensorType &type : results) {
+      ours.push_back(allocateBytes(bytesOf(type)));
+      if (!ours.back()) return false;
+    }
+    return true;
   }
 
   std::vector<void *> pointers(bool reversed) const {
@@ -119,7 +128,11 @@ private:
     calls.push_back(std::move(call));
   }
   void addMemoryPeer(double bytes);
+  void addReadPeer();
   void addPairPeers();
+  /// `runs`: in each call.
+  void addKernel(const std::string &name, const std::string &text, std::span<const TensorType> types, bool fuse,
+                 int runs = 1);
   void addRealWorkPeer();
   void addBlasPeers();
 
@@ -128,7 +141,6 @@ private:
   std::span<const Blas> libraries;
   int threads;
   Buffers buffers;
-  std::optional<size_t> unfused; ///< of an attention: the call with a kernel per step
   std::optional<PermuteGemmProgram> program;
   std::vector<std::string> names; ///< by call; empty for ours, "=" before the name of a GEMM alone
 };
@@ -140,8 +152,10 @@ Expected<void> Family::prepare(Engine &engine) {
     auto kernel = engine.compile(c.text, c.operands, options);
     if (!kernel) return kernel.error();
     result = kernel->results().front();
-    if (!buffers.ours && !buffers.allocate(c, result)) return makeError(ErrorCode::Run, "no memory for operands");
-    std::vector<TensorView> in, out{TensorView(buffers.ours.get(), result)};
+    if (buffers.ours.empty() && !buffers.allocate(c.operands, kernel->results()))
+      return makeError(ErrorCode::Run, "no memory for operands");
+    std::vector<TensorView> in, out;
+    for (size_t r = 0; r < buffers.ours.size(); ++r) out.emplace_back(buffers.ours[r].get(), kernel->results()[r]);
     const std::vector<void *> pointers = buffers.pointers(c.reversed);
     for (size_t o = 0; o < pointers.size(); ++o) in.emplace_back(pointers[o], c.operands[o]);
     if (auto ok = kernel->run(in, out); !ok) return ok.error();
@@ -151,21 +165,53 @@ Expected<void> Family::prepare(Engine &engine) {
 }
 
 void Family::addPeers(double bytes) {
-  if (first.comparison == Comparison::Pair) return addPairPeers();
-  if (first.comparison == Comparison::RealWork) return addRealWorkPeer();
-  if (first.comparison != Comparison::PermuteGemm) return addMemoryPeer(bytes);
+  switch (first.comparison) {
+  case Comparison::Pair: return addPairPeers();
+  case Comparison::ReadAndChain: addReadPeer(); [[fallthrough]];
+  case Comparison::Chain: return addKernel("ein unfused", first.text, first.operands, false);
+  case Comparison::Larger: return addKernel("larger", first.largerText, first.larger, true);
+  case Comparison::RealWork: return addRealWorkPeer();
+  case Comparison::Copy:
+  case Comparison::Read: return addMemoryPeer(bytes);
+  case Comparison::PermuteGemm: break;
+  }
   program = PermuteGemmProgram::plan(first.text, first.operands);
   if (!program) return;
   for (const Blas &blas : libraries) blas.setThreads(threads);
   addBlasPeers();
 }
 
+/// Sums the largest operands, one after the other.
+void Family::addReadPeer() {
+  std::vector<std::pair<const char *, size_t>> parts;
+  for (size_t o = 0; o < first.operands.size(); ++o)
+    parts.emplace_back(buffers.operands[o].get(), size_t(bytesOf(first.operands[o])) / 64 * 64);
+  add("read", [parts, team = threads] {
+    for (auto [from, size] : parts)
+      if (size > 0) readSink = readBytes(from, size, team);
+  });
+}
+
+/// A kernel of ours on operands of its own.
+void Family::addKernel(const std::string &name, const std::string &text, std::span<const TensorType> types, bool fuse,
+                       int runs) {
+  CompileOptions options;
+  options.threads = threads;
+  options.fuse = fuse;
+  auto kernel = Engine::global().compile(text, types, options);
+  if (!kernel) return;
+  Buffers own;
+  if (!own.allocate(types, kernel->results())) return;
+  std::vector<TensorView> in, out;
+  for (size_t o = 0; o < types.size(); ++o) in.emplace_back(own.operands[o].get(), types[o]);
+  for (size_t r = 0; r < own.ours.size(); ++r) out.emplace_back(own.ours[r].get(), kernel->results()[r]);
+  add(name, [in, out, own, runs, kernel = *kernel] {
+    for (int run = 0; run < runs; ++run) (void)kernel.run(in, out);
+  });
+}
+
 void Family::addMemoryPeer(double bytes) {
-  if (first.comparison == Comparison::Read) {
-    const auto size = static_cast<size_t>(bytesOf(first.operands[0]));
-    return add("read",
-               [size, from = buffers.operands[0].get(), team = threads] { readSink = readBytes(from, size, team); });
-  }
+  if (first.comparison == Comparison::Read) return addReadPeer();
   // Half of the bytes are read, half written.
   const auto size = static_cast<size_t>(bytes / 2);
   const std::shared_ptr<char> from = allocateBytes(bytes / 2), to = allocateBytes(bytes / 2);
@@ -196,40 +242,17 @@ void Family::addPairPeers() {
       }
     });
   }
-  CompileOptions options;
-  options.threads = threads;
-  options.fuse = false;
-  auto kernel = Engine::global().compile(first.text, first.operands, options);
-  if (!kernel) return;
-  std::vector<TensorView> in, result{TensorView(out.get(), this->result)};
-  for (size_t o = 0; o < 3; ++o) in.emplace_back(buffers.operands[o].get(), first.operands[o]);
-  add("ein unfused", [in, result, kernel = *kernel, out] { (void)kernel.run(in, result); });
-  unfused = calls.size() - 1;
+  addKernel("ein unfused", first.text, first.operands, false);
 }
 
 void Family::addRealWorkPeer() {
-  const bool isComplex = ein::isComplex(first.operands[0].dtype);
-  const DType real = first.operands[0].dtype == DType::C128 ? DType::F64 : DType::F32;
+  const DType dtype = first.operands[0].dtype, real = dtype == DType::C128 ? DType::F64 : DType::F32;
   std::vector<TensorType> types;
   for (const TensorType &type : first.operands) types.emplace_back(real, type.shape);
-  CompileOptions options;
-  options.threads = threads;
-  auto kernel = Engine::global().compile(first.text, types, options);
-  if (!kernel) return;
-  std::vector<std::shared_ptr<char>> memory;
-  std::vector<TensorView> in, out;
-  auto tensor = [&](const TensorType &type) {
-    memory.push_back(allocateBytes(bytesOf(type)));
-    if (memory.back()) fill(real, memory.back().get(), type.numElements(), static_cast<uint32_t>(memory.size()));
-    return TensorView(memory.back().get(), type);
-  };
-  for (const TensorType &type : types) in.push_back(tensor(type));
-  out.push_back(tensor(kernel->results().front()));
-  if (std::find(memory.begin(), memory.end(), nullptr) != memory.end()) return;
-  add(std::string(isComplex ? "4 x " : "") + std::string(name(real)),
-      [in, out, memory, kernel = *kernel, runs = isComplex ? 4 : 1] {
-        for (int run = 0; run < runs; ++run) (void)kernel.run(in, out);
-      });
+  if (isComplex(dtype))
+    addKernel("4 x " + std::string(name(real)), first.text, types, true, 4);
+  else
+    addKernel(std::string(name(real)), first.text, types, true);
 }
 
 void Family::addBlasPeers() {
@@ -252,15 +275,14 @@ void Family::addBlasPeers() {
 }
 
 std::string Family::check(size_t f) const {
-  if (unfused) return {}; // tests/conformance holds attention to the interpreter
   if (!buffers.peer || calls.size() == cases.size()) return {};
   calls[cases.size()]();
-  std::fill_n(buffers.ours.get(), bytesOf(result), 0x7f);
+  std::fill_n(buffers.ours.front().get(), bytesOf(result), 0x7f);
   calls[f]();
   const int64_t elements = result.numElements();
   const bool isF32 = result.dtype == DType::F32;
-  const double off = isF32 ? difference<float>(buffers.ours.get(), buffers.peer.get(), elements)
-                           : difference<double>(buffers.ours.get(), buffers.peer.get(), elements);
+  const double off = isF32 ? difference<float>(buffers.ours.front().get(), buffers.peer.get(), elements)
+                           : difference<double>(buffers.ours.front().get(), buffers.peer.get(), elements);
   if (off <= (isF32 ? 1e-4 : 1e-10)) return {};
   return "WRONG: differs from the peer by " + std::to_string(off) + " of the largest element";
 }
@@ -293,9 +315,12 @@ Record blankRecord(const Case &c) {
 } // namespace
 
 double Runner::roofline(const Record &record, DType dtype, Comparison comparison) const {
-  const bool computes = comparison == Comparison::PermuteGemm || comparison == Comparison::Pair;
+  const bool computes =
+      comparison != Comparison::Copy && comparison != Comparison::Read && comparison != Comparison::ReadAndChain;
   const double compute = computes ? record.flops / ceilings.flops(dtype) : 0;
-  const double bandwidth = comparison == Comparison::Read ? ceilings.readBytes : ceilings.copyBytes;
+  const double bandwidth = comparison == Comparison::Read || comparison == Comparison::ReadAndChain
+                               ? ceilings.readBytes
+                               : ceilings.copyBytes;
   const double memory = record.bytes > 2 * ceilings.cacheBytes ? record.bytes / bandwidth : 0;
   return std::max(compute, memory) / record.ours.median;
 }

@@ -57,6 +57,7 @@ std::vector<Case> casesOf(std::string_view suite) {
   if (suite == "attention-scores") return attentionScoresSuite();
   if (suite == "attention") return attentionSuite();
   if (suite == "dtypes") return dtypesSuite();
+  if (suite == "programs") return programsSuite();
   return {};
 }
 

@@ -106,11 +106,11 @@ int main(int argc, char **argv) {
   arguments.einc = eincBeside();
   CLI::App app("ein-bench: times ein's kernels beside the BLAS libraries that are installed", "ein-bench");
   app.add_option("--suite", arguments.suites,
-                 "gemm, small, batched, tccg, slow, memory, attention-scores, attention, dtypes, compile")
+                 "gemm, small, batched, tccg, slow, memory, attention-scores, attention, programs, dtypes, compile")
       ->required()
       ->delimiter(',')
       ->check(CLI::IsMember({"gemm", "small", "batched", "tccg", "slow", "memory", "attention-scores", "attention",
-                             "dtypes", "compile"}));
+                             "programs", "dtypes", "compile"}));
   app.add_option("--threads", arguments.run.threads, "threads of ein and of its peers")->check(CLI::Range(1, 1024));
   app.add_option("--seconds", arguments.run.seconds, "time for each of the timed in a case")
       ->check(CLI::PositiveNumber);

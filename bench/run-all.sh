@@ -13,7 +13,7 @@ mkdir -p "$out" || exit 2
 { lscpu; uname -a; git -C "$root" log -1 --format=%H 2>/dev/null; } >"$out/machine.txt"
 status=0
 for threads in 1 2; do
-  for suite in gemm small batched tccg slow memory attention-scores attention compile; do
+  for suite in gemm small batched tccg slow memory attention-scores attention programs compile; do
     name=$suite-$threads
     echo "== $suite, $threads thread(s)" >&2
     "$bench" --suite "$suite" --threads "$threads" --seconds "$seconds" \

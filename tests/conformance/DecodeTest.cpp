@@ -1,5 +1,9 @@
 // Fused cascades of few rows against the interpreter: decoding in both cache layouts, split keys, guards, dtypes.
+#include "compiler/IndexNotation/Interpreter.h"
+#include "ein/Engine.h"
 #include "tests/conformance/FusedCase.h"
+
+#include <cmath>
 
 using namespace ein;
 using namespace ein::test;
@@ -146,6 +150,58 @@ TEST(Decode, PagesByATable) {
   for (const char *types :
        {"f32[2,3,64] f32[50,64] f32[50,64] i32[2,77]", "f32[2,40,64] f32[50,64] f32[50,64] i32[2,77]"})
     EXPECT_TRUE(fusedAsInterpreted(direct, types, 1, "host", "cascade\""));
+}
+
+/// The largest error of a run, of the largest element in double.
+double errorOf(const Decode &d, bool fuse) {
+  Case c;
+  c.text = d.text();
+  c.types = types(d.types());
+  c.options.fuse = fuse;
+  auto execution = Execution::prepare(c);
+  if (!execution || !execution->run()) return NAN;
+  std::vector<ReferenceTensor> operands;
+  for (const TensorView &view : execution->inputs()) operands.push_back(readReference(view));
+  const ReferenceTensor exact = interpret(execution->program, operands)[0],
+                        ours = readReference(execution->results[0].view);
+  double worst = 0, largest = 0;
+  for (size_t i = 0; i < exact.values.size(); ++i) {
+    worst = std::max(worst, std::fabs(ours.values[i] - exact.values[i]));
+    largest = std::max(largest, std::fabs(exact.values[i]));
+  }
+  return worst / largest;
+}
+
+TEST(Decode, ErrsAtMostTwiceAsMuchAsTheChain) {
+  for (int64_t k : {197, 3000})
+    for (const char *score : {"S * 0.125", "S * 4"}) {
+      const Decode d{.g = 1, .r = 2, .k = k, .score = score};
+      const double fused = errorOf(d, true), chain = errorOf(d, false);
+      EXPECT_LE(fused, 2 * chain + 1e-7) << k << " keys, " << score;
+    }
+}
+
+TEST(Decode, OtherLengthsOffsetsAndWindowsCompileNothing) {
+  const std::string text =
+      "in Q: f32[g,r,d], K: f32[k,g,d], V: f32[k,g,e], off: i32, len: i32, w: i32\n"
+      "S = sum[d](Q * K)\nO[g,r,e] = sum[k](softmax[k | k <= off and k < len and off - k < w](S) * V)\n"
+      "out O\n";
+  const std::vector<TensorType> operands = types("f32[2,4,64] f32[99,2,64] f32[99,2,64] i32[] i32[] i32[]");
+  Engine engine({.disk = DiskUse::Off});
+  std::vector<float> q(512, 1), k(99 * 128, 0), v(99 * 128), out(512);
+  for (size_t i = 0; i < v.size(); ++i) v[i] = float(i / 128); // the number of the key
+  for (auto [off, len, w] :
+       {std::tuple{98, 99, 1000}, {50, 99, 10}, {98, 20, 1000}, {0, 1, 1}, {5, 99, 0}, {-1, 99, 9}}) {
+    const TensorView in[] = {{q.data(), operands[0]}, {k.data(), operands[1]}, {v.data(), operands[2]},
+                             {&off, operands[3]},     {&len, operands[4]},     {&w, operands[5]}};
+    const TensorView result[] = {{out.data(), TensorType(DType::F32, {2, 4, 64})}};
+    auto ok = engine.run(text, in, result);
+    ASSERT_TRUE(ok) << ok.error().render();
+    const int first = std::max(0, off - w + 1), last = std::min({off, len - 1, 98});
+    const float mean = first <= last ? float(first + last) / 2 : 0; // all scores are equal
+    for (float x : out) ASSERT_NEAR(x, mean, 1e-4) << off << " " << len << " " << w;
+  }
+  EXPECT_EQ(engine.stats().compiles, 1u);
 }
 
 } // namespace

@@ -148,11 +148,16 @@ TEST(Fuse, SinksAndGathers) {
             "tile max weight sum tile sum finish finish");
 }
 
-TEST(Fuse, GatheredKeysAreNoCascade) {
+TEST(Fuse, GatheredKeysAreReadWhereTheyAre) {
   EXPECT_EQ(fusedRoles("in Q: f32[q,d], K: f32[p,s,d], V: f32[p,s,e], T: i32[n] below(p)\nindex s = 2, k = n * 2\n"
                        "S = sum[d](Q * K[T[k // 2], k % 2, d])\n"
                        "O[q,e] = sum[k](softmax[k](S) * V[T[k // 2], k % 2, e])\nout O\n",
                        {"f32[9,4]", "f32[3,2,4]", "f32[3,2,5]", "i32[4]"}),
+            "tile max weight sum sum finish");
+  // A place along the index that is summed is none of the key.
+  EXPECT_EQ(fusedRoles("in Q: f32[q,d], K: f32[k,n], V: f32[k,e], T: i32[d] below(n)\nS = sum[d](Q * K[k, T])\n"
+                       "O[q,e] = sum[k](softmax[k](S) * V)\nout O\n",
+                       {"f32[9,4]", "f32[7,3]", "f32[7,5]", "i32[4]"}),
             "O NOT_LOCAL what is gathered or computed on the way is as large as a tile");
 }
 
