@@ -60,7 +60,9 @@ std::string FlowAnalysis::addProduct(int number) {
   } else {
     if (op.inputs[0].tensor >= 0 || op.inputs[1].tensor >= 0) return "an inner product of tiles";
     if (moves(0, shape.key) && moves(1, shape.key)) return "both sides of an inner product move with the key";
-    product.laneSide = moves(0, shape.key) || !moves(1, shape.key); // of one key nothing moves; it comes first
+    product.laneSide = moves(0, shape.key);
+    if (shape.extent(shape.key) == 1) // nothing moves with it: lanes are on the side that has rows of its own
+      product.laneSide = std::none_of(rows.begin(), rows.end(), [&](int row) { return moves(0, row) && !moves(1, row); });
   }
   product.keySide = 1 - product.laneSide;
   for (int i : op.loops) {

@@ -26,7 +26,7 @@ enum class Kind : uint32_t {
 };
 
 /// Raised whenever the meaning of any field changes.
-inline constexpr uint32_t kFormatVersion = 7;
+inline constexpr uint32_t kFormatVersion = 8;
 
 /// Appends fields.
 class Writer {
