@@ -8,6 +8,7 @@
 #include "compiler/IndexNotation/DynamicIndices.h"
 #include "compiler/IndexNotation/Program.h"
 #include "compiler/Lowering/LowerToLinalg.h"
+#include "compiler/Lowering/StepTime.h"
 #include "compiler/Lowering/TunedPlan.h"
 #include "compiler/Paths/Explain.h"
 #include "compiler/Paths/RealParts.h"
@@ -65,8 +66,8 @@ std::mutex &compileMutex() {
   return mutex;
 }
 
-/// The explanation of a flat Program with the plans that its steps got.
-Explanation explainPlanned(const FlatProgram &flat, mlir::func::FuncOp kernel) {
+/// The explanation of a flat Program with the plans that its steps got, and the times that these take on a CPU.
+Explanation explainPlanned(const FlatProgram &flat, mlir::func::FuncOp kernel, const CpuModel &cpu) {
   Explanation explanation = explain(flat);
   auto step = explanation.steps.begin();
   for (mlir::Operation &op : kernel.getBody().front()) {
@@ -74,8 +75,10 @@ Explanation explainPlanned(const FlatProgram &flat, mlir::func::FuncOp kernel) {
     if (!plan || step == explanation.steps.end()) continue;
     if (auto summary = plan.getAs<mlir::StringAttr>("summary")) step->plan = summary.str();
     for (size_t at; (at = step->plan.find('\n')) != std::string::npos;) step->plan.replace(at, 1, "; ");
+    if (auto threads = plan.getAs<mlir::IntegerAttr>("threads")) step->threads = int32_t(threads.getInt());
     ++step;
   }
+  for (StepReport &s : explanation.steps) predictTime(s, cpu);
   return explanation;
 }
 
@@ -164,7 +167,7 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
       passes.addPass(std::move(step.pass));
     if (failed(passes.run(*module))) return diagnostics.error(step.stage);
     recorder.end(step.stage, [&] { return printed(*module); });
-    if (step.onFunctions) result.module.explanation = explainPlanned(*flat, kernel);
+    if (step.onFunctions) result.module.explanation = explainPlanned(*flat, kernel, host->model);
   }
   auto number = [&](const char *name) { return (*module)->getAttrOfType<mlir::IntegerAttr>(name).getInt(); };
   result.module.workspaceBytes = number("ein.workspace_bytes");

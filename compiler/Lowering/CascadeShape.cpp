@@ -66,8 +66,11 @@ std::string FlowAnalysis::addProduct(int number) {
   } else {
     if (first.tensor >= 0 || second.tensor >= 0) return "an inner product of tiles";
     if (first.moves(shape.key) && second.moves(shape.key)) return "both sides of an inner product move with the key";
-    // Of one key nothing moves; it comes first.
-    if (first.moves(shape.key) || !second.moves(shape.key)) std::swap(product.laneSide, product.keySide);
+    bool isSecondTheLanes = first.moves(shape.key);
+    if (shape.extent(shape.key) == 1) // nothing moves with it: lanes are on the side that has rows of its own
+      isSecondTheLanes =
+          std::none_of(rows.begin(), rows.end(), [&](int row) { return first.moves(row) && !second.moves(row); });
+    if (isSecondTheLanes) std::swap(product.laneSide, product.keySide);
   }
   if (op.inputs[product.laneSide].gathered) return "what all keys share is gathered";
   for (int i : op.loops) {

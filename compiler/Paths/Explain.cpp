@@ -2,7 +2,10 @@
 #include "compiler/Paths/Explain.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <map>
+#include <set>
 
 namespace ein {
 
@@ -19,8 +22,12 @@ public:
       const size_t last = isCascade ? cascade->last : i + 1;
       StepReport step;
       step.kind = isCascade ? "cascade" : "nest";
+      reads.clear();
       for (size_t a = i; a < last; ++a) add(step, a);
       if (isCascade) describe(step, *cascade++);
+      for (size_t a = i; a < last; ++a) reads.erase(p.assignments[a].result);
+      for (TensorId t : reads) step.bytes += bytesOf(t);
+      for (const TensorReport &t : step.stored) step.bytes += t.bytes;
       const bool isEmpty = std::any_of(p.assignments.begin() + long(i), p.assignments.begin() + long(last),
                                        [&](const Assignment &a) { return points(p.tensors[a.result].axes) == 0; });
       if (!isEmpty) result.steps.push_back(std::move(step));
@@ -43,16 +50,41 @@ private:
   void add(StepReport &step, size_t assignment) {
     const auto &[tensor, value] = p.assignments[assignment];
     const TensorType type = p.typeOf(tensor);
-    const double bytes = points(p.tensors[tensor].axes) * double(byteSize(type.dtype));
     (isVirtual(flat, assignment) ? step.neverStored : step.stored)
-        .push_back({p.tensors[tensor].name, type.str(), bytes < 0x1p63 ? int64_t(bytes) : INT64_MAX});
+        .push_back({p.tensors[tensor].name, type.str(), bytesOf(tensor)});
     const Expr &root = p.exprs[value];
-    if (root.kind != Expr::Kind::Reduce) return;
-    const Expr &body = p.exprs[root.args[0]];
-    const bool multiplies = body.kind == Expr::Kind::Map && body.fn == Fn::Mul;
-    step.flops += points(p.tensors[tensor].axes) * points(root.indices) * (multiplies ? 2 : 1);
-    for (IndexId i : root.indices)
-      if (step.kind == "nest") ++passes[p.indices[i].name];
+    if (root.kind == Expr::Kind::Reduce && step.kind == "nest")
+      for (IndexId i : root.indices) ++passes[p.indices[i].name];
+    countWork(step, value, points(p.tensors[tensor].axes));
+  }
+
+  /// Work at each of `points`: inside of reductions at as many more.
+  void countWork(StepReport &step, ExprId value, double points) {
+    std::map<ExprId, double, std::greater<>> open{{value, points}};
+    while (!open.empty()) {
+      const auto [id, times] = *open.begin();
+      open.erase(open.begin());
+      const Expr &e = p.exprs[id];
+      double inside = times;
+      if (e.kind == Expr::Kind::Reduce || e.kind == Expr::Kind::Top) inside *= this->points(e.indices);
+      if (e.kind == Expr::Kind::Softmax) step.functions += times;
+      if (e.kind == Expr::Kind::Reduce || e.kind == Expr::Kind::Top) step.flops += inside;
+      if (e.kind == Expr::Kind::Map) (isFunction(e.fn) ? step.functions : step.flops) += times;
+      auto meet = [&](ExprId child) {
+        auto [at, isNew] = open.try_emplace(child, inside);
+        if (!isNew) at->second = std::max(at->second, inside);
+      };
+      for (ExprId arg : e.args) meet(arg);
+      if (e.guard) meet(*e.guard);
+      if (e.kind == Expr::Kind::Access) reads.insert(e.tensor);
+    }
+  }
+
+  static bool isFunction(Fn fn) { return fn == Fn::Pow || (fn >= Fn::Exp && fn <= Fn::Cos) || fn == Fn::Rand; }
+
+  int64_t bytesOf(TensorId t) const {
+    const double bytes = points(p.tensors[t].axes) * double(byteSize(p.tensors[t].dtype));
+    return bytes < 0x1p62 ? int64_t(bytes) : int64_t(1) << 62;
   }
 
   void describe(StepReport &step, const Cascade &cascade) {
@@ -72,12 +104,58 @@ private:
     if (has(Role::High)) also(step.key + " < " + value(Role::High));
     if (!step.guard.empty()) step.guard += ": bounds of the loop";
     if (has(Role::Guard)) also(value(Role::Guard) + ": tested for each point");
+    step.share = shareOf(cascade);
+    step.flops *= step.share;
+    step.functions *= step.share;
+  }
+
+  /// The share of the points that lie within the bounds, from some rows; 1 where bounds are data.
+  double shareOf(const Cascade &cascade) const {
+    constexpr int kRows = 64;
+    const double keys = double(*p.indices[cascade.key].extent);
+    double share = 0;
+    for (int row = 0; row < kRows; ++row) {
+      double low = 0, high = keys;
+      for (size_t i = 0; i < cascade.roles.size(); ++i) {
+        if (cascade.roles[i] != Role::Low && cascade.roles[i] != Role::High) continue;
+        const auto bound = valueAt(p.assignments[cascade.first + i].value, (row + 0.5) / kRows);
+        if (!bound) return 1;
+        if (cascade.roles[i] == Role::Low) low = std::max(low, *bound);
+        if (cascade.roles[i] == Role::High) high = std::min(high, *bound);
+      }
+      share += std::max(0.0, high - low) / std::max(keys, 1.0) / kRows;
+    }
+    return share;
+  }
+
+  /// An expression of index values at a fraction of their ranges; nothing of one of data.
+  std::optional<double> valueAt(ExprId root, double fraction) const {
+    std::vector<std::optional<double>> values(root + 1);
+    for (ExprId id = 0; id <= root; ++id) {
+      const Expr &e = p.exprs[id];
+      if (e.kind == Expr::Kind::Literal) values[id] = e.literal;
+      if (e.kind == Expr::Kind::IndexValue) values[id] = std::floor(fraction * double(*p.indices[e.indices[0]].extent));
+      if (e.kind != Expr::Kind::Map || e.args.size() > 2) continue;
+      const std::optional<double> x = values[e.args[0]], y = values[e.args.back()];
+      if (!x || !y) continue;
+      switch (e.fn) {
+      case Fn::Add: values[id] = *x + *y; break;
+      case Fn::Sub: values[id] = *x - *y; break;
+      case Fn::Mul: values[id] = *x * *y; break;
+      case Fn::Neg: values[id] = -*x; break;
+      case Fn::Max: values[id] = std::max(*x, *y); break;
+      case Fn::Min: values[id] = std::min(*x, *y); break;
+      default: break;
+      }
+    }
+    return values[root];
   }
 
   const FlatProgram &flat;
   const Program &p;
   Explanation result;
   std::map<std::string, int32_t> passes;
+  std::set<TensorId> reads; ///< of the step at hand
 };
 
 } // namespace

@@ -13,7 +13,7 @@ std::string withUnit(double value, const char *unit) {
   size_t prefix = 0;
   for (; value >= 1000 && prefix + 1 < std::size(prefixes); ++prefix) value /= 1000;
   char text[48];
-  std::snprintf(text, sizeof text, "%.3g%s%s", value, prefix ? prefixes[prefix] : " ", unit);
+  std::snprintf(text, sizeof text, "%.3g%s%s", value, prefix || !*unit ? prefixes[prefix] : " ", unit);
   return text;
 }
 
@@ -44,7 +44,12 @@ std::string Explanation::str() const {
     line(text, "rule", s.rule);
     line(text, "guard", s.guard);
     line(text, "plan", s.plan);
-    line(text, "work", withUnit(s.flops, "FLOP"));
+    std::string work = withUnit(s.flops, "FLOP");
+    if (s.functions > 0) work += ", " + withUnit(s.functions, "") + " functions";
+    if (s.share < 1) work += " at " + withUnit(100 * s.share, "%") + " of the points";
+    line(text, "work", work + ", " + withUnit(double(s.bytes), "B"));
+    const double scale = s.seconds < 1e-3 ? 1e6 : 1e3;
+    line(text, "predicted", withUnit(s.seconds * scale, scale == 1e6 ? "us" : "ms") + ", bound by " + s.bound);
   }
   for (const BoundaryReport &b : boundaries) {
     text += "boundary " + b.result + "  " + b.code + "\n";
@@ -84,7 +89,10 @@ void write(Writer &w, const Explanation &e) {
     write(w, s.stored);
     write(w, s.neverStored);
     for (const std::string *text : {&s.key, &s.rule, &s.guard, &s.plan}) w.string(*text);
-    w.number(s.flops);
+    for (double x : {s.share, s.flops, s.functions, s.seconds}) w.number(x);
+    w.number(s.bytes);
+    w.number(s.threads);
+    w.string(s.bound);
   });
   w.list(e.boundaries, [&](const BoundaryReport &b) {
     for (const std::string *text : {&b.result, &b.code, &b.reason, &b.hint}) w.string(*text);
@@ -104,7 +112,10 @@ Explanation readExplanation(Reader &r) {
     s.stored = readTensors(r);
     s.neverStored = readTensors(r);
     for (std::string *text : {&s.key, &s.rule, &s.guard, &s.plan}) *text = r.string();
-    s.flops = r.number<double>();
+    for (double *x : {&s.share, &s.flops, &s.functions, &s.seconds}) *x = r.number<double>();
+    s.bytes = r.number<int64_t>();
+    s.threads = r.number<int32_t>();
+    s.bound = r.string();
     return s;
   });
   e.boundaries = r.list<BoundaryReport>([&] {

@@ -40,6 +40,7 @@ TEST(Cascade, AttentionOfOddSizes) {
       for (int64_t d : {3, 40, 96})
         EXPECT_TRUE(fusedAsInterpreted(attention(kScaled), qkv(1, 2, q, k, d, d), 1, "host", "cascade\""));
   EXPECT_TRUE(fusedAsInterpreted(attention(kScaled), qkv(2, 1, 33, 100, 24, 7)));
+  EXPECT_TRUE(fusedAsInterpreted(attention(kScaled), qkv(2, 3, 20, 1, 8, 8)));
   EXPECT_TRUE(fusedAsInterpreted(attention(kScaled), qkv(1, 1, 40, 130, 300, 20)));
 }
 

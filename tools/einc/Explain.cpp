@@ -20,12 +20,12 @@ static std::string jsonOf(const Explanation &e) {
                                 {"passes", nlohmann::ordered_json::object()},
                                 {"workspace_bytes", e.workspaceBytes}};
   for (const StepReport &s : e.steps) {
-    nlohmann::ordered_json step{{"kind", s.kind},
-                                {"stored", jsonOf(s.stored)},
-                                {"never_stored", jsonOf(s.neverStored)},
-                                {"plan", s.plan},
-                                {"flops", s.flops}};
-    if (!s.key.empty()) step["key"] = s.key, step["rule"] = s.rule, step["guard"] = s.guard;
+    nlohmann::ordered_json step{
+        {"kind", s.kind},   {"stored", jsonOf(s.stored)}, {"never_stored", jsonOf(s.neverStored)},
+        {"plan", s.plan},   {"flops", s.flops},           {"functions", s.functions},
+        {"bytes", s.bytes}, {"threads", s.threads},       {"predicted_seconds", s.seconds},
+        {"bound", s.bound}};
+    if (!s.key.empty()) step["key"] = s.key, step["rule"] = s.rule, step["guard"] = s.guard, step["share"] = s.share;
     report["kernels"].push_back(std::move(step));
   }
   for (const BoundaryReport &b : e.boundaries)
