@@ -44,6 +44,8 @@ TmaTransfer AttentionPlan::transfer(Tensor tensor) const {
 std::string AttentionPlan::obstacle() const {
   if (input != DType::BF16 && input != DType::F16) return "operands are neither bf16 nor f16";
   if (result != input && result != DType::F32) return "the result is neither f32 nor of the operands' type";
+  if (logSum && *logSum != DType::F32 && *logSum != input)
+    return "a log-sum-exp that is neither f32 nor the operands' type";
   if (rows.empty() || rows.size() + batch.size() > 64) return "no index of queries, or too many of them";
   double places = double(key.extent);
   for (const auto *group : {&batch, &rows})

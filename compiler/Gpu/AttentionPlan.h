@@ -39,9 +39,10 @@ struct AttentionPlan {
   /// Keys that count for the row whose index `position` has the value q: q + lowest <= k <= q + highest.
   unsigned position = 0;
   std::optional<int64_t> lowest, highest;
-  bool logSum = false;     ///< stores log(sum of exp(s)) to L, f32
-  int64_t consumers = 2;   ///< warpgroups that multiply: 1 or 2
-  int64_t stages = 2;      ///< of keys, and of values
+  std::optional<DType> logSum; ///< stores log(sum of exp(s)) to L, in this type
+  bool zeroEmpty = true;       ///< a row for which no key counts is 0; else 0 / 0
+  int64_t consumers = 2;       ///< warpgroups that multiply: 1 or 2
+  int64_t stages = 2;          ///< of keys, and of values
   int64_t section = 1;     ///< batches that are walked together, longest rows first: what L2 holds of keys and values
   bool tensorStore = true; ///< the result leaves by TMA; else straight from registers, in pairs
 

@@ -18,7 +18,8 @@ std::string AttentionPlan::str() const {
   w.field("position", int64_t(position));
   w.field("lowest", lowest);
   w.field("highest", highest);
-  w.field("logsum", int64_t(logSum));
+  w.field("logsum", logSum ? name(*logSum) : "none");
+  w.field("zero-empty", int64_t(zeroEmpty));
   w.field("consumers", consumers);
   w.field("stages", stages);
   w.field("section", section);
@@ -46,6 +47,7 @@ Expected<AttentionPlan> parseAttentionPlan(std::string_view text) {
   r.field("lowest", p.lowest);
   r.field("highest", p.highest);
   r.field("logsum", p.logSum);
+  r.field("zero-empty", p.zeroEmpty);
   r.field("consumers", p.consumers);
   r.field("stages", p.stages);
   r.field("section", p.section);

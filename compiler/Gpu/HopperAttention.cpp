@@ -370,7 +370,11 @@ void AttentionEmitter::storeLogSum(const AttentionItem &item, const SoftmaxState
   b.ifThen(b.equal(b.rem(b.lane(), 4), 0), [&] {
     for (unsigned half : {0u, 1u}) {
       const TensorPlace at = place(item, AttentionPlan::L, b.add(first, int64_t(8 * half)));
-      auto store = [&] { b.store(softmax.logSum(state, half), b.element(pointer, b.getF32Type(), at.offset), 4); };
+      auto store = [&] {
+        Value sum = softmax.logSum(state, half);
+        if (*p.logSum != DType::F32) sum = LLVM::FPTruncOp::create(b, b.halfType(*p.logSum), sum);
+        b.store(sum, b.element(pointer, sum.getType(), at.offset), unsigned(byteSize(*p.logSum)));
+      };
       if (at.inside)
         b.ifThen(at.inside, store);
       else

@@ -105,7 +105,12 @@ void SoftmaxEmitter::finish(SoftmaxState &state) {
     for (int64_t lanes : {1, 2}) sum = arith::AddFOp::create(b, sum, b.shuffleXor(sum, lanes));
 }
 
-Value SoftmaxEmitter::inverse(const SoftmaxState &state, unsigned row) { return b.reciprocal(state.sum[row]); }
+Value SoftmaxEmitter::inverse(const SoftmaxState &state, unsigned row) {
+  Value inverse = b.reciprocal(state.sum[row]);
+  if (!p.masked() || !p.zeroEmpty) return inverse;
+  Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, state.sum[row], b.f(0));
+  return b.select(isEmpty, b.f(0), inverse);
+}
 
 Value SoftmaxEmitter::logSum(const SoftmaxState &state, unsigned row) {
   Value shift = arith::MulFOp::create(b, reference(state.maximum[row]), b.f(factor));

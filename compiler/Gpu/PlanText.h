@@ -87,6 +87,10 @@ struct PlanReader {
     value = *parsed;
     return take(type);
   }
+  bool field(std::string_view word, std::optional<DType> &value) {
+    if (!rest.starts_with(" " + std::string(word) + "=none")) return field(word, value.emplace());
+    return key(word) && take("none");
+  }
   /// One of two words.
   template <class Choice>
   bool field(std::string_view word, Choice &value, std::string_view first, Choice a, std::string_view second,

@@ -6,8 +6,8 @@
 // RUN:   | sed 's/\\0A/\n/g; s/\\09/ /g' | FileCheck %s --check-prefix=PTX
 
 module attributes {ein.kernels = {
-  causal = "attention input=bf16 result=bf16 batch=[16:128,128,128,128,4096/1 2:8388608,8388608,8388608,8388608,65536/1] rows=[4096:2048,0,0,2048,1/128] key=[4096:0,2048,2048,0,0/128] depth=128 width=128 scale=0.088388347648318447 softcap=0 position=0 lowest=none highest=0 logsum=1 consumers=2 stages=2 section=11 tensor-store=1",
-  wide = "attention input=f16 result=f16 batch=[] rows=[4096:256,0,0,256,1/128] key=[4000:0,256,256,0,0/64] depth=256 width=256 scale=0.0625 softcap=50 position=0 lowest=none highest=none logsum=0 consumers=2 stages=2 section=1 tensor-store=1"
+  causal = "attention input=bf16 result=bf16 batch=[16:128,128,128,128,4096/1 2:8388608,8388608,8388608,8388608,65536/1] rows=[4096:2048,0,0,2048,1/128] key=[4096:0,2048,2048,0,0/128] depth=128 width=128 scale=0.088388347648318447 softcap=0 position=0 lowest=none highest=0 logsum=f32 zero-empty=1 consumers=2 stages=2 section=11 tensor-store=1",
+  wide = "attention input=f16 result=f16 batch=[] rows=[4096:256,0,0,256,1/128] key=[4000:0,256,256,0,0/64] depth=256 width=256 scale=0.0625 softcap=50 position=0 lowest=none highest=none logsum=none zero-empty=1 consumers=2 stages=2 section=1 tensor-store=1"
 }} {}
 
 // CHECK-LABEL: llvm.func @causal
