@@ -53,4 +53,17 @@ def LowerToLLVM : Pass<"ein-lower-to-llvm", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect"];
 }
 
+def EmitGpuKernels : Pass<"ein-emit-gpu-kernels", "::mlir::ModuleOp"> {
+  let summary = "Emit the kernels of plans in text";
+  let description = [{
+    Before: a module whose `ein.kernels` is a dictionary of plans as their `str()` writes them, by the names of their
+    kernels.
+    After: `gpu.module @kernels` holds them, in gpu, nvvm, llvm, scf and arith. For tests of the emitters.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"
+  ];
+}
+
 #endif

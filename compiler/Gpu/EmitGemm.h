@@ -1,0 +1,48 @@
+// What the parts of a gemm kernel share: the tile being computed, its place in the tensors, its epilogue.
+#pragma once
+
+#include "compiler/Gpu/HopperBuilder.h"
+#include "compiler/Gpu/HopperGemm.h"
+
+namespace ein {
+
+/// A tile of the result: the first coordinate of each index.
+struct GemmTile {
+  llvm::SmallVector<mlir::Value> batch, m, n;
+  mlir::Value number; ///< of the tile, by which partial sums are stored
+};
+
+/// Tile `unit` (of each cluster's tiles) in the order of the plan's raster, its part for the block of this rank.
+GemmTile gemmTile(KernelBuilder &b, const GemmPlan &plan, mlir::Value unit, mlir::Value rank);
+/// Where position `rows` of a tile is, relative to its first coordinates.
+llvm::SmallVector<mlir::Value> offsetsIn(KernelBuilder &b, const GemmDims &dims, mlir::Value rows);
+llvm::SmallVector<mlir::Value> addEach(KernelBuilder &b, mlir::ValueRange x, mlir::ValueRange y);
+
+/// Results in registers, on their way to memory. Columns of the accumulators begin at `column` of the tile.
+class GemmEpilogueEmitter {
+public:
+  GemmEpilogueEmitter(HopperBuilder &b, const GemmPlan &plan, GemmFinish finish) : b(b), p(plan), finish(finish) {}
+
+  /// Through shared memory. Every thread of warpgroup `consumer` takes part; stores are still under way at the end.
+  void tensor(const GemmTile &tile, mlir::Value accumulator, mlir::Value consumer, mlir::Value map);
+  /// To the strides of D.
+  void direct(const GemmTile &tile, mlir::ValueRange accumulators, mlir::Value consumer, mlir::Value column,
+              mlir::Value pointer);
+  /// Partial sums, as they lie in registers: those of part `part` of the depth.
+  void partial(const GemmTile &tile, mlir::Value accumulator, mlir::Value consumer, mlir::Value part,
+               mlir::Value pointer);
+  /// Where the partial sums of a thread begin, in elements: groups of four follow each other by 512.
+  mlir::Value partialOffset(mlir::Value tile, mlir::Value consumer, mlir::Value part);
+
+private:
+  mlir::Value finished(mlir::Value accumulator);
+  void stage(mlir::ValueRange accumulators, mlir::Value base);
+  void storeRow(const GemmTile &tile, mlir::ValueRange accumulators, int64_t first, mlir::Value row, mlir::Value column,
+                mlir::Value pointer);
+
+  HopperBuilder &b;
+  const GemmPlan &p;
+  GemmFinish finish;
+};
+
+} // namespace ein
