@@ -59,7 +59,7 @@ Lowered lowerMemory(Operation *op, const llvm::StringMap<uint32_t> &sharedOffset
       .Case([&](LLVM::AddressOfOp address) {
         if (!isSharedPointer(address.getType())) return Lowered::Kept;
         ModelCalls b(op);
-        b.replaceWith(b.call("shared", b.pointer(), b.i32(sharedOffsets.lookup(address.getGlobalName()))));
+        b.replaceWith(b.call("shared", address.getType(), b.i32(sharedOffsets.lookup(address.getGlobalName()))));
         return Lowered::Done;
       })
       .Case([&](LLVM::AddrSpaceCastOp cast) {
@@ -80,7 +80,7 @@ Lowered lowerMemory(Operation *op, const llvm::StringMap<uint32_t> &sharedOffset
         ModelCalls b(op);
         Value address = cast.getArg();
         if (address.getType() != b.getI64Type()) address = LLVM::ZExtOp::create(b, b.getI64Type(), address);
-        b.replaceWith(b.call("int_to_shared", b.pointer(), address));
+        b.replaceWith(b.call("int_to_shared", cast.getType(), address));
         return Lowered::Done;
       })
       .Case([&](LLVM::FenceOp) {

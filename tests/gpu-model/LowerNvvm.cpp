@@ -186,7 +186,7 @@ Lowered lowerWarp(Operation *op) {
         return Lowered::Done;
       })
       .Case([&](NVVM::MapaOp mapa) {
-        b.replaceWith(b.call("mapa", b.pointer(), {mapa.getA(), mapa.getB()}));
+        b.replaceWith(b.call("mapa", mapa.getType(), {mapa.getA(), mapa.getB()}));
         return Lowered::Done;
       })
       .Case([&](NVVM::RcpApproxFtzF32Op rcp) {

@@ -33,15 +33,20 @@ public:
     numberSites();
     findKernels();
     placeShared();
-    if (failed(passes({createSCFToControlFlowPass()}))) return failure();
+    if (failed(passes([](PassManager &m) { m.addPass(createSCFToControlFlowPass()); }))) return failure();
     for (auto function : functions())
       if (failed(readAccumulators(function)) || failed(lowerOperations(function))) return failure();
     for (Operation *global : sharedGlobals) global->erase();
     collapseAddressSpaces();
     for (auto kernel : kernels) addEntry(kernel);
-    return passes({createConvertVectorToLLVMPass(), createConvertMathToLLVMPass(), createArithToLLVMConversionPass(),
-                   createConvertControlFlowToLLVMPass(), createUBToLLVMConversionPass(),
-                   createReconcileUnrealizedCastsPass()});
+    return passes([](PassManager &m) {
+      m.addPass(createConvertVectorToLLVMPass());
+      m.addPass(createConvertMathToLLVMPass());
+      m.addPass(createArithToLLVMConversionPass());
+      m.addPass(createConvertControlFlowToLLVMPass());
+      m.addPass(createUBToLLVMConversionPass());
+      m.addPass(createReconcileUnrealizedCastsPass());
+    });
   }
 
 private:
@@ -111,13 +116,13 @@ private:
     if (auto assembly = dyn_cast<LLVM::InlineAsmOp>(op)) {
       std::string text = assembly.getAsmString().str();
       if (lowerInlinePtx(assembly) != Lowered::Unknown) return success();
-      return op->emitOpError("is not known to the CPU model:  does not know this PTX: ") << text;
+      return op->emitOpError("holds PTX that the CPU model does not know: ") << text;
     }
     if (isa<LLVM::LLVMDialect>(op->getDialect())) lowered = lowerMemory(op, sharedOffsets);
     else if (isa<NVVM::NVVMDialect>(op->getDialect())) lowered = lowerMatrix(op);
     if (lowered == Lowered::Unknown && isa<NVVM::NVVMDialect>(op->getDialect())) lowered = lowerNvvm(op);
     if (lowered != Lowered::Unknown || runsAnywhere(op)) return success();
-    return op->emitOpError("is not known to the CPU model:  does not know this operation");
+    return op->emitOpError("is not known to the CPU model");
   }
 
   /// Whether an operation means the same on a CPU: arithmetic, control flow, calls of the module's own functions.
@@ -159,10 +164,9 @@ private:
     LLVM::ReturnOp::create(b, ValueRange());
   }
 
-  LogicalResult passes(std::vector<std::unique_ptr<Pass>> list) {
+  LogicalResult passes(llvm::function_ref<void(PassManager &)> add) {
     PassManager manager(context);
-    manager.enableVerifier(true);
-    for (auto &pass : list) manager.addPass(std::move(pass));
+    add(manager);
     return manager.run(module);
   }
 

@@ -24,15 +24,16 @@ Value ModelCalls::call(StringRef name, Type result, ValueRange arguments) {
   auto site = op->getAttrOfType<IntegerAttr>(kSiteAttr);
   SmallVector<Value> all = {i32(site ? site.getInt() : 0)};
   all.append(arguments.begin(), arguments.end());
-  // Address spaces go later; a declaration has none from the start.
+  // Values keep their address spaces until all are lowered; a declaration has none from the start.
+  auto plain = [&](Type type) { return isa<LLVM::LLVMPointerType>(type) ? pointer() : type; };
   SmallVector<Type> types;
-  for (Value v : all) types.push_back(isa<LLVM::LLVMPointerType>(v.getType()) ? pointer() : v.getType());
+  for (Value v : all) types.push_back(plain(v.getType()));
   std::string symbol = ("ein_model_" + name).str();
   auto module = op->getParentOfType<ModuleOp>();
   if (!module.lookupSymbol(symbol)) {
     InsertionGuard guard(*this);
     setInsertionPointToStart(module.getBody());
-    Type returned = result ? result : LLVM::LLVMVoidType::get(getContext());
+    Type returned = result ? plain(result) : LLVM::LLVMVoidType::get(getContext());
     LLVM::LLVMFuncOp::create(*this, symbol, LLVM::LLVMFunctionType::get(returned, types));
   }
   auto made = LLVM::CallOp::create(*this, result ? TypeRange(result) : TypeRange(), symbol, all);

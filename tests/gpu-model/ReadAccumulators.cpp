@@ -30,7 +30,7 @@ LogicalResult read(Value value, ArrayRef<OpOperand *> uses) {
     if (use->getOwner()->isBeforeInBlock(first)) first = use->getOwner();
   Type type = value.getType();
   if (!type.isInteger(32) && !type.isF32())
-    return first->emitError("the CPU model cannot follow accumulators of wgmma into this operation");
+    return first->emitOpError("takes accumulators of wgmma where the CPU model cannot follow them");
   ModelCalls b(first);
   Value bits = type.isF32() ? LLVM::BitcastOp::create(b, b.getI32Type(), value).getResult() : value;
   Value result = b.call("accumulator", b.getI32Type(), bits);

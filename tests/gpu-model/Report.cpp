@@ -23,6 +23,8 @@ void Report::add(Fault kind, uint32_t site, std::string text) {
   if (!repeat(kind, site)) findings.push_back({kind, site, std::move(text)});
 }
 
+void Report::merge(const Report &other) { findings.insert(findings.end(), other.findings.begin(), other.findings.end()); }
+
 bool Report::has(Fault kind) const {
   return std::any_of(findings.begin(), findings.end(), [&](const Finding &f) { return f.kind == kind; });
 }

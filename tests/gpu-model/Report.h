@@ -37,6 +37,9 @@ public:
   /// Counts one more of a known finding; false where there is none yet.
   bool repeat(Fault kind, uint32_t site);
 
+  /// Those of another launch behind these.
+  void merge(const Report &other);
+
   bool clean() const { return findings.empty(); }
   bool has(Fault kind) const;
   const std::vector<Finding> &all() const { return findings; }
