@@ -4,6 +4,7 @@
 #include "compiler/Codegen/CFunction.h"
 #include "compiler/Codegen/HostTarget.h"
 #include "compiler/Codegen/Object.h"
+#include "compiler/CompileGpu.h"
 #include "compiler/IndexNotation/Program.h"
 #include "compiler/Lowering/LowerToLinalg.h"
 #include "compiler/Lowering/TunedPlan.h"
@@ -11,10 +12,10 @@
 #include "compiler/Paths/RealParts.h"
 #include "compiler/Paths/Requirements.h"
 #include "compiler/Pipelines/CpuPipeline.h"
+#include "compiler/Recorder.h"
 #include "compiler/Transforms/Passes.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -25,56 +26,12 @@
 #include "llvm/Transforms/Utils/Cloning.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <mutex>
 
 namespace ein {
 
 namespace {
-
-/// Collects the stages somebody asked for and how long each took.
-class Recorder {
-public:
-  Recorder(const CompileRequest &request, CompileResult &result) : request(request), result(result) {}
-
-  bool wants(std::string_view stage) const {
-    return std::find(request.dumpStages.begin(), request.dumpStages.end(), stage) != request.dumpStages.end();
-  }
-  /// Ends a stage: its time, and its text if it is wanted.
-  template <class Print> void end(const char *stage, Print print) {
-    const auto now = std::chrono::steady_clock::now();
-    result.timings.emplace_back(stage, std::chrono::duration<double, std::milli>(now - last).count());
-    if (wants(stage)) result.stages.emplace_back(stage, print());
-    last = std::chrono::steady_clock::now();
-  }
-
-private:
-  const CompileRequest &request;
-  CompileResult &result;
-  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
-};
-
-std::string print(mlir::ModuleOp module) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  module.print(stream);
-  return text + "\n";
-}
-
-/// What MLIR reports while a compilation runs, as one Error.
-class DiagnosticText {
-public:
-  explicit DiagnosticText(mlir::MLIRContext &context)
-      : handler(&context, [this](mlir::Diagnostic &d) { text += (text.empty() ? "" : "; ") + d.str(); }) {}
-  Error error(const std::string &stage) const {
-    return makeError(ErrorCode::Compile, "stage " + stage + " failed: " + (text.empty() ? "no diagnostic" : text));
-  }
-
-private:
-  std::string text;
-  mlir::ScopedDiagnosticHandler handler;
-};
 
 /// Types of the results: row-major, or with the strides the caller asked for.
 Expected<std::vector<TensorType>> resultTypes(const Program &program, const CompileOptions &options) {
@@ -136,6 +93,8 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
 
   CompileOptions trade = request.options;
   trade.memoryLimit = memoryIsWorthTimeAbove;
+  const bool isGpu = trade.target.isGpu();
+  if (isGpu) trade.fuse = false; // no emitter of kernels takes a cascade
   Expected<FlatProgram> flat = flattenAtAnySize(*program, trade);
   if (!flat) return flat.error();
   if (auto met = checkRequirements(*program, *flat); !met) return met.error();
@@ -145,7 +104,7 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   if (!results) return results.error();
   recorder.end("path", [&] { return flat->str(); });
 
-  Expected<HostTarget> host = hostTarget(request.options.target);
+  Expected<HostTarget> host = isGpu ? HostTarget() : hostTarget(request.options.target);
   if (!host) return host.error();
   host->model.threads = std::max(1, request.options.threads);
 
@@ -160,6 +119,7 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
                       mlir::memref::MemRefDialect, mlir::omp::OpenMPDialect, mlir::scf::SCFDialect, mlir::ub::UBDialect,
                       mlir::vector::VectorDialect>();
   DiagnosticText diagnostics(context);
+  if (isGpu) loadGpuDialects(context);
 
   std::vector<TensorType> operandViews, resultViews;
   for (size_t i = 0; i < request.operands.size(); ++i)
@@ -168,7 +128,13 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, operandViews, resultViews);
   auto kernel = module->lookupSymbol<mlir::func::FuncOp>("kernel");
   if (!request.options.plans.empty()) setTunedPlans(kernel, request.options.plans);
-  recorder.end("linalg", [&] { return print(*module); });
+  recorder.end("linalg", [&] { return printed(*module); });
+  if (isGpu) {
+    if (auto done = compileForGpu(kernel, *flat, request, diagnostics, recorder, result); !done) return done.error();
+    result.module.operands = request.operands;
+    result.module.results = std::move(*results);
+    return result;
+  }
   if (request.candidates > 0) result.candidates = planCandidates(kernel, host->model, request.candidates);
   for (PipelineStep &step : cpuPipeline(host->model)) {
     mlir::PassManager passes(&context);
@@ -178,7 +144,7 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
     else
       passes.addPass(std::move(step.pass));
     if (failed(passes.run(*module))) return diagnostics.error(step.stage);
-    recorder.end(step.stage, [&] { return print(*module); });
+    recorder.end(step.stage, [&] { return printed(*module); });
     if (step.onFunctions) result.module.explanation = explainPlanned(*flat, kernel);
   }
   auto number = [&](const char *name) { return (*module)->getAttrOfType<mlir::IntegerAttr>(name).getInt(); };
@@ -245,6 +211,8 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
   if (request.options.memoryLimit < 0)
     return makeError(ErrorCode::Limit, "a memory limit of " + std::to_string(request.options.memoryLimit) + " bytes",
                      "0 means no limit");
+  if (request.options.target.isGpu())
+    if (auto fine = checkGpuRequest(request); !fine) return fine.error();
   // Once as asked, then with all the memory saved that a fair price in time can save.
   int64_t smallest = std::numeric_limits<int64_t>::max();
   for (int64_t memoryIsWorthTimeAbove : {request.options.memoryLimit, int64_t(1), int64_t(0)}) {

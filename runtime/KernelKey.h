@@ -37,6 +37,7 @@ public:
   void add(const CompileOptions &options, int threads) {
     add(options.target.cpu);
     add(static_cast<uint64_t>(options.target.portable));
+    add(options.target.gpu);
     add(static_cast<uint64_t>(options.path));
     add(std::bit_cast<uint64_t>(options.pathBudgetMs));
     add(static_cast<uint64_t>(threads));

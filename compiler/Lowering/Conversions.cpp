@@ -60,6 +60,7 @@ Value NestBuilder::widenBFloat(Value x) {
 /// Adds just less than half of the last place, and one more where that place is odd: to nearest even. Infinity comes
 /// out of too large numbers by the carry; NaN is kept apart from it, and quiet.
 Value NestBuilder::roundToBFloat(Value x) {
+  if (convertsBFloats) return arith::TruncFOp::create(*this, typeLike(x, getBF16Type()), x);
   Bits bits(*this, x);
   Value word = bits.ofFloat(x);
   Value odd = bits.both(bits.right(word, 16), bits.k(1));

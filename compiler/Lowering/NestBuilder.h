@@ -73,7 +73,8 @@ public:
   /// a * b + c, fused where `fusedMultiplyAdd` says that the target does it in one instruction.
   mlir::Value multiplyAdd(mlir::Value a, mlir::Value b, mlir::Value c);
   bool fusedMultiplyAdd = true;
-  bool convertsHalves = true; ///< f16 to f32 and back in one instruction
+  bool convertsHalves = true;   ///< f16 to f32 and back in one instruction
+  bool convertsBFloats = false; ///< f32 to bf16 in one instruction
   /// The sums of two products each: i32 elements are taken as pairs of signed 16 bits.
   mlir::Value multiplyPairs(mlir::Value a, mlir::Value b);
   /// Transposes a square of vectors in registers: result[i][j] = rows[j][i]. The side is a power of two.

@@ -1,4 +1,4 @@
-// The project's passes, in the order in which the CPU pipeline runs them.
+// The project's passes: those of the CPU pipeline in its order, then that of GPUs.
 #ifndef EIN_PASSES
 #define EIN_PASSES
 
@@ -64,6 +64,13 @@ def EmitGpuKernels : Pass<"ein-emit-gpu-kernels", "::mlir::ModuleOp"> {
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"
   ];
+def LowerKernels : Pass<"ein-lower-kernels", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Convert GPU kernels to the LLVM dialect in one conversion";
+  let description = [{
+    Before: a gpu.module of `llvm.func` kernels in the nvvm, llvm, scf and arith dialects.
+    After: the llvm dialect, and of nvvm what LLVM has intrinsics for; other nvvm operations are inline PTX.
+  }];
+  let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect"];
 }
 
 #endif

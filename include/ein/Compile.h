@@ -11,15 +11,17 @@
 
 namespace ein {
 
-/// The stages that can be printed, in order.
+/// The stages that can be printed, in order, of a compilation for a CPU.
 inline constexpr const char *kStages[] = {"notation", "path", "linalg", "plan", "nest", "llvm-dialect", "llvm", "asm"};
+/// The same for a GPU.
+inline constexpr const char *kGpuStages[] = {"notation", "path", "linalg", "gpu-plan", "nvvm", "llvm", "ptx"};
 
 /// What to compile.
 struct CompileRequest {
   std::string text;
   std::vector<TensorType> operands;
   CompileOptions options;              ///< `threads` is resolved: at least 1
-  std::vector<std::string> dumpStages; ///< names from kStages; what is asked for comes back as text
+  std::vector<std::string> dumpStages; ///< names from kStages or kGpuStages; what is asked for comes back as text
   int32_t candidates = 0;              ///< how many other plans of each contraction to name in the result
   /// Makes `code` a library that stands alone: besides the entry, which is then called NAME_kernel, it exports the
   /// plain C functions NAME and NAME_ws (docs/aot.md) and names the libraries it needs. Empty: none.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ein/Explanation.h"
+#include "ein/Launch.h"
 #include "ein/TensorType.h"
 
 #include <cstdint>
@@ -19,6 +20,9 @@ namespace ein {
 /// Operand and result pointers address the element at index zero; `workspace` is 64-byte aligned and
 /// `workspaceBytes` long. The kernel reads operands, writes every element of the results, and calls
 /// nothing but the OpenMP runtime (libomp) and libm.
+///
+/// For a GPU `code` is PTX text instead, and `launches` say what to run of it, in order on one stream. The pointers are
+/// device addresses, those of operands and results multiples of 16 and the workspace's one of 256.
 struct CompiledModule {
   std::string entry;
   std::string key; ///< the text of the cache key it was compiled for
@@ -27,6 +31,8 @@ struct CompiledModule {
   int64_t workspaceBytes = 0;
   int32_t threads = 1;               ///< largest team it forks
   std::vector<std::string> features; ///< extensions that its code may use (ein/Cpu.h); loading it needs them all
+  std::string gpu;                   ///< "sm_90a": `code` is PTX for that GPU; empty: for a CPU
+  std::vector<GpuLaunch> launches;   ///< on a GPU
   Explanation explanation;
   std::string code;
 

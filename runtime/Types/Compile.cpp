@@ -9,6 +9,7 @@ namespace {
 void write(wire::Writer &w, const CompileOptions &options) {
   w.string(options.target.cpu);
   w.number(static_cast<uint8_t>(options.target.portable));
+  w.string(options.target.gpu);
   w.number(static_cast<uint8_t>(options.path));
   w.number(options.pathBudgetMs);
   w.number<int32_t>(options.threads);
@@ -31,6 +32,8 @@ CompileOptions readOptions(wire::Reader &r) {
   CompileOptions options;
   options.target.cpu = r.string();
   options.target.portable = r.flag();
+  options.target.gpu = r.string();
+  if (options.target.isGpu() && !findGpu(options.target.gpu)) r.fail();
   options.path = r.enumerator(PathStrategy::Fused);
   options.pathBudgetMs = r.number<double>();
   options.threads = r.number<int32_t>();

@@ -1,4 +1,5 @@
 // Binary form of CompiledModule.
+#include "ein/Target.h"
 #include "runtime/Types/Wire.h"
 
 namespace ein {
@@ -13,8 +14,26 @@ void write(Writer &w, const CompiledModule &module) {
   w.number(module.workspaceBytes);
   w.number(module.threads);
   w.list(module.features, [&](const std::string &feature) { w.string(feature); });
+  w.string(module.gpu);
+  w.list(module.launches, [&](const GpuLaunch &launch) { write(w, launch); });
   write(w, module.explanation);
   w.string(module.code);
+}
+
+/// Whether every argument lies in something that the module has.
+static bool launchesFit(const CompiledModule &module) {
+  if (module.gpu.empty()) return module.launches.empty();
+  if (!findGpu(module.gpu)) return false;
+  for (const GpuLaunch &launch : module.launches)
+    for (const GpuArgument &argument : launch.arguments) {
+      if (argument.kind != GpuArgument::Kind::Pointer && argument.kind != GpuArgument::Kind::TensorMap) continue;
+      const GpuSlot &slot = argument.slot;
+      if (slot.kind == GpuSlot::Kind::Operand && slot.number >= module.operands.size()) return false;
+      if (slot.kind == GpuSlot::Kind::Result && slot.number >= module.results.size()) return false;
+      if (slot.kind == GpuSlot::Kind::Workspace && (slot.offset < 0 || slot.offset > module.workspaceBytes))
+        return false;
+    }
+  return true;
 }
 
 CompiledModule readModule(Reader &r) {
@@ -27,9 +46,11 @@ CompiledModule readModule(Reader &r) {
   module.workspaceBytes = r.number<int64_t>();
   module.threads = r.number<int32_t>();
   module.features = r.list<std::string>([&] { return r.string(); });
+  module.gpu = r.string();
+  module.launches = r.list<GpuLaunch>([&] { return readGpuLaunch(r); });
   module.explanation = readExplanation(r);
   module.code = r.string();
-  if (module.workspaceBytes < 0 || module.threads < 1) r.fail();
+  if (module.workspaceBytes < 0 || module.threads < 1 || !launchesFit(module)) r.fail();
   return module;
 }
 

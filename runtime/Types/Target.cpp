@@ -2,6 +2,20 @@
 #include "ein/Target.h"
 
 namespace ein {
+namespace {
+
+constexpr GpuName kGpus[] = {{"sm_80", 80, 80, false},   {"sm_86", 86, 80, false},   {"sm_87", 87, 80, false},
+                             {"sm_89", 89, 80, false},   {"sm_90", 90, 80, false},   {"sm_90a", 90, 80, true},
+                             {"sm_100", 100, 86, false}, {"sm_100a", 100, 86, true}, {"sm_120", 120, 87, false},
+                             {"sm_120a", 120, 87, true}};
+
+} // namespace
+
+const GpuName *findGpu(std::string_view name) {
+  for (const GpuName &gpu : kGpus)
+    if (gpu.name == name) return &gpu;
+  return nullptr;
+}
 
 Expected<Target> Target::parse(std::string_view text) {
   if (text == "host" || text == "native") return Target{};
@@ -11,9 +25,13 @@ Expected<Target> Target::parse(std::string_view text) {
       if (text == target.str()) return target;
     }
   }
+  if (text.starts_with("cuda:") && findGpu(text.substr(5))) return Target{{}, false, std::string(text.substr(5))};
+  std::string gpus;
+  for (const GpuName &gpu : kGpus) gpus += std::string(gpus.empty() ? "" : ", ") + "cuda:" + gpu.name;
   return makeError(ErrorCode::Syntax, "unknown target '" + std::string(text) + "'",
                    "targets are host (or native), host:x86-64-v2, host:x86-64-v3 and host:x86-64-v4 for this machine, "
-                   "x86-64-v2, x86-64-v3 and x86-64-v4 for any of that level");
+                   "x86-64-v2, x86-64-v3 and x86-64-v4 for any of that level, and for NVIDIA GPUs " +
+                       gpus);
 }
 
 } // namespace ein

@@ -26,7 +26,7 @@ enum class Kind : uint32_t {
 };
 
 /// Raised whenever the meaning of any field changes.
-inline constexpr uint32_t kFormatVersion = 7;
+inline constexpr uint32_t kFormatVersion = 8;
 
 /// Appends fields.
 class Writer {
@@ -123,6 +123,8 @@ void write(Writer &w, const TensorType &type);
 TensorType readTensorType(Reader &r);
 void write(Writer &w, const CompiledModule &module);
 CompiledModule readModule(Reader &r);
+void write(Writer &w, const GpuLaunch &launch);
+GpuLaunch readGpuLaunch(Reader &r);
 void write(Writer &w, const Explanation &explanation);
 Explanation readExplanation(Reader &r);
 

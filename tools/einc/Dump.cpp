@@ -7,16 +7,28 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <span>
 
 using namespace ein;
 
 namespace einc {
 
-/// File names by stage, in the order of kStages.
+/// File names by stage, in the order of kStages and kGpuStages.
 static constexpr const char *kFileNames[] = {"00-notation.ein", "01-path.txt",  "02-linalg.mlir",
                                              "03-plan.mlir",    "04-nest.mlir", "05-llvm-dialect.mlir",
                                              "06-llvm.ll",      "07-asm.s"};
-static_assert(std::size(kFileNames) == std::size(kStages));
+static constexpr const char *kGpuFileNames[] = {"00-notation.ein", "01-path.txt", "02-linalg.mlir", "03-gpu-plan.txt",
+                                                "04-nvvm.mlir",    "05-llvm.ll",  "06-ptx.s"};
+static_assert(std::size(kFileNames) == std::size(kStages) && std::size(kGpuFileNames) == std::size(kGpuStages));
+
+/// The stages of a target, and the names of their files.
+struct StageList {
+  std::span<const char *const> stages, files;
+};
+static StageList stagesOf(const Target &target) {
+  if (target.isGpu()) return {kGpuStages, kGpuFileNames};
+  return {kStages, kFileNames};
+}
 
 /// `word` as a shell reads it back.
 static std::string quoted(const std::string &word) {
@@ -37,18 +49,18 @@ static std::string repeatingCommand(const DumpArguments &arguments, const std::s
   return out;
 }
 
-/// Position of a stage in kStages; std::size(kStages) for any other word.
-static size_t stageNumber(const std::string &name) {
-  return static_cast<size_t>(std::find(std::begin(kStages), std::end(kStages), name) - std::begin(kStages));
+/// Position of a stage in a list; the list's length for any other word.
+static size_t stageNumber(const StageList &list, const std::string &name) {
+  return static_cast<size_t>(std::find(list.stages.begin(), list.stages.end(), name) - list.stages.begin());
 }
 
-static Error unknownStage(const std::string &name) {
+static Error unknownStage(const StageList &list, const std::string &name) {
   std::string help = "stages:";
-  for (const char *stage : kStages) help += std::string(stage == kStages[0] ? " " : ", ") + stage;
+  for (const char *stage : list.stages) help += std::string(stage == list.stages[0] ? " " : ", ") + stage;
   return makeError(ErrorCode::UnknownName, "there is no stage '" + name + "'", help);
 }
 
-static Expected<void> writeStages(const DumpArguments &arguments, const CompileResult &result,
+static Expected<void> writeStages(const DumpArguments &arguments, const StageList &list, const CompileResult &result,
                                   const std::string &command) {
   namespace fs = std::filesystem;
   fs::path directory(arguments.directory);
@@ -56,7 +68,8 @@ static Expected<void> writeStages(const DumpArguments &arguments, const CompileR
   fs::create_directories(directory, failure);
   if (failure) return makeError(ErrorCode::IO, "cannot create '" + arguments.directory + "': " + failure.message());
   for (const auto &[stage, text] : result.stages)
-    if (auto ok = writeFile((directory / kFileNames[stageNumber(stage)]).string(), {text}); !ok) return ok.error();
+    if (auto ok = writeFile((directory / list.files[stageNumber(list, stage)]).string(), {text}); !ok)
+      return ok.error();
   return writeFile((directory / "command.txt").string(), {command});
 }
 
@@ -74,9 +87,12 @@ static Expected<void> printStages(const CompileResult &result) {
 ExitCode dump(const DumpArguments &arguments) {
   CompileRequest compilation;
   compilation.dumpStages = arguments.stages;
-  if (compilation.dumpStages.empty()) compilation.dumpStages.assign(std::begin(kStages), std::end(kStages));
+  auto target = Target::parse(arguments.target);
+  if (!target) return fail(target.error());
+  const StageList list = stagesOf(*target);
+  if (compilation.dumpStages.empty()) compilation.dumpStages.assign(list.stages.begin(), list.stages.end());
   for (const std::string &stage : compilation.dumpStages)
-    if (stageNumber(stage) == std::size(kStages)) return fail(unknownStage(stage));
+    if (stageNumber(list, stage) == list.stages.size()) return fail(unknownStage(list, stage));
   auto request = resolve(arguments);
   if (!request) return fail(request.error());
   compilation.text = std::move(request->text);
@@ -88,7 +104,7 @@ ExitCode dump(const DumpArguments &arguments) {
   warn(result->warnings);
   auto shown = arguments.directory.empty()
                    ? printStages(*result)
-                   : writeStages(arguments, *result, repeatingCommand(arguments, compilation.text));
+                   : writeStages(arguments, list, *result, repeatingCommand(arguments, compilation.text));
   return shown ? kFine : fail(shown.error(), While::Writing);
 }
 

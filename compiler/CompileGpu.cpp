@@ -1,0 +1,87 @@
+// Compilation for a GPU.
+#include "compiler/CompileGpu.h"
+
+#include "compiler/Codegen/Ptx.h"
+#include "compiler/Gpu/GpuModule.h"
+#include "compiler/Paths/Explain.h"
+#include "compiler/Transforms/Passes.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+
+#include "llvm/Config/llvm-config.h"
+
+namespace ein {
+
+Expected<void> checkGpuRequest(const CompileRequest &request) {
+  if (request.cFunction.empty()) return {};
+  return makeError(ErrorCode::Unsupported,
+                   "a library with a C function is for CPUs, not for " + request.options.target.str(),
+                   "-o NAME.ein makes a bundle, which holds kernels of GPUs as well");
+}
+
+void loadGpuDialects(mlir::MLIRContext &context) {
+  mlir::DialectRegistry registry;
+  mlir::registerGPUDialectTranslation(registry);
+  mlir::registerNVVMDialectTranslation(registry);
+  context.appendDialectRegistry(registry);
+  context.loadDialect<mlir::gpu::GPUDialect, mlir::NVVM::NVVMDialect>();
+}
+
+/// Multiprocessors of the largest GPU of a kind.
+static GpuModel modelOf(const GpuName &gpu) {
+  return {gpu.computeCapability == 80 ? 108 : gpu.computeCapability >= 100 ? 148 : 132};
+}
+
+static std::string textOf(const std::vector<GpuStep> &steps) {
+  std::string text;
+  for (const GpuStep &step : steps) text += step.str() + '\n';
+  return text;
+}
+
+Expected<void> compileForGpu(mlir::func::FuncOp kernel, const FlatProgram &flat, const CompileRequest &request,
+                             const DiagnosticText &diagnostics, Recorder &recorder, CompileResult &result) {
+  const GpuName &gpu = *findGpu(request.options.target.gpu);
+  mlir::FailureOr<std::vector<GpuStep>> steps = planGpuSteps(kernel, modelOf(gpu));
+  if (failed(steps)) return diagnostics.error("gpu-plan");
+  CompiledModule &module = result.module;
+  module.explanation = explain(flat);
+  for (auto [report, step] : llvm::zip(module.explanation.steps, *steps)) report.plan = step.plan.str();
+  GpuKernels kernels = emitGpuKernels(kernel, *steps);
+  module.gpu = gpu.name;
+  module.workspaceBytes = kernels.workspaceBytes;
+  module.explanation.workspaceBytes = kernels.workspaceBytes;
+  module.launches = std::move(kernels.launches);
+  recorder.end("gpu-plan", [&] {
+    std::string text = textOf(*steps) + "workspace " + std::to_string(module.workspaceBytes) + '\n';
+    for (const GpuLaunch &launch : module.launches) text += launch.str();
+    return text;
+  });
+  recorder.end("nvvm", [&] { return printed(kernels.module); });
+  result.compiler = "LLVM " LLVM_VERSION_STRING;
+  result.cpu = gpu.name;
+  if (request.options.memoryLimit > 0 && module.workspaceBytes > request.options.memoryLimit) return {};
+
+  mlir::PassManager passes(kernel.getContext(), mlir::gpu::GPUModuleOp::getOperationName());
+  passes.enableVerifier(!request.dumpStages.empty());
+  passes.addPass(createLowerKernels());
+  if (failed(passes.run(kernels.module))) return diagnostics.error("llvm");
+  llvm::LLVMContext llvmContext;
+  auto translated = translateKernels(kernels.module, gpu, llvmContext);
+  if (!translated) return diagnostics.error("llvm");
+  recorder.end("llvm", [&] {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    (*translated)->print(stream, nullptr);
+    return text;
+  });
+  Expected<std::string> ptx = emitPtx(**translated, gpu);
+  if (!ptx) return ptx.error();
+  recorder.end("ptx", [&] { return *ptx; });
+  module.code = std::move(*ptx);
+  return {};
+}
+
+} // namespace ein

@@ -1,0 +1,35 @@
+// From the linalg operations of a kernel to the kernels of a GPU: plans, then a gpu.module and its launches.
+#pragma once
+
+#include "compiler/Gpu/EmitSimt.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace ein {
+
+/// One linalg operation, planned.
+struct GpuStep {
+  mlir::linalg::LinalgOp op;
+  std::string name; ///< of its first kernel: step0, step1, ...
+  SimtPlan plan;
+  std::vector<SimtMemory> memory; ///< its operands, then what its body gathers from
+  bool overwrite = false;
+
+  std::string str() const;
+};
+
+/// Plans every step of `@kernel`, whose memref arguments carry `ein.operand`, `ein.result` or `ein.workspace`. Fails
+/// with a diagnostic on what has no static shape, no argument behind it, or a body that reduces in no known way.
+mlir::FailureOr<std::vector<GpuStep>> planGpuSteps(mlir::func::FuncOp kernel, const GpuModel &gpu);
+
+/// What a GPU runs.
+struct GpuKernels {
+  mlir::gpu::GPUModuleOp module; ///< `@kernels`, at the end of the function's module
+  std::vector<GpuLaunch> launches;
+  int64_t workspaceBytes = 0; ///< intermediates, then parts of split reductions
+};
+
+/// Emits the kernels of all steps. The kernel function stays as it is.
+GpuKernels emitGpuKernels(mlir::func::FuncOp kernel, const std::vector<GpuStep> &steps);
+
+} // namespace ein
