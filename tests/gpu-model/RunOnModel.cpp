@@ -17,10 +17,10 @@ constexpr size_t kAlignment = 256, kGuard = 4096;
 /// Device memory: aligned as the driver's, with nothing valid around it, poisoned.
 class DeviceMemory {
 public:
-  DeviceMemory(const std::vector<uint8_t> *contents, size_t bytes) : storage(bytes + 2 * kGuard, 0xff) {
-    auto first = reinterpret_cast<uintptr_t>(storage.data()) + kGuard;
+  explicit DeviceMemory(const std::vector<uint8_t> &contents) : storage(contents.size() + 2 * kGuard, 0xff) {
+    auto first = reinterpret_cast<uintptr_t>(storage.data()) + kGuard - kAlignment;
     data = reinterpret_cast<uint8_t *>((first + kAlignment - 1) & ~uintptr_t(kAlignment - 1));
-    if (contents && !contents->empty()) std::memcpy(data, contents->data(), bytes);
+    if (!contents.empty()) std::memcpy(data, contents.data(), contents.size());
   }
   uint8_t *data;
 
@@ -32,10 +32,9 @@ private:
 class Memories {
 public:
   Memories(ModelBuffers &buffers, int64_t workspaceBytes) : buffers(buffers) {
-    for (size_t i = 0; i < buffers.operands.size(); ++i) add("operand " + std::to_string(i), &buffers.operands[i], true);
-    for (size_t i = 0; i < buffers.results.size(); ++i) add("result " + std::to_string(i), &buffers.results[i], false);
-    std::vector<uint8_t> nothing(size_t(workspaceBytes), 0xff);
-    add("workspace", &nothing, false);
+    for (size_t i = 0; i < buffers.operands.size(); ++i) add("operand " + std::to_string(i), buffers.operands[i], true);
+    for (size_t i = 0; i < buffers.results.size(); ++i) add("result " + std::to_string(i), buffers.results[i], false);
+    add("workspace", {std::vector<uint8_t>(size_t(workspaceBytes), 0xff)}, false);
   }
 
   /// Null where the plan names memory that is not there.
@@ -44,11 +43,11 @@ public:
                   : slot.kind == GpuSlot::Kind::Result ? buffers.operands.size()
                                                        : buffers.operands.size() + buffers.results.size();
     size_t index = base + slot.number;
-    return index < all.size() ? all[index].data + slot.offset : nullptr;
+    return index < all.size() ? all[index].data + origins[index] + slot.offset : nullptr;
   }
   void storeResults() {
     for (size_t i = 0; i < buffers.results.size(); ++i) {
-      std::vector<uint8_t> &result = buffers.results[i];
+      std::vector<uint8_t> &result = buffers.results[i].bytes;
       if (!result.empty()) std::memcpy(result.data(), all[buffers.operands.size() + i].data, result.size());
     }
   }
@@ -56,14 +55,16 @@ public:
   GlobalMemory global;
 
 private:
-  void add(std::string name, const std::vector<uint8_t> *contents, bool isOperand) {
-    all.emplace_back(contents, contents->size());
+  void add(std::string name, const ModelTensor &tensor, bool isOperand) {
+    all.emplace_back(tensor.bytes);
+    origins.push_back(tensor.origin);
     bool holds = isOperand || (buffers.resultsHold && name != "workspace");
-    global.add({std::move(name), all.back().data, contents->size(), !isOperand, holds});
+    global.add({std::move(name), all.back().data, tensor.bytes.size(), !isOperand, holds});
   }
 
   ModelBuffers &buffers;
   std::vector<DeviceMemory> all;
+  std::vector<int64_t> origins;
 };
 
 TensorMap encode(const TensorMapPlan &plan, uint8_t *data) {
@@ -149,42 +150,46 @@ Expected<std::unique_ptr<ModelProgram>> ModelProgram::compile(mlir::gpu::GPUModu
   return std::unique_ptr<ModelProgram>(new ModelProgram(std::move(state)));
 }
 
-Expected<Report> ModelProgram::run(const LaunchPlan &plan, ModelBuffers &buffers, uint32_t seed,
-                                   int64_t multiprocessors) {
-  Memories memories(buffers, plan.workspaceBytes);
+/// The shape of a launch; an error where no GPU would take it.
+static Expected<MachineLaunch> machineLaunch(const GpuLaunch &launch, uint32_t staticBytes, int64_t multiprocessors) {
+  MachineLaunch machine;
+  machine.grid = extents(launch.grid);
+  machine.block = extents(launch.block);
+  machine.cluster = extents(launch.cluster);
+  auto refuse = [&](std::string why) { return makeError(ErrorCode::Run, launch.name + ": " + why); };
+  if (launch.persistent && launch.cluster[0] > 0)
+    machine.grid[0] = uint32_t(std::min(launch.grid[0], multiprocessors / launch.cluster[0] * launch.cluster[0]));
+  for (unsigned i = 0; i < 3; ++i)
+    if (machine.cluster[i] == 0 || machine.grid[i] == 0 || machine.grid[i] % machine.cluster[i])
+      return refuse("the grid is empty or no multiple of the cluster");
+  int64_t threads = launch.block[0] * launch.block[1] * launch.block[2];
+  if (threads < 1 || threads > 1024) return refuse("blocks of " + std::to_string(threads) + " threads");
+  if (launch.grid[1] > 65535 || launch.grid[2] > 65535) return refuse("the grid is too large along y or z");
+  int64_t shared = launch.sharedBytes + staticBytes;
+  if (shared > kSharedLimit) return refuse(std::to_string(shared) + " bytes of shared memory");
+  machine.sharedBytes = uint32_t(shared + 15) / 16 * 16;
+  return machine;
+}
+
+Expected<Report> ModelProgram::run(const std::vector<GpuLaunch> &launches, int64_t workspaceBytes,
+                                   ModelBuffers &buffers, uint32_t seed, int64_t multiprocessors) {
+  Memories memories(buffers, workspaceBytes);
   Report report;
-  for (const GpuLaunch &launch : plan.launches) {
+  for (const GpuLaunch &launch : launches) {
     auto *entry = state->code->entry(launch.name);
     if (!entry) return makeError(ErrorCode::Run, "the module has no kernel " + launch.name);
-    if (launch.sharedBytes + state->module.sharedBytes > kSharedLimit)
-      return makeError(ErrorCode::Run, launch.name + " wants " + std::to_string(launch.sharedBytes) + " bytes of shared memory");
+    auto machine = machineLaunch(launch, state->module.sharedBytes, multiprocessors);
+    if (!machine) return machine.error();
     Arguments arguments;
     for (const GpuArgument &argument : launch.arguments)
       if (auto added = arguments.add(argument, memories); !added) return added.error();
     std::vector<void *> pointers = arguments.pointers();
-    MachineLaunch machine;
-    machine.entry = [&] { entry(pointers.data()); };
-    machine.grid = extents(launch.grid);
-    machine.block = extents(launch.block);
-    machine.cluster = extents(launch.cluster);
-    if (launch.persistent)
-      machine.grid[0] = uint32_t(std::min(launch.grid[0], multiprocessors / launch.cluster[0] * launch.cluster[0]));
-    for (unsigned i = 0; i < 3; ++i)
-      if (machine.cluster[i] == 0 || machine.grid[i] == 0 || machine.grid[i] % machine.cluster[i])
-        return makeError(ErrorCode::Run, launch.name + ": the grid is empty or no multiple of the cluster");
-    machine.sharedBytes = uint32_t(launch.sharedBytes + state->module.sharedBytes + 15) / 16 * 16;
-    report.merge(Machine(machine, memories.global, state->module.sites, seed).run());
+    machine->entry = [&] { entry(pointers.data()); };
+    report.merge(Machine(*machine, memories.global, state->module.sites, seed).run());
     memories.global.endLaunch();
   }
   memories.storeResults();
   return report;
-}
-
-Expected<Report> runOnModel(mlir::gpu::GPUModuleOp kernels, const LaunchPlan &plan, ModelBuffers &buffers,
-                            uint32_t seed, int64_t multiprocessors) {
-  auto program = ModelProgram::compile(kernels);
-  if (!program) return program.error();
-  return (*program)->run(plan, buffers, seed, multiprocessors);
 }
 
 } // namespace ein::gpumodel
