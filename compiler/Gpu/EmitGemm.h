@@ -35,10 +35,7 @@ public:
   mlir::Value partialOffset(mlir::Value tile, mlir::Value consumer, mlir::Value part);
 
 private:
-  mlir::Value finished(mlir::Value accumulator);
-  void stage(mlir::ValueRange accumulators, mlir::Value base);
-  void storeRow(const GemmTile &tile, mlir::ValueRange accumulators, int64_t first, mlir::Value row, mlir::Value column,
-                mlir::Value pointer);
+  llvm::SmallVector<mlir::Value> finished(mlir::ValueRange accumulators);
 
   HopperBuilder &b;
   const GemmPlan &p;

@@ -33,100 +33,39 @@ int64_t GemmPlan::offsetBarriers() const {
 
 int64_t GemmPlan::workspaceBytes() const { return split == 1 ? 0 : split * tiles() * tileM() * tileN() * 4; }
 
-namespace {
-
-/// Collects the dimensions of a tensor map.
-struct TransferBuilder {
-  GemmTransfer transfer;
-  unsigned tensor;
-
-  void add(GemmGroup group, unsigned number, const GemmDim &d, int64_t box) {
-    transfer.map.dims.push_back({d.extent, d.strides[tensor], box});
-    transfer.coordinates.push_back({{group, number, 1}});
-  }
-  /// The dimensions of a group from number `first` on. `rows` of a tile lie in a box, counted from its first dimension.
-  void addGroup(GemmGroup group, const GemmDims &dims, int64_t rows, unsigned first = 0) {
-    for (unsigned i = 0; i < dims.size(); ++i) {
-      const int64_t box = std::min(rows, dims[i].tile);
-      rows /= box;
-      if (i >= first) add(group, i, dims[i], box);
-    }
-  }
-  /// Joins dimensions that lie behind each other, until there are as few as the hardware takes. Of the inner one all
-  /// of its extent, or (of batches) one element, must be in each box: then no coordinate runs from one into the other.
-  void join() {
-    auto &dims = transfer.map.dims;
-    auto &coordinates = transfer.coordinates;
-    for (size_t x = 0; x < dims.size() && dims.size() > TensorMapPlan::kMaxRank; ++x)
-      for (size_t y = 0; y < dims.size(); ++y) {
-        const bool whole = dims[x].box == dims[x].extent && (y == x + 1 || dims[y].box == 1);
-        const bool batches = coordinates[x][0].group == GemmGroup::Batch && coordinates[y][0].group == GemmGroup::Batch;
-        if (x == y || dims[y].stride != dims[x].stride * dims[x].extent || !(whole || batches)) continue;
-        for (GemmCoordinate c : coordinates[y]) {
-          c.factor *= dims[x].extent;
-          coordinates[x].push_back(c);
-        }
-        dims[x].extent *= dims[y].extent;
-        dims[x].box *= dims[y].box;
-        dims.erase(dims.begin() + y);
-        coordinates.erase(coordinates.begin() + y);
-        x = size_t(-1); // from the start
-        break;
-      }
-  }
-};
-
-} // namespace
-
-static TmaSwizzle swizzleOf(int64_t rowBytes) {
-  switch (rowBytes) {
-  case 128: return TmaSwizzle::B128;
-  case 64: return TmaSwizzle::B64;
-  case 32: return TmaSwizzle::B32;
-  default: return TmaSwizzle::None;
-  }
-}
-
-GemmTransfer GemmPlan::transfer(unsigned tensor) const {
-  TransferBuilder b{{}, tensor};
+TmaTransfer GemmPlan::transfer(unsigned tensor) const {
+  TmaTransfer t;
+  auto addFirst = [&](TileGroup group, const GemmDims &dims, int64_t box) {
+    t.add(group, 0, dims.front().extent, dims.front().strides[tensor], box);
+  };
   if (tensor == 2) {
     // A box is what one warpgroup stages: 64 rows of a row's width.
-    b.transfer.map.type = result;
-    b.transfer.rows = widthD();
-    b.add(GemmGroup::N, 0, n.front(), widthD());
-    b.addGroup(GemmGroup::M, m, 64);
-    b.addGroup(GemmGroup::N, n, widthD(), 1);
+    t.map.type = result;
+    t.rows = widthD();
+    addFirst(TileGroup::N, n, widthD());
+    t.addGroup(TileGroup::M, m, tensor, 64);
+    t.addGroup(TileGroup::N, n, tensor, widthD(), 1);
   } else {
-    const GemmGroup group = tensor == 0 ? GemmGroup::M : GemmGroup::N;
+    const TileGroup group = tensor == 0 ? TileGroup::M : TileGroup::N;
     const GemmDims &rows = tensor == 0 ? m : n;
     const int64_t mine = tensor == 0 ? tileM() : tileN() / cluster;
-    b.transfer.map.type = input;
+    t.map.type = input;
     if ((tensor == 0 ? majorA : majorB) == GemmMajor::K) {
-      b.transfer.rows = mine;
-      b.add(GemmGroup::K, 0, k.front(), k.front().tile);
-      b.addGroup(group, rows, mine);
-      b.addGroup(GemmGroup::K, k, tileK(), 1);
+      t.rows = mine;
+      addFirst(TileGroup::K, k, k.front().tile);
+      t.addGroup(group, rows, tensor, mine);
+      t.addGroup(TileGroup::K, k, tensor, tileK(), 1);
     } else {
       const int64_t width = tensor == 0 ? widthA() : widthB();
-      b.transfer.rows = rows.front().tile > width ? width : mine;
-      b.add(group, 0, rows.front(), width);
-      b.addGroup(GemmGroup::K, k, tileK());
-      b.addGroup(group, rows, b.transfer.rows, 1);
+      t.rows = rows.front().tile > width ? width : mine;
+      addFirst(group, rows, width);
+      t.addGroup(TileGroup::K, k, tensor, tileK());
+      t.addGroup(group, rows, tensor, t.rows, 1);
     }
   }
-  b.addGroup(GemmGroup::Batch, batch, 1);
-  b.join();
-  b.transfer.map.swizzle = swizzleOf(b.transfer.map.dims[0].box * byteSize(b.transfer.map.type));
-  return b.transfer;
-}
-
-/// Whether tiles of the dimensions, in this order, are cut evenly at every multiple of `rows`.
-static bool cutsEvenly(const GemmDims &dims, int64_t rows) {
-  for (const GemmDim &d : dims) {
-    if (rows % d.tile != 0) return d.tile % rows == 0;
-    rows /= d.tile;
-  }
-  return rows == 1;
+  t.addGroup(TileGroup::Batch, batch, tensor, 1);
+  t.finish();
+  return t;
 }
 
 std::string GemmPlan::obstacle() const {
@@ -140,6 +79,13 @@ std::string GemmPlan::obstacle() const {
         return "an extent or a side of a tile";
       places *= double(d.extent);
     }
+  auto moves = [](const GemmDims &dims, std::initializer_list<int> tensors) {
+    return std::all_of(dims.begin(), dims.end(), [&](const GemmDim &d) {
+      return std::all_of(tensors.begin(), tensors.end(), [&](int t) { return d.strides[t] != 0; });
+    });
+  };
+  if (!moves(batch, {0, 1, 2}) || !moves(m, {0, 2}) || !moves(n, {1, 2}) || !moves(k, {0, 1}))
+    return "a tensor that does not move along an index of its own";
   if (places > 1e18 || batch.size() + m.size() + n.size() + k.size() > 64) return "too many elements";
   if (consumers < 1 || consumers > 2 || tileM() != 64 * consumers) return "a tile is not 64 rows for each warpgroup";
   const int64_t columns = tileN(), depth = tileK();

@@ -1,7 +1,7 @@
 // The plan of a tensor-core contraction on Hopper: index groups, tiles, pipeline, cluster and epilogue. No MLIR.
 #pragma once
 
-#include "compiler/Gpu/LaunchPlan.h"
+#include "compiler/Gpu/TmaTransfer.h"
 
 #include "ein/Error.h"
 
@@ -32,22 +32,6 @@ enum class GemmEpilogue : uint8_t {
   Tensor, ///< through shared memory with stmatrix and TMA stores
   Direct, ///< from registers to any strides
 };
-enum class GemmGroup : uint8_t { Batch, M, N, K };
-
-/// A coordinate of a tensor map as a sum of coordinates of indices.
-struct GemmCoordinate {
-  GemmGroup group;
-  unsigned dim;
-  int64_t factor;
-};
-
-/// How a tensor of a contraction is moved: instructions of `rows` rows of a tile each.
-struct GemmTransfer {
-  TensorMapPlan map;
-  std::vector<std::vector<GemmCoordinate>> coordinates; ///< of each dimension of the map
-  int64_t rows = 0;                                     ///< of a tile that one instruction moves; of D: columns
-};
-
 /// A contraction D[b,m,n] = alpha * sum over k of A[b,m,k] * B[b,k,n] as a persistent, warp-specialised kernel: one
 /// warpgroup feeds a ring of shared-memory stages by TMA, the others multiply them with wgmma, 64 rows each.
 ///
@@ -88,8 +72,8 @@ struct GemmPlan {
   int64_t sharedBytes() const { return offsetBarriers() + 16 * stages; }
   int64_t workspaceBytes() const; ///< partial sums, f32
 
-  /// How A (0), B (1) or D (2) is moved.
-  GemmTransfer transfer(unsigned tensor) const;
+  /// How A (0), B (1) or D (2) is moved: `rows` counts rows of M or N, of D columns.
+  TmaTransfer transfer(unsigned tensor) const;
   /// Why no kernel can be emitted for these decisions; empty if one can.
   std::string obstacle() const;
 

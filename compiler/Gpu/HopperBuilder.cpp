@@ -86,6 +86,17 @@ void HopperBuilder::prefetchMap(Value map) {
                            getUnitAttr(), UnitAttr(), UnitAttr());
 }
 
+SmallVector<Value> HopperBuilder::boxCoordinates(const TmaTransfer &transfer,
+                                                 function_ref<Value(TileGroup, unsigned)> coordinate) {
+  SmallVector<Value> box;
+  for (const auto &terms : transfer.coordinates) {
+    Value sum = c(0);
+    for (const TmaCoordinate &t : terms) sum = add(sum, mul(coordinate(t.group, t.dim), t.factor));
+    box.push_back(sum);
+  }
+  return box;
+}
+
 void HopperBuilder::loadBox(Value destination, Value map, ValueRange coordinates, Value barrier, int64_t multicast) {
   Value cluster = LLVM::AddrSpaceCastOp::create(*this, pointerType(7), destination);
   Value mask = multicast ? Value(arith::ConstantOp::create(*this, getI16IntegerAttr(int16_t(multicast)))) : Value();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compiler/Gpu/KernelBuilder.h"
-#include "compiler/Gpu/LaunchPlan.h"
+#include "compiler/Gpu/TmaTransfer.h"
 
 namespace ein {
 
@@ -67,6 +67,9 @@ public:
 
   // TMA.
   void prefetchMap(mlir::Value map);
+  /// Coordinates of a box, from those of the indices.
+  llvm::SmallVector<mlir::Value> boxCoordinates(const TmaTransfer &transfer,
+                                                llvm::function_ref<mlir::Value(TileGroup, unsigned)> coordinate);
   /// `multicast`: a bit for each block of the cluster that gets it; 0: this one alone.
   void loadBox(mlir::Value destination, mlir::Value map, mlir::ValueRange coordinates, mlir::Value barrier,
                int64_t multicast = 0);

@@ -94,7 +94,7 @@ private:
   const GemmPlan &p;
   HopperBuilder b;
   GemmEpilogueEmitter epilogue;
-  GemmTransfer transfers[2];
+  TmaTransfer transfers[2];
   WgmmaTile tiles[2];
   Value group, rank, consumer, leads;
 };
@@ -174,7 +174,7 @@ void GemmEmitter::produce() {
 
 /// This block's part of a stage of A or B.
 void GemmEmitter::load(unsigned tensor, const WorkItem &item, ValueRange depth, RingSlot slot) {
-  const GemmTransfer &t = transfers[tensor];
+  const TmaTransfer &t = transfers[tensor];
   const GemmDims &dims = tensor ? p.n : p.m;
   const bool shared = tensor == 1 && p.cluster > 1;
   const int64_t rows = (tensor ? p.tileN() : p.tileM()) / (shared ? p.cluster : 1);
@@ -184,17 +184,9 @@ void GemmEmitter::load(unsigned tensor, const WorkItem &item, ValueRange depth, 
   for (int64_t row = 0; row < rows; row += t.rows) {
     Value offset = b.add(mine, row);
     const SmallVector<Value> start = addEach(b, tensor ? item.tile.n : item.tile.m, offsetsIn(b, dims, offset));
-    SmallVector<Value> box;
-    for (const auto &sum : t.coordinates) {
-      Value coordinate = b.c(0);
-      for (const GemmCoordinate &c : sum) {
-        Value at = c.group == GemmGroup::Batch ? item.tile.batch[c.dim]
-                   : c.group == GemmGroup::K   ? depth[c.dim]
-                                               : start[c.dim];
-        coordinate = b.add(coordinate, b.mul(at, c.factor));
-      }
-      box.push_back(coordinate);
-    }
+    const SmallVector<Value> box = b.boxCoordinates(t, [&](TileGroup group, unsigned dim) {
+      return group == TileGroup::Batch ? item.tile.batch[dim] : group == TileGroup::K ? depth[dim] : start[dim];
+    });
     b.loadBox(b.shared(b.add(stage, b.mul(offset, rowBytes))), b.argument(tensor), box, full(slot.index),
               shared ? (1 << p.cluster) - 1 : 0);
   }

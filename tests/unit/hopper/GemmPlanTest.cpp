@@ -150,7 +150,7 @@ TEST(GemmPlan, JoinsBatchesThatLieBehindEachOther) {
   add(3, true, {0x400000, 0x400000, 0});
   const auto choice = planGemm(request);
   ASSERT_TRUE(std::holds_alternative<GemmPlan>(choice)) << std::get<GemmRefusal>(choice).reason;
-  const GemmTransfer t = std::get<GemmPlan>(choice).transfer(std::get<GemmPlan>(choice).swapped);
+  const TmaTransfer t = std::get<GemmPlan>(choice).transfer(std::get<GemmPlan>(choice).swapped);
   EXPECT_EQ(t.map.rank(), 5u);
   EXPECT_EQ(t.map.dims.back().extent, 32);
   ASSERT_EQ(t.coordinates.back().size(), 2u);
