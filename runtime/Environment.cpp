@@ -20,6 +20,7 @@ constexpr EnvironmentEntry kTable[] = {
     {"EIN_CACHE_SIZE", "bytes that the cache may take: 500000, 64K, 100M, 2G; default: 1G"},
     {"XDG_CACHE_HOME", "folder of all caches; default: $HOME/.cache"},
     {"HOME", "home folder; without it, XDG_CACHE_HOME and EIN_CACHE_DIR no cache on disk"},
+    {"EIN_CUDA_LIBRARY", "path of the CUDA driver's library; default: libcuda.so.1, found as every library is"},
 };
 
 int usableCores() {

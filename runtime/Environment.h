@@ -9,7 +9,16 @@
 namespace ein {
 
 /// A variable by its place in the table.
-enum class EnvironmentVariable : uint8_t { NumThreads, Compiler, Cache, CacheDir, CacheSize, XdgCacheHome, Home };
+enum class EnvironmentVariable : uint8_t {
+  NumThreads,
+  Compiler,
+  Cache,
+  CacheDir,
+  CacheSize,
+  XdgCacheHome,
+  Home,
+  CudaLibrary
+};
 
 /// A row of the table, as help texts print it.
 struct EnvironmentEntry {

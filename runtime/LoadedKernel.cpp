@@ -2,6 +2,7 @@
 #include "runtime/LoadedKernel.h"
 #include "ein/Cpu.h"
 #include "runtime/Memory.h"
+#include "runtime/ViewChecks.h"
 
 #include <cstring>
 #include <memory>
@@ -9,41 +10,6 @@
 
 namespace ein {
 namespace {
-
-/// Whether code compiled for `want` may run on `got`. The stride of an extent 0 or 1 is never used.
-bool compatible(const TensorType &got, const TensorType &want) {
-  if (got.dtype != want.dtype || got.shape != want.shape || got.strides.size() != want.strides.size()) return false;
-  if (got.strides == want.strides || want.numElements() == 0) return true;
-  for (size_t d = 0; d < want.shape.size(); ++d)
-    if (want.shape[d] != 1 && got.strides[d] != want.strides[d]) return false;
-  return true;
-}
-
-Error typeError(const std::string &who, const TensorType &got, const TensorType &want) {
-  const ErrorCode code = got.dtype != want.dtype                 ? ErrorCode::DTypeMismatch
-                         : got.shape.size() != want.shape.size() ? ErrorCode::Rank
-                         : got.shape != want.shape               ? ErrorCode::Extent
-                                                                 : ErrorCode::Layout;
-  return makeError(code, who + " is " + got.str() + ", expected " + want.str());
-}
-
-std::string who(const char *role, size_t i) { return std::string(role) + " " + std::to_string(i); }
-
-Expected<void> checkViews(const char *role, std::span<const TensorView> views, const std::vector<TensorType> &types) {
-  if (views.size() != types.size())
-    return makeError(ErrorCode::OperandCount, std::to_string(views.size()) + " " + role + "s given, the kernel takes " +
-                                                  std::to_string(types.size()));
-  for (size_t i = 0; i < views.size(); ++i) {
-    const TensorView &view = views[i];
-    if (!compatible(view.type, types[i])) return typeError(who(role, i), view.type, types[i]);
-    if (!view.data && types[i].numElements() > 0)
-      return makeError(ErrorCode::Layout, who(role, i) + " has no data: its pointer is null");
-    if (reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(alignmentOf(view.type.dtype)) != 0)
-      return makeError(ErrorCode::Layout, who(role, i) + " is not aligned to its element of " +
-                                              std::to_string(alignmentOf(view.type.dtype)) + " bytes");
-  }
-  return {};
-}
 
 /// Copies each element of `from` to the same place relative to `to`.
 void copyElements(const TensorView &from, void *to) {
@@ -91,6 +57,9 @@ LoadedKernel::LoadedKernel(CompiledModule module, CodeImage image)
 }
 
 Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(CompiledModule module) {
+  if (!module.gpu.empty())
+    return makeError(ErrorCode::Unsupported, "the kernel is for GPUs: cuda:" + module.gpu,
+                     "a Device loads and launches it (ein/Device.h)");
   for (const auto *types : {&module.operands, &module.results})
     for (const TensorType &type : *types)
       if (auto fine = type.verify(); !fine) return fine.error();
@@ -116,7 +85,8 @@ Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::sp
   for (size_t r = 0; r < results.size(); ++r)
     for (size_t i = 0; i < r; ++i)
       if (overlap(results[r], resultsAt + r, results[i], resultsAt + i))
-        return makeError(ErrorCode::Layout, who("result", r) + " overlaps " + who("result", i) + " in memory",
+        return makeError(ErrorCode::Layout,
+                         nameOfView("result", r) + " overlaps " + nameOfView("result", i) + " in memory",
                          "give each result memory of its own");
   return {};
 }
@@ -165,7 +135,8 @@ Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
     const Want &want = wanted[resultsAt + r];
     elsewhere.emplace_back(results[r], want.low, want.high);
     if (!elsewhere.back().memory)
-      return makeError(ErrorCode::Limit, "no memory for a copy of " + who("result", r) + ", which overlaps an operand");
+      return makeError(ErrorCode::Limit,
+                       "no memory for a copy of " + nameOfView("result", r) + ", which overlaps an operand");
     pointers.back() = elsewhere.back().view.data;
   }
   if (!call(pointers.data(), pointers.data() + operands.size())) return noWorkspace();

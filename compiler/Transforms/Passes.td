@@ -64,6 +64,8 @@ def EmitGpuKernels : Pass<"ein-emit-gpu-kernels", "::mlir::ModuleOp"> {
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"
   ];
+}
+
 def LowerKernels : Pass<"ein-lower-kernels", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Convert GPU kernels to the LLVM dialect in one conversion";
   let description = [{
