@@ -36,7 +36,12 @@ std::string diskKey(const CompileRequest &request) {
   canonical.candidates = 0;
   for (TensorType &type : canonical.operands)
     if (type.isContiguous()) type = TensorType(type.dtype, type.shape);
-  return "ein " EIN_BUILD_ID "\n" + otherCompiler() + "\n" + hostCpuText() + "\n" + canonical.serialize();
+  // PTX is the same wherever it is made.
+  const GpuName *gpu = findGpu(request.options.target.gpu);
+  const std::string machine =
+      gpu ? "compute capability " + std::to_string(gpu->computeCapability) + ", PTX " + std::to_string(gpu->ptxVersion)
+          : hostCpuText();
+  return "ein " EIN_BUILD_ID "\n" + otherCompiler() + "\n" + machine + "\n" + canonical.serialize();
 }
 
 } // namespace ein

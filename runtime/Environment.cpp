@@ -22,6 +22,7 @@ constexpr EnvironmentEntry kTable[] = {
     {"EIN_BACKGROUND", "1: what is not compiled yet runs on a slow generic kernel meanwhile"},
     {"XDG_CACHE_HOME", "folder of all caches; default: $HOME/.cache"},
     {"HOME", "home folder; without it, XDG_CACHE_HOME and EIN_CACHE_DIR no cache on disk"},
+    {"EIN_CUDA_LIBRARY", "path of the CUDA driver's library; default: libcuda.so.1, found as every library is"},
 };
 
 int usableCores() {

@@ -18,7 +18,8 @@ enum class EnvironmentVariable : uint8_t {
   Log,
   Background,
   XdgCacheHome,
-  Home
+  Home,
+  CudaLibrary
 };
 
 /// A row of the table, as help texts print it.

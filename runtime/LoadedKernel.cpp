@@ -2,6 +2,7 @@
 #include "runtime/LoadedKernel.h"
 #include "ein/Cpu.h"
 #include "runtime/Memory.h"
+#include "runtime/ViewChecks.h"
 
 #include <cstring>
 #include <memory>
@@ -9,50 +10,6 @@
 
 namespace ein {
 namespace {
-
-/// Whether code compiled for `want` may run on `got`. The stride of an extent 0 or 1 is never used.
-bool compatible(const TensorType &got, const TensorType &want) {
-  if (got.dtype != want.dtype || got.shape != want.shape || got.strides.size() != want.strides.size()) return false;
-  if (got.strides == want.strides || want.numElements() == 0) return true;
-  for (size_t d = 0; d < want.shape.size(); ++d)
-    if (want.shape[d] != 1 && got.strides[d] != want.strides[d]) return false;
-  return true;
-}
-
-Error typeError(const std::string &who, const TensorType &got, const TensorType &want) {
-  const ErrorCode code = got.dtype != want.dtype                 ? ErrorCode::DTypeMismatch
-                         : got.shape.size() != want.shape.size() ? ErrorCode::Rank
-                         : got.shape != want.shape               ? ErrorCode::Extent
-                                                                 : ErrorCode::Layout;
-  return makeError(code, who + " is " + got.str() + ", expected " + want.str());
-}
-
-std::string who(const char *role, size_t i) { return std::string(role) + " " + std::to_string(i); }
-
-Expected<void> checkCount(const char *role, size_t given, size_t taken) {
-  if (given == taken) return {};
-  return makeError(ErrorCode::OperandCount,
-                   std::to_string(given) + " " + role + "s given, the kernel takes " + std::to_string(taken));
-}
-
-Expected<void> checkTypes(const char *role, std::span<const TensorView> views, const std::vector<TensorType> &types) {
-  if (auto fine = checkCount(role, views.size(), types.size()); !fine) return fine;
-  for (size_t i = 0; i < views.size(); ++i)
-    if (!compatible(views[i].type, types[i])) return typeError(who(role, i), views[i].type, types[i]);
-  return {};
-}
-
-Expected<void> checkData(const char *role, std::span<const TensorView> views) {
-  for (size_t i = 0; i < views.size(); ++i) {
-    const TensorView &view = views[i];
-    if (!view.data && view.type.numElements() > 0)
-      return makeError(ErrorCode::Layout, who(role, i) + " has no data: its pointer is null");
-    if (reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(alignmentOf(view.type.dtype)) != 0)
-      return makeError(ErrorCode::Layout, who(role, i) + " is not aligned to its element of " +
-                                              std::to_string(alignmentOf(view.type.dtype)) + " bytes");
-  }
-  return {};
-}
 
 /// Copies each element of `from` to the same place relative to `to`.
 void copyElements(const TensorView &from, void *to) {
@@ -115,6 +72,9 @@ LoadedKernel::LoadedKernel(CompiledModule module, CodeImage image)
 }
 
 Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(CompiledModule module) {
+  if (!module.gpu.empty())
+    return makeError(ErrorCode::Unsupported, "the kernel is for GPUs: cuda:" + module.gpu,
+                     "a Device loads and launches it (ein/Device.h)");
   for (const auto *types : {&module.operands, &module.results})
     for (const TensorType &type : *types)
       if (auto fine = type.verify(); !fine) return fine.error();
@@ -144,8 +104,8 @@ Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::sp
                                    std::vector<Want> &ranges, Sizes &sizes) const {
   ranges = wanted;
   if (compiled.dynamic.empty()) {
-    if (auto fine = checkTypes("operand", operands, compiled.operands); !fine) return fine;
-    if (auto fine = checkTypes("result", results, compiled.results); !fine) return fine;
+    if (auto fine = checkViewTypes("operand", operands, compiled.operands); !fine) return fine;
+    if (auto fine = checkViewTypes("result", results, compiled.results); !fine) return fine;
   } else {
     if (auto fine = readSizes(operands, results, sizes); !fine) return fine;
     for (size_t i = 0; i < ranges.size(); ++i) {
@@ -155,13 +115,14 @@ Expected<void> LoadedKernel::check(std::span<const TensorView> operands, std::sp
       ranges[i].low *= byteSize(type.dtype), ranges[i].high *= byteSize(type.dtype);
     }
   }
-  if (auto fine = checkData("operand", operands); !fine) return fine;
-  if (auto fine = checkData("result", results); !fine) return fine;
+  if (auto fine = checkViewData("operand", operands); !fine) return fine;
+  if (auto fine = checkViewData("result", results); !fine) return fine;
   for (size_t r = 0; r < results.size(); ++r)
     for (size_t i = 0; i < r; ++i)
       if (overlap(results[r], ranges[resultsAt + r].low, ranges[resultsAt + r].high, results[i],
                   ranges[resultsAt + i].low, ranges[resultsAt + i].high))
-        return makeError(ErrorCode::Layout, who("result", r) + " overlaps " + who("result", i) + " in memory",
+        return makeError(ErrorCode::Layout,
+                         nameOfView("result", r) + " overlaps " + nameOfView("result", i) + " in memory",
                          "give each result memory of its own");
   return {};
 }
@@ -206,7 +167,8 @@ Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
     if (!overlaps) continue;
     elsewhere.emplace_back(results[r], want.low, want.high);
     if (!elsewhere.back().memory)
-      return makeError(ErrorCode::Limit, "no memory for a copy of " + who("result", r) + ", which overlaps an operand");
+      return makeError(ErrorCode::Limit,
+                       "no memory for a copy of " + nameOfView("result", r) + ", which overlaps an operand");
     pointers.back() = elsewhere.back().view.data;
   }
   const int64_t *given = compiled.dynamic.empty() ? nullptr : sizes.data();

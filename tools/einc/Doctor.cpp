@@ -2,13 +2,13 @@
 #include "compiler/IndexNotation/Program.h"
 #include "ein/Compile.h"
 #include "ein/Cpu.h"
+#include "ein/Device.h"
 #include "ein/Engine.h"
 #include "ein/Version.h"
 #include "runtime/CacheFolder.h"
 #include "runtime/Environment.h"
 #include "tools/einc/Check.h"
 #include "tools/einc/Commands.h"
-#include "tools/einc/CudaDriver.h"
 #include "tools/einc/Operands.h"
 
 #include <algorithm>
@@ -121,14 +121,16 @@ static Json cacheReport() {
   return report;
 }
 
-static Json cudaReport(const CudaDriver &driver) {
+/// The driver and its GPUs, each with the target for it. Makes no context on any of them.
+static Json cudaReport(const DeviceReport &found) {
   Json report;
-  report["state"] = driver.devices.empty() ? "unavailable" : "found";
-  if (!driver.why.empty()) report["why"] = driver.why;
-  if (driver.version > 0)
-    report["driver"] = std::to_string(driver.version / 1000) + "." + std::to_string(driver.version % 1000 / 10);
-  for (const CudaDevice &device : driver.devices)
-    report["devices"].push_back({{"name", device.name}, {"target", device.target}});
+  report["state"] = found.devices.empty() ? "unavailable" : "found";
+  if (!found.why.empty()) report["why"] = found.why;
+  const int version = found.driverVersion;
+  if (version > 0) report["driver"] = std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+  for (const DeviceInfo &device : found.devices)
+    report["devices"].push_back(
+        {{"name", device.name}, {"target", device.target.isGpu() ? device.target.str() : "none: too old"}});
   return report;
 }
 
@@ -157,21 +159,20 @@ ExitCode doctor(const DoctorArguments &arguments) {
   if (!wantsCuda && arguments.target != "host")
     return fail(makeError(ErrorCode::Syntax, "unknown target '" + arguments.target + "'", "host or cuda"));
   const Expected<CompileResult> product = tryProduct(16, 1);
-  const CudaDriver driver = findCudaDriver();
+  const DeviceReport devices = findDevices();
   Json report;
   report["version"] = version();
   report["cpu"] = cpuReport();
   report["compiler"] = compilerReport(product);
   report["kernel"] = product ? Json{{"state", "ok"}} : failureReport(product.error());
   report["openmp"] = openMPReport();
-  report["cuda"] = cudaReport(driver);
+  report["cuda"] = cudaReport(devices);
   report["cache"] = cacheReport();
   auto printed =
       printResult(arguments.json ? report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : textOf(report));
   if (!printed) return fail(printed.error(), While::Writing);
   if (!product) return fail(product.error());
-  if (wantsCuda && driver.devices.empty())
-    return fail(makeError(ErrorCode::DeviceMissing, "no CUDA device: " + driver.why));
+  if (wantsCuda && devices.devices.empty()) return fail(makeError(ErrorCode::DeviceMissing, devices.why));
   return kFine;
 }
 

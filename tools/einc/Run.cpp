@@ -1,11 +1,10 @@
 // einc run: compiles, runs, checks, times; prints or writes the results.
 #include "ein/Bundle.h"
-#include "ein/Engine.h"
 #include "tools/einc/Check.h"
 #include "tools/einc/Commands.h"
+#include "tools/einc/Executable.h"
 #include "tools/einc/Npy.h"
 #include "tools/einc/Operands.h"
-#include "tools/einc/Timing.h"
 
 #include "compiler/IndexNotation/Element.h"
 
@@ -56,7 +55,7 @@ static nlohmann::json valuesOf(const TensorView &view) {
   return values;
 }
 
-static std::string jsonReport(const RunArguments &arguments, const Request &request, const Kernel &kernel,
+static std::string jsonReport(const RunArguments &arguments, const Request &request, const Executable &kernel,
                               std::span<const HostTensor> results, const Findings &findings) {
   nlohmann::ordered_json report;
   report["expression"] = request.text;
@@ -87,14 +86,14 @@ static std::string jsonReport(const RunArguments &arguments, const Request &requ
   return report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-static Expected<Findings> examine(const RunArguments &arguments, const Request &request, const Kernel &kernel,
+static Expected<Findings> examine(const RunArguments &arguments, const Request &request, const Executable &kernel,
                                   std::span<HostTensor> operands, std::span<HostTensor> results) {
   Findings findings;
   findings.warnings = warningsAbout(request);
   std::vector<TensorView> in = viewsOf(operands);
   const std::vector<TensorView> out = viewsOf(results);
   if (arguments.time) {
-    auto timing = timeCall([&] { return kernel.run(in, out); });
+    auto timing = kernel.time(in, out);
     if (!timing) return timing.error();
     auto flops = countFlops(request);
     if (!flops) return flops.error();
@@ -133,7 +132,7 @@ namespace {
 /// What is run and where it came from.
 struct Subject {
   Request request;
-  Kernel kernel;
+  Executable kernel;
 };
 
 } // namespace
@@ -145,7 +144,7 @@ static Expected<Subject> compiled(const RunArguments &arguments) {
     return makeError(ErrorCode::Syntax, "--kernel names a kernel of a bundle", "give the bundle with --bundle");
   auto request = resolve(arguments);
   if (!request) return request.error();
-  auto kernel = Engine::global().compile(request->text, request->operands, request->options);
+  auto kernel = Executable::compile(*request);
   if (!kernel) return kernel.error();
   return Subject{std::move(*request), std::move(*kernel)};
 }
@@ -157,7 +156,7 @@ static Expected<Subject> bundled(const RunArguments &arguments) {
   if (!bundle) return bundle.error();
   auto found = bundle->find(arguments.kernel);
   if (!found) return found.error();
-  auto kernel = Engine::global().load((*found)->module);
+  auto kernel = Executable::load((*found)->module);
   if (!kernel) return kernel.error();
   Request request;
   request.text = (*found)->text;

@@ -121,6 +121,8 @@ static std::string jsonOf(const Request &request, const TuneReport &report, cons
 ExitCode tune(const TuneArguments &arguments) {
   auto request = resolve(arguments);
   if (!request) return fail(request.error());
+  if (request->options.target.isGpu())
+    return fail(makeError(ErrorCode::Unsupported, "plans of kernels for GPUs are not tuned", "tune for a CPU target"));
   if (request->options.beta != 0)
     return fail(makeError(ErrorCode::Unsupported, "a kernel that reads its results cannot be timed again and again",
                           "tune without --beta"));
