@@ -32,12 +32,13 @@ void loadGpuDialects(mlir::MLIRContext &context) {
 
 /// Multiprocessors of the largest GPU of a kind.
 static GpuModel modelOf(const GpuName &gpu) {
-  return {gpu.computeCapability == 80 ? 108 : gpu.computeCapability >= 100 ? 148 : 132};
+  const int64_t multiprocessors = gpu.computeCapability == 80 ? 108 : gpu.computeCapability >= 100 ? 148 : 132;
+  return {multiprocessors, gpu.isSpecific && gpu.computeCapability == 90};
 }
 
 static std::string textOf(const std::vector<GpuStep> &steps) {
   std::string text;
-  for (const GpuStep &step : steps) text += step.str() + '\n';
+  for (const GpuStep &step : steps) text += step.name + ": " + step.str() + '\n';
   return text;
 }
 
@@ -48,7 +49,9 @@ Expected<void> compileForGpu(mlir::func::FuncOp kernel, const FlatProgram &flat,
   if (failed(steps)) return diagnostics.error("gpu-plan");
   CompiledModule &module = result.module;
   module.explanation = explain(flat);
-  for (auto [report, step] : llvm::zip(module.explanation.steps, *steps)) report.plan = step.plan.str();
+  auto report = module.explanation.steps.begin();
+  for (const GpuStep &step : *steps)
+    for (size_t i = 0; i < step.covers && report != module.explanation.steps.end(); ++i) (report++)->plan = step.str();
   GpuKernels kernels = emitGpuKernels(kernel, *steps);
   module.gpu = gpu.name;
   module.workspaceBytes = kernels.workspaceBytes;

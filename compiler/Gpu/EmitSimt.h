@@ -13,7 +13,8 @@ namespace ein {
 struct SimtMemory {
   mlir::Type element;
   GpuSlot slot;
-  mlir::TypedAttr constant;                ///< of a scalar operand; else null
+  int64_t workspaceEnd = 0;                ///< in the workspace: the first byte behind it
+  mlir::TypedAttr constant = {};           ///< of a scalar operand; else null
   bool isUnsigned = false;                 ///< how the body widens its integers
   mlir::SmallVector<int64_t> strides = {}; ///< of memory that the body gathers from
 };

@@ -53,12 +53,14 @@ void SimtEmitter::fillPanel(unsigned o, ArrayRef<int> side, Value start, Value d
 SmallVector<Value> SimtEmitter::multiplyPanels(ValueRange sums, Value depth, Value depthEnd, Value row, Value col,
                                                Value rowPanel, Value colPanel) {
   const int64_t runs = p.registers / kRun, bytes = std::min<int64_t>(16, kRun * p.shape.outputBytes);
+  // Whole panels are multiplied several steps at a time.
+  const int64_t steps = p.zeroPads ? 4 : 1;
   Value last = p.zeroPads ? b.k(kDepth) : b.least(arith::SubIOp::create(b, depthEnd, depth), kDepth);
   auto runOf = [&](Value panel, Value k, Value first, int64_t run) {
     Value offset = b.plus(b.times(k, p.panelStride()), b.plus(b.times(first, kRun), run * kSide * kRun));
     return b.loadLanes(panel, b.element, offset, kRun, bytes);
   };
-  return b.forEach(b.k(0), last, b.k(1), sums, [&](Value k, ValueRange now) {
+  auto step = [&](Value k, ValueRange now) {
     SmallVector<Value> next, columns;
     for (int64_t c = 0; c < runs; ++c) columns.push_back(runOf(colPanel, k, col, c));
     for (int64_t r = 0; r < runs; ++r) {
@@ -72,6 +74,11 @@ SmallVector<Value> SimtEmitter::multiplyPanels(ValueRange sums, Value depth, Val
         }
       }
     }
+    return next;
+  };
+  return b.forEach(b.k(0), last, b.k(steps), sums, [&](Value k, ValueRange now) {
+    SmallVector<Value> next(now);
+    for (int64_t i = 0; i < steps; ++i) next = step(b.plus(k, i), next);
     return next;
   });
 }

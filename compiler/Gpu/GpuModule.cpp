@@ -1,6 +1,8 @@
 // Steps of a kernel on a GPU.
 #include "compiler/Gpu/GpuModule.h"
 
+#include "compiler/Gpu/GemmPlanner.h"
+#include "compiler/Gpu/HopperGemm.h"
 #include "compiler/Lowering/PlanAttr.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -13,7 +15,15 @@ using namespace mlir;
 
 namespace ein {
 
-std::string GpuStep::str() const { return name + ": " + plan.str() + (overwrite ? "" : "; adds to the result"); }
+int64_t GpuStep::scratchBytes() const {
+  if (auto *gemm = std::get_if<GemmPlan>(&plan)) return gemm->workspaceBytes();
+  return std::get<SimtPlan>(plan).partBytes();
+}
+
+std::string GpuStep::str() const {
+  if (auto *gemm = std::get_if<GemmPlan>(&plan)) return gemm->str();
+  return std::get<SimtPlan>(plan).str() + (overwrite ? "" : "; adds to the result");
+}
 
 namespace {
 
@@ -22,16 +32,9 @@ class Places {
 public:
   explicit Places(func::FuncOp kernel) : kernel(kernel) {}
 
-  /// Bytes of the intermediates.
-  int64_t workspaceBytes() {
-    for (auto [i, argument] : llvm::enumerate(kernel.getArguments()))
-      if (kernel.getArgAttr(i, "ein.workspace")) return cast<MemRefType>(argument.getType()).getNumElements();
-    return 0;
-  }
-
   FailureOr<SimtMemory> memoryOf(Value value) {
     if (auto constant = value.getDefiningOp<arith::ConstantOp>())
-      return SimtMemory{constant.getType(), {}, constant.getValue()};
+      return SimtMemory{constant.getType(), {}, 0, constant.getValue()};
     auto type = dyn_cast<MemRefType>(value.getType());
     SimtMemory memory;
     int64_t offset;
@@ -44,6 +47,7 @@ public:
       auto shift = getConstantIntValue(view.getByteShift());
       if (!shift) return failure();
       memory.slot = {GpuSlot::Kind::Workspace, 0, *shift + offset * bytes};
+      memory.workspaceEnd = *shift + cast<MemRefType>(view.getType()).getNumElements() * bytes;
       return memory;
     }
     auto argument = dyn_cast<BlockArgument>(base);
@@ -68,7 +72,72 @@ bool sumsProducts(const Reduction &reduction) {
   return reduction.combine == Combine::Add && isa_and_nonnull<arith::MulFOp, arith::MulIOp>(term);
 }
 
-FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &places, const GpuModel &gpu) {
+/// The types that tensor cores of Hopper take and give.
+std::optional<DType> gemmType(Type type) {
+  if (type.isBF16()) return DType::BF16;
+  if (type.isF16()) return DType::F16;
+  if (type.isF32()) return DType::F32;
+  return std::nullopt;
+}
+
+int64_t alignmentOf(const SimtMemory &memory) { return std::gcd<int64_t>(16, memory.slot.offset); }
+
+/// The plan of a contraction for tensor cores, where they take it.
+std::optional<GemmPlan> planForTensorCores(const GpuStep &step, const NestShape &shape, const GpuModel &gpu) {
+  if (!gpu.hasWgmma || !isa<linalg::ContractOp>(step.op) || !step.overwrite) return std::nullopt;
+  GemmRequest request;
+  request.shape = shape;
+  for (size_t o = 0; o < 3; ++o) {
+    auto type = gemmType(step.memory[o].element);
+    if (!type) return std::nullopt;
+    request.types[o] = *type;
+    request.alignment[o] = alignmentOf(step.memory[o]);
+  }
+  HopperModel model;
+  model.multiprocessors = gpu.multiprocessors;
+  auto planned = planGemm(request, model);
+  if (auto *plan = std::get_if<GemmPlan>(&planned)) return *plan;
+  return std::nullopt;
+}
+
+/// Where `rounding` does nothing but store what the step before it made, of f32, in a narrower type, and nothing else
+/// reads that: the result it stores into.
+Value resultRounded(linalg::LinalgOp op, linalg::LinalgOp rounding) {
+  Value made = op.getDpsInits()[0];
+  if (!made.getDefiningOp<memref::ViewOp>() || !isa<linalg::GenericOp>(rounding)) return {};
+  auto maps = rounding.getIndexingMapsArray();
+  Block *body = rounding.getBlock();
+  auto round = body->getTerminator()->getOperand(0).getDefiningOp<arith::TruncFOp>();
+  if (rounding->getNumOperands() != 2 || rounding->getOperand(0) != made || maps[0] != maps[1]) return {};
+  if (!round || round.getIn() != body->getArgument(0)) return {};
+  for (Operation *user : made.getUsers())
+    if (user != op && user != rounding && user != startingFill(op)) return {};
+  return rounding->getOperand(1);
+}
+
+FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &places, const GpuModel &gpu, bool overwrite);
+
+/// A contraction for tensor cores that stores what `rounding` would.
+std::optional<GpuStep> planRounded(linalg::LinalgOp op, linalg::LinalgOp rounding, const std::string &name,
+                                   Places &places, const GpuModel &gpu) {
+  if (!gpu.hasWgmma || !isa<linalg::ContractOp>(op) || !startingFill(op)) return std::nullopt;
+  Value result = resultRounded(op, rounding);
+  if (!result) return std::nullopt;
+  OpBuilder b(op);
+  b.setInsertionPointAfter(op);
+  Operation *stored = b.clone(*op);
+  stored->setOperand(2, result);
+  auto step = planStep(cast<linalg::LinalgOp>(stored), name, places, gpu, /*overwrite=*/true);
+  if (succeeded(step) && std::holds_alternative<GemmPlan>(step->plan)) {
+    step->covers = 2;
+    return std::move(*step);
+  }
+  stored->erase();
+  return std::nullopt;
+}
+
+FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &places, const GpuModel &gpu,
+                            bool overwrite) {
   GpuStep step;
   step.op = op;
   step.name = std::move(name);
@@ -76,7 +145,7 @@ FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &place
   if (failed(shape)) return op->emitOpError("needs static shapes and strides");
   auto reduction = analyseReduction(op);
   if (!reduction) return op->emitOpError("reduces by something else than add, multiply, maximum or minimum");
-  step.overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);
+  step.overwrite = overwrite;
 
   SmallVector<Value> values(op->getOperands());
   for (memref::LoadOp load : gathersOf(op)) values.push_back(load.getMemRef());
@@ -88,12 +157,30 @@ FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &place
   std::vector<SimtOperand> operands;
   for (auto [memory, argument] : llvm::zip(step.memory, op.getBlock()->getArguments())) {
     memory.isUnsigned = widensUnsigned(argument);
-    operands.push_back({bytesOf(memory.element), std::gcd<int64_t>(16, memory.slot.offset), bool(memory.constant)});
+    operands.push_back({bytesOf(memory.element), alignmentOf(memory), bool(memory.constant)});
   }
   SimtBody body{reduction->combine != Combine::None, hasTileableBody(op), sumsProducts(*reduction)};
   for (const SimtOperand &operand : operands) body.isTileable &= !operand.isConstant;
-  step.plan = planSimt(*shape, operands, body, gpu);
+  if (auto gemm = planForTensorCores(step, *shape, gpu))
+    step.plan = std::move(*gemm);
+  else
+    step.plan = planSimt(*shape, operands, body, gpu);
   return step;
+}
+
+/// Emits a contraction for tensor cores. Its launches name operands by their place in the step.
+void emitGemm(gpu::GPUModuleOp module, const GemmPlan &plan, const GpuStep &step, int64_t scratch,
+              std::vector<GpuLaunch> &launches) {
+  emitHopperGemm(module, plan, step.name);
+  for (GpuLaunch &launch : gemmLaunches(plan, step.name, scratch).launches) {
+    for (GpuArgument &argument : launch.arguments) {
+      if (argument.slot.kind == GpuSlot::Kind::Workspace) continue;
+      GpuSlot slot = step.memory[argument.slot.kind == GpuSlot::Kind::Operand ? argument.slot.number : 2].slot;
+      slot.offset += argument.slot.offset;
+      argument.slot = slot;
+    }
+    launches.push_back(std::move(launch));
+  }
 }
 
 int64_t align256(int64_t bytes) { return (bytes + 255) / 256 * 256; }
@@ -116,8 +203,16 @@ void tidy(gpu::GPUModuleOp module) {
 FailureOr<std::vector<GpuStep>> planGpuSteps(func::FuncOp kernel, const GpuModel &gpu) {
   Places places(kernel);
   std::vector<GpuStep> steps;
-  for (linalg::LinalgOp op : stepsOf(kernel)) {
-    FailureOr<GpuStep> step = planStep(op, "step" + std::to_string(steps.size()), places, gpu);
+  SmallVector<linalg::LinalgOp> ops = stepsOf(kernel);
+  for (size_t i = 0; i < ops.size(); i += steps.back().covers) {
+    const std::string name = "step" + std::to_string(steps.size());
+    if (i + 1 < ops.size())
+      if (auto step = planRounded(ops[i], ops[i + 1], name, places, gpu)) {
+        steps.push_back(std::move(*step));
+        continue;
+      }
+    const bool overwrite = ops[i].getBlock()->getArguments().back().use_empty() || startingFill(ops[i]);
+    FailureOr<GpuStep> step = planStep(ops[i], name, places, gpu, overwrite);
     if (failed(step)) return failure();
     steps.push_back(std::move(*step));
   }
@@ -129,15 +224,20 @@ GpuKernels emitGpuKernels(func::FuncOp kernel, const std::vector<GpuStep> &steps
   b.setInsertionPointToEnd(kernel->getBlock());
   GpuKernels kernels;
   kernels.module = gpu::GPUModuleOp::create(b, kernel.getLoc(), "kernels");
-  const int64_t intermediates = align256(Places(kernel).workspaceBytes());
-  int64_t scratch = 0;
+  int64_t intermediates = 0, scratch = 0;
+  for (const GpuStep &step : steps)
+    for (const SimtMemory &memory : step.memory) intermediates = std::max(intermediates, memory.workspaceEnd);
+  intermediates = align256(intermediates);
   for (const GpuStep &step : steps) {
-    emitSimt(kernels.module, step.plan, step.op, step.memory, step.overwrite, intermediates, step.name,
-             kernels.launches);
-    scratch = std::max(scratch, step.plan.partBytes());
+    if (auto *gemm = std::get_if<GemmPlan>(&step.plan))
+      emitGemm(kernels.module, *gemm, step, intermediates, kernels.launches);
+    else
+      emitSimt(kernels.module, std::get<SimtPlan>(step.plan), step.op, step.memory, step.overwrite, intermediates,
+               step.name, kernels.launches);
+    scratch = std::max(scratch, step.scratchBytes());
   }
   tidy(kernels.module);
-  kernels.workspaceBytes = scratch ? intermediates + scratch : Places(kernel).workspaceBytes();
+  kernels.workspaceBytes = intermediates + scratch;
   return kernels;
 }
 

@@ -2,8 +2,11 @@
 #pragma once
 
 #include "compiler/Gpu/EmitSimt.h"
+#include "compiler/Gpu/GemmPlan.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <variant>
 
 namespace ein {
 
@@ -11,10 +14,14 @@ namespace ein {
 struct GpuStep {
   mlir::linalg::LinalgOp op;
   std::string name; ///< of its first kernel: step0, step1, ...
-  SimtPlan plan;
+  std::variant<SimtPlan, GemmPlan> plan;
   std::vector<SimtMemory> memory; ///< its operands, then what its body gathers from
   bool overwrite = false;
+  size_t covers = 1; ///< operations of the kernel that it does: a contraction may round what it stores
 
+  /// Bytes of the workspace that its kernels use among themselves.
+  int64_t scratchBytes() const;
+  /// One line: the decisions.
   std::string str() const;
 };
 

@@ -103,8 +103,7 @@ int64_t SimtPlanner::lanesAlong(int d, int64_t most) const {
     for (unsigned o = 0; o <= out; ++o) {
       if (p.operands[o].isConstant || dims[d].strides[o] == 0) continue;
       const int64_t bytes = lanes * p.operands[o].bytes;
-      fits &= dims[d].strides[o] == 1 &&
-              alignmentOf(p.shape, p.operands[o], o, d, lanes) % std::min<int64_t>(16, bytes) == 0;
+      fits &= dims[d].strides[o] == 1 && bytes <= 16 && alignmentOf(p.shape, p.operands[o], o, d, lanes) % bytes == 0;
     }
     if (fits) return lanes;
   }

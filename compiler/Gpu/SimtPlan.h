@@ -12,6 +12,7 @@ namespace ein {
 /// What the plans know of a GPU.
 struct GpuModel {
   int64_t multiprocessors = 132;
+  bool hasWgmma = false; ///< warpgroup products and tensor maps of Hopper
 
   /// Threads that keep all of them busy.
   int64_t threads() const { return multiprocessors * 1024; }

@@ -168,6 +168,43 @@ static nlohmann::ordered_json describeTensors(const std::vector<std::string> &na
   return list;
 }
 
+/// One argument of a launch, with what cuTensorMapEncodeTiled is told where it is a tensor map.
+static nlohmann::ordered_json describeArgument(const GpuArgument &argument) {
+  static constexpr const char *kKinds[] = {"tensor-map", "pointer", "i32", "i64", "f32"};
+  static constexpr const char *kSlots[] = {"operand", "result", "workspace"};
+  nlohmann::ordered_json json;
+  json["kind"] = kKinds[static_cast<size_t>(argument.kind)];
+  if (argument.kind == GpuArgument::Kind::F32) return json["value"] = argument.real, json;
+  if (argument.kind == GpuArgument::Kind::I32 || argument.kind == GpuArgument::Kind::I64)
+    return json["value"] = argument.integer, json;
+  json["slot"] = kSlots[static_cast<size_t>(argument.slot.kind)];
+  json["number"] = argument.slot.number;
+  json["offset"] = argument.slot.offset;
+  if (argument.kind == GpuArgument::Kind::Pointer) return json;
+  json["dtype"] = name(argument.map.type);
+  json["swizzle"] = static_cast<int>(argument.map.swizzle);
+  for (const TensorMapDim &d : argument.map.dims)
+    json["dims"].push_back({{"extent", d.extent}, {"stride", d.stride}, {"box", d.box}});
+  return json;
+}
+
+/// What any driver can be handed: the code as text, and what to launch of it.
+static void describeLaunches(nlohmann::ordered_json &json, const CompiledModule &module) {
+  json["launches"] = nlohmann::ordered_json::array();
+  for (const GpuLaunch &launch : module.launches) {
+    nlohmann::ordered_json entry = {{"kernel", launch.name},
+                                    {"grid", launch.grid},
+                                    {"block", launch.block},
+                                    {"cluster", launch.cluster},
+                                    {"shared_bytes", launch.sharedBytes},
+                                    {"persistent", launch.persistent}};
+    entry["arguments"] = nlohmann::ordered_json::array();
+    for (const GpuArgument &argument : launch.arguments) entry["arguments"].push_back(describeArgument(argument));
+    json["launches"].push_back(std::move(entry));
+  }
+  json["ptx"] = module.code;
+}
+
 nlohmann::ordered_json describe(const Artefact &artefact) {
   const CompiledModule &module = artefact.result.module;
   nlohmann::ordered_json json;
@@ -180,9 +217,10 @@ nlohmann::ordered_json describe(const Artefact &artefact) {
   json["features"] = module.features;
   json["threads"] = module.threads;
   json["workspace_bytes"] = module.workspaceBytes;
-  json["workspace_alignment"] = 64;
+  json["workspace_alignment"] = module.gpu.empty() ? 64 : 256;
   json["libraries"] = nlohmann::ordered_json::array();
   if (module.threads > 1) json["libraries"].push_back("libomp.so.5");
+  if (!module.gpu.empty()) describeLaunches(json, module);
   return json;
 }
 

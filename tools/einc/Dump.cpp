@@ -3,6 +3,7 @@
 #include "runtime/TunedPlans.h"
 #include "tools/einc/Commands.h"
 #include "tools/einc/Files.h"
+#include "tools/einc/Sass.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -13,22 +14,27 @@ using namespace ein;
 
 namespace einc {
 
-/// File names by stage, in the order of kStages and kGpuStages.
-static constexpr const char *kFileNames[] = {"00-notation.ein", "01-path.txt",  "02-linalg.mlir",
-                                             "03-plan.mlir",    "04-nest.mlir", "05-llvm-dialect.mlir",
-                                             "06-llvm.ll",      "07-asm.s"};
-static constexpr const char *kGpuFileNames[] = {"00-notation.ein", "01-path.txt", "02-linalg.mlir", "03-gpu-plan.txt",
-                                                "04-nvvm.mlir",    "05-llvm.ll",  "06-ptx.s"};
-static_assert(std::size(kFileNames) == std::size(kStages) && std::size(kGpuFileNames) == std::size(kGpuStages));
+static constexpr const char kSass[] = "sass";
 
-/// The stages of a target, and the names of their files.
-struct StageList {
-  std::span<const char *const> stages, files;
+/// A stage and the name of its file.
+struct StageFile {
+  const char *stage, *file;
 };
-static StageList stagesOf(const Target &target) {
-  if (target.isGpu()) return {kGpuStages, kGpuFileNames};
-  return {kStages, kFileNames};
-}
+static constexpr StageFile kCpuFiles[] = {{"notation", "00-notation.ein"}, {"path", "01-path.txt"},
+                                          {"linalg", "02-linalg.mlir"},    {"plan", "03-plan.mlir"},
+                                          {"nest", "04-nest.mlir"},        {"llvm-dialect", "05-llvm-dialect.mlir"},
+                                          {"llvm", "06-llvm.ll"},          {"asm", "07-asm.s"}};
+/// `sass` is made here, of what the compiler gives, where somebody asks for it.
+static constexpr StageFile kGpuFiles[] = {{"notation", "00-notation.ein"},
+                                          {"path", "01-path.txt"},
+                                          {"linalg", "02-linalg.mlir"},
+                                          {"gpu-plan", "03-gpu-plan.txt"},
+                                          {"nvvm", "04-nvvm.mlir"},
+                                          {"llvm", "05-llvm.ll"},
+                                          {"ptx", "06-ptx.s"},
+                                          {kSass, "07-sass.s"}};
+static_assert(std::size(kCpuFiles) == std::size(kStages) && std::size(kGpuFiles) == std::size(kGpuStages) + 1);
+using StageList = std::span<const StageFile>;
 
 /// `word` as a shell reads it back.
 static std::string quoted(const std::string &word) {
@@ -49,18 +55,19 @@ static std::string repeatingCommand(const DumpArguments &arguments, const std::s
   return out;
 }
 
-/// Position of a stage in a list; the list's length for any other word.
-static size_t stageNumber(const StageList &list, const std::string &name) {
-  return static_cast<size_t>(std::find(list.stages.begin(), list.stages.end(), name) - list.stages.begin());
+/// A stage of a list by its name; null for any other word.
+static const StageFile *findStage(StageList list, const std::string &name) {
+  const auto at = std::ranges::find(list, name, &StageFile::stage);
+  return at == list.end() ? nullptr : &*at;
 }
 
-static Error unknownStage(const StageList &list, const std::string &name) {
+static Error unknownStage(StageList list, const std::string &name) {
   std::string help = "stages:";
-  for (const char *stage : list.stages) help += std::string(stage == list.stages[0] ? " " : ", ") + stage;
+  for (const StageFile &known : list) help += std::string(&known == list.data() ? " " : ", ") + known.stage;
   return makeError(ErrorCode::UnknownName, "there is no stage '" + name + "'", help);
 }
 
-static Expected<void> writeStages(const DumpArguments &arguments, const StageList &list, const CompileResult &result,
+static Expected<void> writeStages(const DumpArguments &arguments, StageList list, const CompileResult &result,
                                   const std::string &command) {
   namespace fs = std::filesystem;
   fs::path directory(arguments.directory);
@@ -68,8 +75,7 @@ static Expected<void> writeStages(const DumpArguments &arguments, const StageLis
   fs::create_directories(directory, failure);
   if (failure) return makeError(ErrorCode::IO, "cannot create '" + arguments.directory + "': " + failure.message());
   for (const auto &[stage, text] : result.stages)
-    if (auto ok = writeFile((directory / list.files[stageNumber(list, stage)]).string(), {text}); !ok)
-      return ok.error();
+    if (auto ok = writeFile((directory / findStage(list, stage)->file).string(), {text}); !ok) return ok.error();
   return writeFile((directory / "command.txt").string(), {command});
 }
 
@@ -89,10 +95,12 @@ ExitCode dump(const DumpArguments &arguments) {
   compilation.dumpStages = arguments.stages;
   auto target = Target::parse(arguments.target);
   if (!target) return fail(target.error());
-  const StageList list = stagesOf(*target);
-  if (compilation.dumpStages.empty()) compilation.dumpStages.assign(list.stages.begin(), list.stages.end());
+  const StageList list = target->isGpu() ? StageList(kGpuFiles) : StageList(kCpuFiles);
+  if (compilation.dumpStages.empty())
+    for (const StageFile &known : list)
+      if (known.stage != kSass) compilation.dumpStages.push_back(known.stage);
   for (const std::string &stage : compilation.dumpStages)
-    if (stageNumber(list, stage) == list.stages.size()) return fail(unknownStage(list, stage));
+    if (!findStage(list, stage)) return fail(unknownStage(list, stage));
   auto request = resolve(arguments);
   if (!request) return fail(request.error());
   compilation.text = std::move(request->text);
@@ -102,6 +110,11 @@ ExitCode dump(const DumpArguments &arguments) {
   auto result = compile(compilation);
   if (!result) return fail(result.error());
   warn(result->warnings);
+  if (std::ranges::find(compilation.dumpStages, kSass) != compilation.dumpStages.end()) {
+    auto sass = disassemble(result->module.code, result->module.gpu);
+    if (!sass) return fail(sass.error());
+    result->stages.emplace_back(kSass, std::move(*sass));
+  }
   auto shown = arguments.directory.empty()
                    ? printStages(*result)
                    : writeStages(arguments, list, *result, repeatingCommand(arguments, compilation.text));

@@ -124,6 +124,11 @@ const CompiledModule &Executable::module() const {
   return std::visit([](const auto &p) -> const CompiledModule & { return p.module(); }, program);
 }
 
+Expected<std::vector<TensorType>> Executable::resultsFor(std::span<const TensorType> operands) const {
+  if (const auto *kernel = std::get_if<Kernel>(&program)) return kernel->resultsFor(operands);
+  return results();
+}
+
 Expected<void> Executable::run(std::span<const TensorView> in, std::span<const TensorView> out) const {
   return std::visit([&](const auto &p) { return p.run(in, out); }, program);
 }

@@ -53,6 +53,8 @@ public:
   const ein::CompiledModule &module() const;
   const std::vector<ein::TensorType> &operands() const { return module().operands; }
   const std::vector<ein::TensorType> &results() const { return module().results; }
+  /// What it makes of operands like these; they count where indices are dynamic.
+  ein::Expected<std::vector<ein::TensorType>> resultsFor(std::span<const ein::TensorType> operands) const;
   ein::Expected<void> run(std::span<const ein::TensorView> operands, std::span<const ein::TensorView> results) const;
   ein::Expected<Timing> time(std::span<const ein::TensorView> operands, std::span<const ein::TensorView> results) const;
   /// The kernel on the GPU; null on the CPU.

@@ -28,7 +28,9 @@ static void addArguments(CLI::App &command, Arguments &arguments, bool needsText
       ->type_name("TYPE")
       ->allow_extra_args(false);
   command
-      .add_option("--target", arguments.target, "host, host:x86-64-v4, -v3, -v2; x86-64-v4, ... for another machine")
+      .add_option("--target", arguments.target,
+                  "host, host:x86-64-v4, -v3, -v2; x86-64-v4, ... for another machine; "
+                  "cuda:sm_90a, cuda:sm_80, ... for NVIDIA GPUs")
       ->type_name("TARGET");
   command.add_option("--path", arguments.path, "contraction order: auto (default), optimal, greedy, fused")
       ->type_name("STRATEGY");
@@ -108,8 +110,10 @@ static void addDump(CLI::App &app, DumpArguments &arguments) {
   CLI::App &command = *app.add_subcommand("dump", "print the stages of a compilation");
   addArguments(command, arguments);
   command
-      .add_option("--stage", arguments.stages,
-                  "notation, path, linalg, plan, nest, llvm-dialect, llvm, asm; several with commas; default all")
+      .add_option(
+          "--stage", arguments.stages,
+          "notation, path, linalg, plan, nest, llvm-dialect, llvm, asm; for a GPU notation, path, linalg, gpu-plan, "
+          "nvvm, llvm, ptx, sass; several with commas; default all")
       ->type_name("STAGE")
       ->allow_extra_args(false)
       ->delimiter(',');

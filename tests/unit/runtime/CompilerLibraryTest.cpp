@@ -63,7 +63,8 @@ TEST(Environment, TableIsComplete) {
   EXPECT_EQ(name(EnvironmentVariable::CacheSize), "EIN_CACHE_SIZE");
   EXPECT_EQ(name(EnvironmentVariable::XdgCacheHome), "XDG_CACHE_HOME");
   EXPECT_EQ(name(EnvironmentVariable::Home), "HOME");
-  EXPECT_EQ(environmentTable().size(), 7u);
+  EXPECT_EQ(name(EnvironmentVariable::CudaLibrary), "EIN_CUDA_LIBRARY");
+  EXPECT_EQ(environmentTable().size(), 8u);
 }
 
 } // namespace
