@@ -102,7 +102,7 @@ TEST(GpuModelGemm, RandomContractions) {
       if (std::isalpha(c)) extents[c] = 0;
     for (auto &[index, extent] : extents) extent = randomExtent(random, extents.size());
     GemmRequest request;
-    request.shape = testing::einsumShape(text, extents);
+    request.shape = ein::testing::einsumShape(text, extents);
     request.types.fill(random() % 2 ? DType::BF16 : DType::F16);
     if (random() % 4 == 0) request.types[2] = DType::F32;
     if (random() % 4 == 0) request.alpha = 0.25;
