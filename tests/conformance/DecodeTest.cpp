@@ -152,6 +152,23 @@ TEST(Decode, PagesByATable) {
     EXPECT_TRUE(fusedAsInterpreted(direct, types, 1, "host", "cascade\""));
 }
 
+TEST(Cascade, DifferenceOfTwoAttentions) {
+  auto text = [](const char *guard, const char *more) {
+    return std::string(
+               "in Q: f32[g,q,d], R: f32[g,q,d], K: f32[g,k,d], J: f32[g,k,d], V: f32[g,k,e], lam: f32[g], len: "
+               "i32\nS = sum[d](Q * K)\nT = sum[d](R * J) * 0.5\nO[g,q,e] = sum[k]((softmax[k") +
+           guard + "](S) - lam * softmax[k" + guard + "](T)) * V)\n" + more + "require onepass(O)\n";
+  };
+  auto types = [](int64_t q, int64_t k) {
+    const std::string rows = "f32[2," + std::to_string(q) + ",96] ", keys = "f32[2," + std::to_string(k) + ",96] ";
+    return rows + rows + keys + keys + keys + "f32[2] i32[]";
+  };
+  for (const char *guard : {"", " | k <= q + len", " | k < len - 9"})
+    for (int64_t q : {2, 40})
+      EXPECT_TRUE(fusedAsInterpreted(text(guard, "out O\n"), types(q, 77), 1, "host", "cascade\"")) << guard;
+  EXPECT_TRUE(fusedAsInterpreted(text("", "L[g,q] = lse[k](T)\nout O, L\n"), types(3, 1500), 3, "host", "split-k 3"));
+}
+
 /// The largest error of a run, of the largest element in double.
 double errorOf(const Decode &d, bool fuse) {
   Case c;
