@@ -116,7 +116,7 @@ TEST(Decode, KeysAreSplitWhereRowsAreTooFew) {
                        .k = 1500,
                        .d = 96,
                        .e = 96,
-                       .guard = "k < len",
+                       .guard = "k < len + 1400",
                        .more = ", len: i32[b]",
                        .moreTypes = "i32[1]",
                        .results = "O[b,q,g,r,e], L[b,g,r,q]"},
@@ -133,7 +133,7 @@ std::string paged(const std::string &page, const std::string &dtype = "f32") {
   put('p', "tab[b, k // 16]"), put('s', "k % 16");
   return "index s = 16, k = blk * 16\nin Q: " + dtype + "[b,g,r,d], K: " + dtype + "[" + axes + "], V: " + dtype + "[" +
          axes + "], tab: i32[b,blk] below(p), len: i32[b]\nS = sum[d](Q * K[" + places +
-         "])\nO[b,g,r,d] = sum[k](softmax[k | k < len](S) * V[" + places + "])\nout O\nrequire onepass(O)\n";
+         "])\nO[b,g,r,d] = sum[k](softmax[k | k < 99 + len](S) * V[" + places + "])\nout O\nrequire onepass(O)\n";
 }
 
 TEST(Decode, PagesByATable) {
