@@ -185,24 +185,30 @@ ExprId CascadeBuilder::tileOf(ExprId e, const char *like) {
   return a.access(assign(Role::Tile, like, stateType, e));
 }
 
-bool CascadeBuilder::buildScore() {
+bool CascadeBuilder::buildScores() {
   const Bounds bounds = boundsOf(a, terms, found.guards, key);
   auto bound = [&](Role role, const std::optional<ExprId> &e, const char *like) {
     if (e) assign(role, like, DType::I64, *onTile(*e));
   };
   bound(Role::Low, bounds.low, "low");
   bound(Role::High, bounds.high, "high");
-  auto score = onTile(*found.score);
-  if (!score) return false;
-  const ExprId tile = tileOf(*score, "s");
+  std::vector<ExprId> tile;
+  for (const ScoreOf &score : found.scores) {
+    auto value = onTile(score.value);
+    if (!value) return false;
+    tile.push_back(tileOf(*value, "s"));
+  }
   if (!bounds.rest.empty()) {
     auto guard = onTile(terms.allOf(bounds.rest));
     if (!guard) return false;
     assign(Role::Guard, "guard", DType::Bool, *guard);
   }
-  steps.push_back({Role::Max, {found.reference, a.reduce(Monoid::Max, key, tile)}});
-  const ExprId weight = a.map(Fn::Exp, {a.map(Fn::Sub, {tile, a.access(found.reference)})});
-  weights = a.access(assign(Role::Weight, "w", stateType, weight));
+  for (size_t i = 0; i < tile.size(); ++i)
+    steps.push_back({Role::Max, {found.scores[i].reference, a.reduce(Monoid::Max, key, tile[i])}});
+  for (size_t i = 0; i < tile.size(); ++i) {
+    const ExprId weight = a.map(Fn::Exp, {a.map(Fn::Sub, {tile[i], a.access(found.scores[i].reference)})});
+    weights[found.scores[i].value] = a.access(assign(Role::Weight, "w", stateType, weight));
+  }
   return true;
 }
 
@@ -220,7 +226,7 @@ bool CascadeBuilder::buildSum(const Statistic &s) {
   if (extra.size() + found.guards.size() != s.guards.size())
     return refuse(Obstacle::Unsupported, "two sums have different guards");
   std::optional<ExprId> left;
-  if (s.score) left = weights;
+  if (s.score) left = weights.at(*s.score);
   if (!ofTile.empty() || !extra.empty()) {
     Summand part;
     part.powers = ofTile;
@@ -232,18 +238,15 @@ bool CascadeBuilder::buildSum(const Statistic &s) {
   if (!left) return refuse(Obstacle::Unsupported, "a sum has no factor that is computed on the way");
   ExprId value = *left;
   if (!others.empty()) {
-    std::set<IndexId> across;
-    for (auto [x, power] : others) across.insert(a.free(x).begin(), a.free(x).end());
-    std::erase_if(across, [&](IndexId i) { return i == key || rows.count(i) > 0; });
-    auto right = operandOf(others, 4 * points(a.free(*left)) + 4 * 64 * points({key}), {across.begin(), across.end()});
+    std::vector<IndexId> across;
+    for (IndexId i : a.free(terms.product(others)))
+      if (i != key && !rows.count(i)) across.push_back(i);
+    auto right = operandOf(others, 4 * points(a.free(*left)) + 4 * 64 * points({key}), across);
     if (!right) return false;
     if (!isFloat(a.typeOf(*right).value_or(DType::F32)))
       return refuse(Obstacle::Unsupported, "a factor of a sum is of integers");
     if (lanes) std::erase_if(*lanes, [&](IndexId i) { return a.depends(*right, i); });
-    std::vector<IndexId> wide;
-    for (IndexId i : a.free(*right))
-      if (i != key && !rows.count(i)) wide.push_back(i);
-    if (!isRequired && points(wide) > kMostState)
+    if (!isRequired && points(across) > kMostState)
       return refuse(Obstacle::Unprofitable, "a row's state has more than " + std::to_string(kMostState) + " elements");
     value = a.map(Fn::Mul, {value, *right});
   }
@@ -255,13 +258,14 @@ bool CascadeBuilder::build(const std::vector<std::pair<TensorId, ExprId>> &resul
   stateType = DType::F32;
   for (const Statistic &s : found.statistics) stateType = promote(stateType, a.p.tensors[s.state].dtype);
   for (const Statistic &s : found.statistics) a.p.tensors[s.state].dtype = stateType;
-  if (found.score) a.p.tensors[found.reference].dtype = stateType;
+  for (const ScoreOf &score : found.scores) a.p.tensors[score.reference].dtype = stateType;
   auto addRows = [&](ExprId e) {
     for (IndexId i : a.free(e))
       if (i != key) rows.insert(i);
   };
-  if (found.score) {
-    addRows(*found.score);
+  const bool hasScore = !found.scores.empty();
+  if (hasScore) {
+    for (const ScoreOf &score : found.scores) addRows(score.value);
     for (ExprId g : found.guards) addRows(g);
   } else {
     for (const Statistic &s : found.statistics)
@@ -269,18 +273,18 @@ bool CascadeBuilder::build(const std::vector<std::pair<TensorId, ExprId>> &resul
         for (ExprId part : a.parts(x))
           if (a.p.exprs[part].kind == Expr::Kind::Reduce && a.depends(part, key)) addRows(part);
   }
-  if (found.score && !buildScore()) return false;
+  if (hasScore && !buildScores()) return false;
   for (const Statistic &s : found.statistics)
     if (!buildSum(s)) return false;
   double most = 0;
   for (IndexId i : lanes.value_or(std::set<IndexId>())) most = std::max(most, points({i}));
-  if (!lanes || (!found.score && most < (isRequired ? 1 : kLeastLanes)))
+  if (!lanes || (!hasScore && most < (isRequired ? 1 : kLeastLanes)))
     return refuse(Obstacle::Unprofitable, "too few rows share what has the index " + a.nameOf(key));
   double virtualBytes = 0;
   for (const Step &step : steps)
     if (step.role == Role::Tile)
       virtualBytes += points(a.p.tensors[step.assignment.result].axes) * double(byteSize(stateType));
-  if (!isRequired && !found.score && virtualBytes < kLeastPlainBytes)
+  if (!isRequired && !hasScore && virtualBytes < kLeastPlainBytes)
     return refuse(Obstacle::Unprofitable, "what lies between fits a cache");
   std::set<IndexId> known = rows;
   for (const Statistic &s : found.statistics)

@@ -48,7 +48,7 @@ private:
                                   const std::vector<IndexId> &across = {});
   std::optional<ExprId> innerProduct(ExprId reduction);
   ExprId tileOf(ExprId e, const char *like);
-  bool buildScore();
+  bool buildScores();
   bool buildSum(const Statistic &s);
   bool isOfTile(ExprId e) const;
   static std::set<IndexId> intersect(const std::set<IndexId> &x, const std::set<IndexId> &y);
@@ -61,8 +61,8 @@ private:
   std::map<ExprId, ExprId> tiles;          ///< by inner product
   std::set<IndexId> rows;                  ///< of the tiles
   std::optional<std::set<IndexId>> lanes;  ///< rows that the other factor of every inner product and sum has not
-  ExprId weights = 0;
-  bool isRequired; ///< fused even where it is not faster
+  std::map<ExprId, ExprId> weights;        ///< by score
+  bool isRequired;                         ///< fused even where it is not faster
   DType stateType = DType::F32;
 };
 

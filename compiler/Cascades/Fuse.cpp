@@ -96,8 +96,9 @@ bool Fuser::join(Group &group, size_t assignment, ExprId value) {
   const StatisticsFinder saved = group.found;
   auto result = group.found.rewrite(value);
   const bool first = group.members.empty();
-  const bool fits = result && group.found.statistics.size() > 0 &&
-                    (first || (saved.score && group.found.score == saved.score && group.found.shares(saved)));
+  const bool fits =
+      result && group.found.statistics.size() > 0 &&
+      (first || (!saved.scores.empty() && group.found.scores == saved.scores && group.found.shares(saved)));
   if (fits) {
     group.members.push_back(assignment);
     group.values.push_back(std::move(*result));

@@ -68,16 +68,18 @@ std::optional<ExprId> StatisticsFinder::statistic(Statistic s) {
   if (known == statistics.end()) {
     std::set<IndexId> rows;
     auto meet = [&](ExprId e) { rows.insert(a.free(e).begin(), a.free(e).end()); };
+    auto isKnown = [&](ExprId score) {
+      return std::any_of(scores.begin(), scores.end(), [&](const ScoreOf &x) { return x.value == score; });
+    };
     if (s.score) meet(*s.score);
     for (ExprId g : s.guards) meet(g);
-    if (s.score && !score) {
-      score = s.score;
-      guards = s.guards;
+    if (s.score && !isKnown(*s.score)) {
+      if (scores.empty()) guards = s.guards;
+      if (s.guards != guards) return refuse(Obstacle::Unsupported, "two scores have different guards");
       std::set<IndexId> axes = rows;
       axes.erase(key);
-      reference = a.newTensor("m", typeOf(s), {axes.begin(), axes.end()});
+      scores.push_back({*s.score, a.newTensor("m", typeOf(s), {axes.begin(), axes.end()})});
     }
-    if (s.score && *s.score != *score) return refuse(Obstacle::Unsupported, "two different scores are exponentiated");
     for (auto [e, power] : s.factors) meet(e);
     rows.erase(key);
     s.state = a.newTensor(s.factors.empty() ? "l" : "a", typeOf(s), {rows.begin(), rows.end()});
@@ -87,7 +89,8 @@ std::optional<ExprId> StatisticsFinder::statistic(Statistic s) {
   const ExprId state = a.access(known->state);
   if (known->score && known->factors.empty()) terms.positive.insert(state);
   if (!s.score) return state;
-  return a.map(Fn::Mul, {state, a.map(Fn::Exp, {a.access(reference)})});
+  const auto score = std::find_if(scores.begin(), scores.end(), [&](const ScoreOf &x) { return x.value == *s.score; });
+  return a.map(Fn::Mul, {state, a.map(Fn::Exp, {a.access(score->reference)})});
 }
 
 /// A keyed sum: of each term, what does not depend on the key, times a statistic.
@@ -241,9 +244,8 @@ bool StatisticsFinder::shares(const StatisticsFinder &earlier) const {
 
 void StatisticsFinder::restore(const StatisticsFinder &earlier) {
   statistics = earlier.statistics;
-  score = earlier.score;
+  scores = earlier.scores;
   guards = earlier.guards;
-  reference = earlier.reference;
 }
 
 /// Where no key counts, a quotient of sums of exponentials is 0.

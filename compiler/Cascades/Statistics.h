@@ -16,6 +16,14 @@ struct Statistic {
   bool operator==(const Statistic &o) const { return score == o.score && guards == o.guards && factors == o.factors; }
 };
 
+/// What is exponentiated, and the maximum of it that its sums are kept against.
+struct ScoreOf {
+  ExprId value;
+  TensorId reference = 0;
+
+  bool operator==(const ScoreOf &) const = default;
+};
+
 /// Why a value is not made of statistics.
 struct Refusal {
   Obstacle obstacle;
@@ -42,9 +50,8 @@ public:
   void restore(const StatisticsFinder &earlier);
 
   std::vector<Statistic> statistics;
-  std::optional<ExprId> score;
-  std::set<ExprId> guards; ///< of the score
-  TensorId reference = 0;  ///< of the exponentials: the maximum of the score
+  std::vector<ScoreOf> scores; ///< of the exponentials
+  std::set<ExprId> guards;     ///< of the scores
   std::optional<Refusal> refusal;
 
 private:

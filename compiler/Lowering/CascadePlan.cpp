@@ -215,7 +215,8 @@ CascadeScratch::CascadeScratch(const CascadeShape &shape, const CascadeFlow &flo
   place = &total;
   stage(Staging::Tile, plan.bk);
   for (int64_t element : flow.bufferBytes) buffers.push_back(take(plan.bk * nr * element));
-  tileMax = take(nr * bytes), result = take(nr * 8);
+  for (size_t i = 0; i < flow.scores.size(); ++i) tileMax.push_back(take(nr * bytes));
+  result = take(nr * 8);
   tileSums.assign(shape.tensors, -1);
   for (const CascadeOp &op : shape.ops)
     if (op.isPlainSum()) tileSums[op.output.tensor] = take(nr * bytes);

@@ -61,7 +61,8 @@ struct CascadeScratch {
   int64_t panelBytes = 0;               ///< of the state of a panel, places above count from its begin
 
   std::vector<int64_t> buffers;             ///< tiles, [bk][nr]
-  int64_t tileMax = 0, result = 0;          ///< [nr]
+  std::vector<int64_t> tileMax;             ///< by score, [nr]
+  int64_t result = 0;                       ///< [nr]
   std::vector<int64_t> tileSums;            ///< by virtual tensor: a plain sum over the tile, [nr]; -1 for the others
   std::vector<std::vector<int64_t>> staged; ///< by operation and input: copies on the lanes, [nr] or [bk][nr]; or -1
   std::vector<int64_t> turned;              ///< by product: a state with its own index innermost, [nr][pitch]

@@ -50,7 +50,14 @@ std::string FlowAnalysis::findRows() {
       for (int i : op.outputIndices)
         if (i != shape.key && !contains(rows, i)) rows.push_back(i);
   if (!shape.has(CascadeRole::Sum)) return "nothing is summed over the key";
-  if (shape.has(CascadeRole::Max) != shape.has(CascadeRole::Weight)) return "a maximum and a weight come together";
+  // Each weight has the maximum of its own score.
+  std::vector<std::pair<int, int>> maxima, weights;
+  for (const CascadeOp &op : shape.ops) {
+    if (op.role == CascadeRole::Max) maxima.emplace_back(op.inputs[0].tensor, op.output.tensor);
+    if (op.role == CascadeRole::Weight) weights.emplace_back(op.inputs[0].tensor, op.inputs[1].tensor);
+  }
+  std::sort(maxima.begin(), maxima.end()), std::sort(weights.begin(), weights.end());
+  if (maxima != weights) return "a maximum and a weight come together";
   return {};
 }
 
@@ -162,6 +169,7 @@ void FlowAnalysis::keep(int tensor, int64_t bytes) {
 /// Which tiles need the weight, and which are kept in memory for what comes after them.
 void FlowAnalysis::placeValues() {
   flow.late.assign(shape.tensors, false);
+  flow.scoreOf.assign(shape.tensors, -1);
   flow.buffer.assign(shape.tensors, -1);
   int last = -1;
   for (int i = 0; i < int(shape.ops.size()); ++i)
@@ -174,17 +182,21 @@ void FlowAnalysis::placeValues() {
     const CascadeOp &op = shape.ops[i];
     if (op.role == CascadeRole::Finish) break;
     if (op.role == CascadeRole::Max) {
-      flow.score = op.inputs[0].tensor;
+      flow.scores.push_back({op.inputs[0].tensor, op.output.tensor, -1});
       require(op.inputs[0]);
     }
     if (op.role == CascadeRole::Tile && op.contracts && !(direct && i == last)) keep(op.output.tensor, op.output.bytes);
     if (op.role == CascadeRole::Weight) { // in the place of the score
+      const int number = flow.scoreNumber(op.inputs[0].tensor);
+      flow.scores[number].weight = op.output.tensor;
       flow.late[op.output.tensor] = true;
-      flow.buffer[op.output.tensor] = flow.buffer[flow.score];
+      flow.scoreOf[op.output.tensor] = number;
+      flow.buffer[op.output.tensor] = flow.buffer[op.inputs[0].tensor];
       continue;
     }
-    const bool isLate = std::any_of(op.inputs.begin(), op.inputs.end(),
-                                    [&](const CascadeAccess &a) { return a.tensor >= 0 && flow.late[a.tensor]; });
+    const int score = flow.scoreNeeded(op);
+    const bool isLate = score >= 0;
+    flow.scoreOf[op.output.tensor] = score;
     if (isLate && op.role == CascadeRole::Tile) flow.late[op.output.tensor] = true;
     const bool readsBuffer = op.role == CascadeRole::Sum && op.contracts;
     for (const CascadeAccess &a : op.inputs)
@@ -223,6 +235,18 @@ const CascadeProduct *CascadeFlow::product(int op) const {
   for (const CascadeProduct &p : products)
     if (p.op == op) return &p;
   return nullptr;
+}
+
+int CascadeFlow::scoreNeeded(const CascadeOp &op) const {
+  for (const CascadeAccess &a : op.inputs)
+    if (a.tensor >= 0 && late[a.tensor]) return scoreOf[a.tensor];
+  return -1;
+}
+
+int CascadeFlow::scoreNumber(int tensor) const {
+  for (size_t i = 0; i < scores.size(); ++i)
+    if (scores[i].score == tensor) return int(i);
+  return -1;
 }
 
 const CascadeProduct *CascadeFlow::lastTile() const {

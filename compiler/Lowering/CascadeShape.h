@@ -79,6 +79,11 @@ struct CascadeProduct {
   bool sharesLanes(const CascadeShape &shape, const CascadeProduct &other) const;
 };
 
+/// Virtual tensors that are exponentiated, what they are exponentiated against, and the result.
+struct CascadeScore {
+  int score = -1, max = -1, weight = -1;
+};
+
 /// The roles of the indices, and what becomes of the values. Early values are computed as soon as the inner products
 /// are there, late ones after the maximum is known.
 struct CascadeFlow {
@@ -90,10 +95,15 @@ struct CascadeFlow {
   std::vector<int> buffer;              ///< by virtual tensor: number of the tile buffer it is kept in, or -1
   std::vector<int64_t> bufferBytes;     ///< of an element, by buffer
   std::vector<int> kept;                ///< early tiles that are masked and stored for what follows
-  int score = -1;                       ///< the virtual tensor whose maximum is taken
+  std::vector<CascadeScore> scores;     ///< maxima in their order
+  std::vector<int> scoreOf;             ///< by virtual tensor: number of the score that a late one needs; else -1
   std::string obstacle;                 ///< why the cascade cannot be tiled; empty if it can
 
   const CascadeProduct *product(int op) const;
+  /// The number of the score that an operation's late inputs need; -1 for an early operation.
+  int scoreNeeded(const CascadeOp &op) const;
+  /// The number of the score that a virtual tensor is; -1 if it is none.
+  int scoreNumber(int tensor) const;
   /// The last inner product; none in a cascade of pointwise tiles.
   const CascadeProduct *lastTile() const;
 };

@@ -41,6 +41,7 @@ private:
   void callPanel(mlir::func::FuncOp PanelFunctions::*which, ValueRange indices);
   Value stateAt(int64_t place, mlir::Type type, int64_t extent) { return viewAt(panelState, place, type, extent); }
   Value stateOf(int tensor) { return stateAt(layout.states[tensor], b.element, w.nr); }
+  Value tileMaxOf(int score) { return scratchAt(layout.tileMax[score], b.element, w.nr); }
   Value tileSumOf(int tensor) { return scratchAt(layout.tileSums[tensor], b.element, w.nr); }
   /// One of the four bounds of a panel: first and last of the keys that count in some row, and in all rows.
   enum Bound : int64_t { Some, SomeEnd, All, AllEnd };
@@ -63,7 +64,7 @@ private:
   void tile();
   void early(Value row, int64_t rows, llvm::ArrayRef<Value> direct);
   Values masked(Value row, int64_t rows, const Values &values, llvm::ArrayRef<double> identities);
-  void rescale();
+  void rescale(int score);
   void late(Value row, int64_t rows);
   Value laneIndices(Value j);
   Value loadAt(size_t op, unsigned input, const Point &at) override;

@@ -14,10 +14,6 @@ CascadeFrame::CascadeFrame(NestBuilder &b, const CascadeRegion &cascade, ArrayRe
       if (operand.pointer && !llvm::is_contained(pointers, operand.pointer)) pointers.push_back(operand.pointer);
 }
 
-bool CascadeFrame::isLate(const CascadeOp &op) const {
-  return llvm::any_of(op.inputs, [&](const CascadeAccess &a) { return a.tensor >= 0 && flow.late[a.tensor]; });
-}
-
 /// Views of the operands inside the current function.
 void CascadeFrame::bind(ValueRange args) {
   arguments.assign(args.begin(), args.end());

@@ -51,7 +51,7 @@ protected:
   Value viewAt(Value base, int64_t place, mlir::Type type, int64_t extent);
   Value scratchAt(int64_t place, mlir::Type type, int64_t extent) { return viewAt(scratch, place, type, extent); }
   void fill(Value memory, int64_t elements, double value);
-  bool isLate(const CascadeOp &op) const;
+  bool isLate(const CascadeOp &op) const { return flow.scoreNeeded(op) >= 0; }
   bool hasBounds() const { return shape.has(CascadeRole::Low) || shape.has(CascadeRole::High); }
   /// Below every score, in powers of two; finite, so that differences are numbers.
   double startOfMax() const { return b.element.isF32() ? -1e30 : -1e300; }
@@ -64,7 +64,8 @@ protected:
                  llvm::function_ref<Value(int index)> index);
   Value evaluateAt(size_t op, const Point &at, const Known &known);
   Known earlyValues(const Point &at, Value direct);
-  void lateValues(const Point &at, Value reference, llvm::function_ref<void(size_t op, Value term)> sum);
+  void lateValues(const Point &at, llvm::ArrayRef<Value> references,
+                  llvm::function_ref<void(size_t op, Value term)> sum);
   Value indexVector(Value scalar, int64_t lanes, bool counts);
   Value larger(Value a, Value c);
   Value orElse(Value counts, Value value, double number);

@@ -117,8 +117,8 @@ void CascadeEmitter::findRange() {
 
 void CascadeEmitter::finish() {
   // The reference is a power of two; results are told of it as an exponent of e.
-  if (const CascadeOp *max = shape.find(CascadeRole::Max)) {
-    Value reference = stateOf(max->output.tensor), ln2 = b.constant(std::log(2.0), p.lanes);
+  for (const CascadeScore &score : flow.scores) {
+    Value reference = stateOf(score.max), ln2 = b.constant(std::log(2.0), p.lanes);
     b.loop(0, w.nr, p.lanes, [&](Value lane) {
       b.storeVector(arith::MulFOp::create(b, b.loadVector(p.lanes, reference, lane), ln2), reference, lane);
     });

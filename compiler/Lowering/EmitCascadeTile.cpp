@@ -112,7 +112,7 @@ void CascadeEmitter::early(Value row, int64_t rows, ArrayRef<Value> direct) {
   if (!parts) return;
   SmallVector<double> identities(parts, 0);
   for (auto [part, tensor] : llvm::enumerate(flow.kept))
-    if (tensor == flow.score) identities[part] = -kInfinity;
+    if (flow.scoreNumber(tensor) >= 0) identities[part] = -kInfinity;
   Values values(parts * rows * w.nv);
   const CascadeOp *guard = shape.find(CascadeRole::Guard);
   for (int64_t i = 0; i < rows; ++i)
@@ -136,15 +136,14 @@ void CascadeEmitter::early(Value row, int64_t rows, ArrayRef<Value> direct) {
     const int tensor = flow.kept[part];
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < w.nv; ++j) storeTile(tensor, own[i * w.nv + j], {b.add(row, i), Value(), b.c(j)});
-    if (tensor == flow.score) accumulate(scratchAt(layout.tileMax, b.element, w.nr), own, true);
+    if (const int score = flow.scoreNumber(tensor); score >= 0) accumulate(tileMaxOf(score), own, true);
   }
 }
 
 /// Where a score exceeds the reference by far: a new reference, an integer power of two, and everything summed so far
 /// scaled to it.
-void CascadeEmitter::rescale() {
-  Value largest = scratchAt(layout.tileMax, b.element, w.nr),
-        reference = stateOf(shape.find(CascadeRole::Max)->output.tensor);
+void CascadeEmitter::rescale(int score) {
+  Value largest = tileMaxOf(score), reference = stateOf(flow.scores[score].max);
   Values powers, now;
   Value exceeds;
   for (int64_t j = 0; j < w.nv; ++j) {
@@ -172,7 +171,7 @@ void CascadeEmitter::rescale() {
       });
     };
     for (auto [op, info] : llvm::enumerate(shape.ops)) {
-      if (info.role != CascadeRole::Sum || !isLate(info)) continue;
+      if (info.role != CascadeRole::Sum || flow.scoreNeeded(info) != score) continue;
       if (!info.contracts) {
         scale(stateOf(info.output.tensor), 1);
         continue;
@@ -186,20 +185,22 @@ void CascadeEmitter::rescale() {
 
 /// Rows [row, row + rows) once the reference is known: weights, in the place of the scores, and what needs them.
 void CascadeEmitter::late(Value row, int64_t rows) {
-  Value reference = stateOf(shape.find(CascadeRole::Max)->output.tensor);
   llvm::MapVector<size_t, Values> terms; // by operation
   for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < w.nv; ++j)
-      lateValues({b.add(row, i), b.add(firstKey, b.add(row, i)), b.c(j)},
-                 b.loadVector(p.lanes, reference, b.c(j * p.lanes)),
+    for (int64_t j = 0; j < w.nv; ++j) {
+      Values references;
+      for (const CascadeScore &score : flow.scores)
+        references.push_back(b.loadVector(p.lanes, stateOf(score.max), b.c(j * p.lanes)));
+      lateValues({b.add(row, i), b.add(firstKey, b.add(row, i)), b.c(j)}, references,
                  [&](size_t op, Value term) { terms[op].push_back(term); });
+    }
   for (auto &[op, values] : terms) accumulate(tileSumOf(shape.ops[op].output.tensor), values, false);
 }
 
 void CascadeEmitter::tile() {
   copyTiles();
-  const bool hasMax = shape.has(CascadeRole::Max);
-  if (hasMax) fill(scratchAt(layout.tileMax, b.element, w.nr), w.nr, -kInfinity);
+  const int scores = int(flow.scores.size());
+  for (int i = 0; i < scores; ++i) fill(tileMaxOf(i), w.nr, -kInfinity);
   // Sums of a tile start from zero: fewer roundings meet a large number.
   for (const CascadeOp &op : shape.ops)
     if (op.isPlainSum()) fill(tileSumOf(op.output.tensor), w.nr, 0);
@@ -213,8 +214,8 @@ void CascadeEmitter::tile() {
     innerProduct(last - flow.products.data(), [&](Value row, const Values &sums) { early(row, w.mr, sums); });
   else
     b.loop(b.c(0), rows, p.thinTrips ? 1 : trip, [&](Value row) { early(row, p.thinTrips ? 1 : trip, {}); });
-  if (hasMax) {
-    rescale();
+  if (scores) {
+    for (int i = 0; i < scores; ++i) rescale(i);
     b.loop(b.c(0), rows, trip, [&](Value row) { late(row, trip); });
   }
   for (const CascadeOp &op : shape.ops) {

@@ -82,22 +82,24 @@ CascadeFrame::Known CascadeFrame::earlyValues(const Point &at, Value direct) {
   return known;
 }
 
-/// What needs the weight, at a point: tiles go to their buffers, terms of plain sums to `sum`.
-void CascadeFrame::lateValues(const Point &at, Value reference, llvm::function_ref<void(size_t, Value)> sum) {
+/// What needs a weight, at a point: tiles go to their buffers, terms of plain sums to `sum`. `references`: by score.
+void CascadeFrame::lateValues(const Point &at, ArrayRef<Value> references,
+                              llvm::function_ref<void(size_t, Value)> sum) {
   Known known;
   for (int tensor : flow.kept) known[tensor] = loadTile(tensor, at);
-  Value score = known[flow.score], none = b.constant(-kInfinity, lanes);
-  Value negative = arith::NegFOp::create(b, reference);
-  Value own = emitShortExp2(b, b.multiplyAdd(score, b.constant(kLog2E, lanes), negative));
-  known[shape.find(CascadeRole::Weight)->output.tensor] = own;
+  for (auto [i, score] : llvm::enumerate(flow.scores)) {
+    Value negative = arith::NegFOp::create(b, references[i]);
+    known[score.weight] = emitShortExp2(b, b.multiplyAdd(known[score.score], b.constant(kLog2E, lanes), negative));
+  }
   // What is no weight itself is masked: its other factors may be anything where the weight is zero.
-  auto counted = [&](Value value) -> Value {
-    if (value == own) return value;
-    return orElse(arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, score, none), value, 0);
+  auto counted = [&](Value value, const CascadeScore &score) -> Value {
+    if (value == known[score.weight]) return value;
+    Value none = b.constant(-kInfinity, lanes);
+    return orElse(arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, known[score.score], none), value, 0);
   };
   for (auto [op, info] : llvm::enumerate(shape.ops)) {
     if (!isLate(info) || info.contracts || info.role == CascadeRole::Finish) continue;
-    Value value = counted(evaluateAt(op, at, known));
+    Value value = counted(evaluateAt(op, at, known), flow.scores[flow.scoreNeeded(info)]);
     if (info.role == CascadeRole::Sum)
       sum(op, value);
     else

@@ -37,8 +37,8 @@ Value ThinCascadeEmitter::statePointer(Value shared, Value slot) {
   return b.advance(shared, b.add(b.mul(slot, layout.stateBytes), layout.total * p.threads));
 }
 
-Value ThinCascadeEmitter::maximaIn(Value state) {
-  return viewAt(state, layout.states[shape.find(CascadeRole::Max)->output.tensor], b.element, layout.rows);
+Value ThinCascadeEmitter::maximaIn(Value state, int tensor) {
+  return viewAt(state, layout.states[tensor], b.element, layout.rows);
 }
 
 /// A sum over the key: [rows][pitch].

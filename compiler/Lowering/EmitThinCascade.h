@@ -39,8 +39,7 @@ private:
   std::pair<Value, Value> keyRange(Value first, Value last, llvm::function_ref<Value(Value batch)> stateOf);
   void mergeChunk(Value shared, Value t, int64_t chunks);
   Value stateAt(int64_t place, mlir::Type type, int64_t extent) { return viewAt(state, place, type, extent); }
-  Value maxima() { return maximaIn(state); }
-  Value maximaIn(Value state);
+  Value maximaIn(Value state, int tensor);
   Value sumIn(Value state, size_t op);
   int64_t sumPitch(size_t op) const;
   /// Calls `body` for each row, whose indices are bound meanwhile.
@@ -60,7 +59,7 @@ private:
   void tile();
   void tileRow(Value row);
   Value countsAt(const Point &at);
-  void rescale(Value row, Value largest);
+  void rescale(Value row, int score, Value largest);
   Value rowOffset(size_t op, unsigned operand);
   Value loadAt(size_t op, unsigned input, const Point &at) override;
   Value indexAt(int index, const Point &at) override;

@@ -29,9 +29,10 @@ void ThinCascadeEmitter::begin() {
   }
   for (auto [op, info] : llvm::enumerate(shape.ops)) {
     if (info.isPlainSum()) fill(sumIn(state, op), layout.rows * p.lanes, 0);
-    if (info.role != CascadeRole::Max) continue;
-    Value start = b.constant(startOfMax());
-    b.loop(0, layout.rows, 1, [&](Value row) { b.store(start, maxima(), row); });
+  }
+  for (const CascadeScore &score : flow.scores) {
+    Value start = b.constant(startOfMax()), maxima = maximaIn(state, score.max);
+    b.loop(0, layout.rows, 1, [&](Value row) { b.store(start, maxima, row); });
   }
   if (hasBounds()) findRange();
 }
@@ -88,13 +89,13 @@ void ThinCascadeEmitter::findRange() {
 /// Adds the state of other keys to this one; both are scaled to the larger of their references.
 void ThinCascadeEmitter::merge(Value other) {
   b.loop(0, rows, 1, [&](Value row) {
-    Value factors[2];
-    if (shape.has(CascadeRole::Max)) {
-      Value own = b.splat(b.load(maxima(), row), p.lanes), theirs = b.splat(b.load(maximaIn(other), row), p.lanes);
-      Value most = larger(own, theirs);
-      factors[0] = emitShortExp2(b, arith::SubFOp::create(b, own, most));
-      factors[1] = emitShortExp2(b, arith::SubFOp::create(b, theirs, most));
-      b.store(vector::ExtractOp::create(b, most, ArrayRef<int64_t>{0}), maxima(), row);
+    SmallVector<std::pair<Value, Value>> factors; // by score
+    for (const CascadeScore &score : flow.scores) {
+      Value maxima = maximaIn(state, score.max), own = b.splat(b.load(maxima, row), p.lanes);
+      Value theirs = b.splat(b.load(maximaIn(other, score.max), row), p.lanes), most = larger(own, theirs);
+      factors.emplace_back(emitShortExp2(b, arith::SubFOp::create(b, own, most)),
+                           emitShortExp2(b, arith::SubFOp::create(b, theirs, most)));
+      b.store(vector::ExtractOp::create(b, most, ArrayRef<int64_t>{0}), maxima, row);
     }
     for (auto [op, info] : llvm::enumerate(shape.ops)) {
       if (info.role != CascadeRole::Sum) continue;
@@ -103,8 +104,8 @@ void ThinCascadeEmitter::merge(Value other) {
         Value at = b.add(b.mul(row, pitch), lane);
         Value own = b.loadVector(p.lanes, sumIn(state, op), at), theirs = b.loadVector(p.lanes, sumIn(other, op), at);
         if (isLate(info)) {
-          own = arith::MulFOp::create(b, own, factors[0]);
-          theirs = arith::MulFOp::create(b, theirs, factors[1]);
+          own = arith::MulFOp::create(b, own, factors[flow.scoreNeeded(info)].first);
+          theirs = arith::MulFOp::create(b, theirs, factors[flow.scoreNeeded(info)].second);
         }
         b.storeVector(arith::AddFOp::create(b, own, theirs), sumIn(state, op), at);
       });
@@ -114,10 +115,12 @@ void ThinCascadeEmitter::merge(Value other) {
 
 void ThinCascadeEmitter::finish() {
   b.loop(0, rows, 1, [&](Value row) {
+    // The reference is a power of two; results are told of it as an exponent of e.
+    for (const CascadeScore &score : flow.scores) {
+      Value maxima = maximaIn(state, score.max);
+      b.store(arith::MulFOp::create(b, b.load(maxima, row), b.constant(std::log(2.0))), maxima, row);
+    }
     for (auto [op, info] : llvm::enumerate(shape.ops)) {
-      // The reference is a power of two; results are told of it as an exponent of e.
-      if (info.role == CascadeRole::Max)
-        b.store(arith::MulFOp::create(b, b.load(maxima(), row), b.constant(std::log(2.0))), maxima(), row);
       if (!info.isPlainSum()) continue;
       Value at = b.mul(row, p.lanes), lanes = b.loadVector(p.lanes, sumIn(state, op), at);
       b.store(vector::ReductionOp::create(b, vector::CombiningKind::ADD, lanes), sumIn(state, op), at);
@@ -131,7 +134,7 @@ void ThinCascadeEmitter::finish() {
 
 Value ThinCascadeEmitter::rowValue(int tensor, Value row) {
   const size_t op = shape.producer(tensor);
-  if (shape.ops[op].role == CascadeRole::Max) return b.load(maxima(), row);
+  if (shape.ops[op].role == CascadeRole::Max) return b.load(maximaIn(state, tensor), row);
   return b.load(sumIn(state, op), b.mul(row, sumPitch(op)));
 }
 

@@ -57,16 +57,17 @@ Value ThinCascadeEmitter::countsAt(const Point &at) {
 
 /// Where a score exceeds the row's reference by far: a new reference, an integer power of two, and everything summed so
 /// far scaled to it.
-void ThinCascadeEmitter::rescale(Value row, Value largest) {
+void ThinCascadeEmitter::rescale(Value row, int score, Value largest) {
+  Value maxima = maximaIn(state, flow.scores[score].max);
   Value most = vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF, largest);
-  Value power = arith::MulFOp::create(b, most, b.constant(kLog2E)), now = b.load(maxima(), row);
+  Value power = arith::MulFOp::create(b, most, b.constant(kLog2E)), now = b.load(maxima, row);
   Value limit = arith::AddFOp::create(b, now, b.constant(kLazyPowers));
   b.ifThen(arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, power, limit), [&] {
     Value next = LLVM::FCeilOp::create(b, power);
     Value factor = emitShortExp2(b, b.splat(arith::SubFOp::create(b, now, next), p.lanes));
-    b.store(next, maxima(), row);
+    b.store(next, maxima, row);
     for (auto [op, info] : llvm::enumerate(shape.ops)) {
-      if (info.role != CascadeRole::Sum || !isLate(info)) continue;
+      if (info.role != CascadeRole::Sum || flow.scoreNeeded(info) != score) continue;
       const int64_t pitch = sumPitch(op);
       b.loop(0, pitch, p.lanes, [&](Value lane) {
         Value at = b.add(b.mul(row, pitch), lane);
@@ -85,7 +86,6 @@ void ThinCascadeEmitter::tileRow(Value here) {
   for (size_t op = 0; op < shape.ops.size(); ++op)
     if (shape.ops[op].isPlainSum()) (isLate(shape.ops[op]) ? late : early).push_back(op);
   const CascadeOp *guard = shape.find(CascadeRole::Guard);
-  const bool hasMax = shape.has(CascadeRole::Max);
   auto pointAt = [&](Value key) { return Point{key, b.add(firstKey, key), Value()}; };
   auto addTo = [&](size_t op, Value lanes) {
     Value at = b.mul(row, p.lanes), sum = b.loadVector(p.lanes, sumIn(state, op), at);
@@ -93,7 +93,7 @@ void ThinCascadeEmitter::tileRow(Value here) {
   };
 
   Values start(early.size(), b.constant(0, p.lanes));
-  if (hasMax) start.push_back(b.constant(-kInfinity, p.lanes));
+  start.append(flow.scores.size(), b.constant(-kInfinity, p.lanes));
   Values sums = b.loop(b.c(0), keys, p.lanes, start, [&](Value key, ValueRange carried) {
     const Point at = pointAt(key);
     Known known = earlyValues(at, Value());
@@ -105,22 +105,26 @@ void ThinCascadeEmitter::tileRow(Value here) {
     auto masked = [&](Value value, double other) { return counts ? orElse(counts, value, other) : value; };
     Values next(carried);
     for (int tensor : flow.kept) {
-      Value value = masked(known.lookup(tensor), tensor == flow.score ? -kInfinity : 0);
+      const int score = flow.scoreNumber(tensor);
+      Value value = masked(known.lookup(tensor), score >= 0 ? -kInfinity : 0);
       storeTile(tensor, value, at);
-      if (tensor == flow.score) next.back() = larger(value, next.back());
+      if (score >= 0) next[early.size() + score] = larger(value, next[early.size() + score]);
     }
     for (auto [i, op] : llvm::enumerate(early))
       next[i] = arith::AddFOp::create(b, next[i], masked(evaluateAt(op, at, known), 0));
     return next;
   });
   for (auto [i, op] : llvm::enumerate(early)) addTo(op, sums[i]);
-  if (!hasMax) return;
-  rescale(row, sums.back());
-  Value reference = b.splat(b.load(maxima(), row), p.lanes);
+  if (flow.scores.empty()) return;
+  Values references;
+  for (auto [i, score] : llvm::enumerate(flow.scores)) {
+    rescale(row, int(i), sums[early.size() + i]);
+    references.push_back(b.splat(b.load(maximaIn(state, score.max), row), p.lanes));
+  }
   start.assign(late.size(), b.constant(0, p.lanes));
   sums = b.loop(b.c(0), keys, p.lanes, start, [&](Value key, ValueRange carried) {
     Values next(carried);
-    lateValues(pointAt(key), reference, [&](size_t op, Value term) {
+    lateValues(pointAt(key), references, [&](size_t op, Value term) {
       Value &sum = next[llvm::find(late, op) - late.begin()];
       sum = arith::AddFOp::create(b, sum, term);
     });

@@ -61,7 +61,8 @@ struct ThinCascadeScratch {
   // Of a thread.
   std::vector<int64_t> buffers; ///< tiles, [rows][bk]
   std::vector<int64_t> packs;   ///< by product: the packed key side
-  std::vector<int64_t> places;  ///< by product: where the keys of this tile and the next are, [2][bk] of i64, if gathered
+  std::vector<int64_t>
+      places; ///< by product: where the keys of this tile and the next are, [2][bk] of i64, if gathered
   int64_t total = 0;
 
   /// Bytes of everything.

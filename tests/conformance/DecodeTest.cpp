@@ -116,7 +116,7 @@ TEST(Decode, KeysAreSplitWhereRowsAreTooFew) {
                        .k = 1500,
                        .d = 96,
                        .e = 96,
-                       .guard = "k < len",
+                       .guard = "k < len + 1400",
                        .more = ", len: i32[b]",
                        .moreTypes = "i32[1]",
                        .results = "O[b,q,g,r,e], L[b,g,r,q]"},
@@ -133,7 +133,7 @@ std::string paged(const std::string &page, const std::string &dtype = "f32") {
   put('p', "tab[b, k // 16]"), put('s', "k % 16");
   return "index s = 16, k = blk * 16\nin Q: " + dtype + "[b,g,r,d], K: " + dtype + "[" + axes + "], V: " + dtype + "[" +
          axes + "], tab: i32[b,blk] below(p), len: i32[b]\nS = sum[d](Q * K[" + places +
-         "])\nO[b,g,r,d] = sum[k](softmax[k | k < len](S) * V[" + places + "])\nout O\nrequire onepass(O)\n";
+         "])\nO[b,g,r,d] = sum[k](softmax[k | k < 99 + len](S) * V[" + places + "])\nout O\nrequire onepass(O)\n";
 }
 
 TEST(Decode, PagesByATable) {
@@ -150,6 +150,23 @@ TEST(Decode, PagesByATable) {
   for (const char *types :
        {"f32[2,3,64] f32[50,64] f32[50,64] i32[2,77]", "f32[2,40,64] f32[50,64] f32[50,64] i32[2,77]"})
     EXPECT_TRUE(fusedAsInterpreted(direct, types, 1, "host", "cascade\""));
+}
+
+TEST(Cascade, DifferenceOfTwoAttentions) {
+  auto text = [](const char *guard, const char *more) {
+    return std::string(
+               "in Q: f32[g,q,d], R: f32[g,q,d], K: f32[g,k,d], J: f32[g,k,d], V: f32[g,k,e], lam: f32[g], len: "
+               "i32\nS = sum[d](Q * K)\nT = sum[d](R * J) * 0.5\nO[g,q,e] = sum[k]((softmax[k") +
+           guard + "](S) - lam * softmax[k" + guard + "](T)) * V)\n" + more + "require onepass(O)\n";
+  };
+  auto types = [](int64_t q, int64_t k) {
+    const std::string rows = "f32[2," + std::to_string(q) + ",96] ", keys = "f32[2," + std::to_string(k) + ",96] ";
+    return rows + rows + keys + keys + keys + "f32[2] i32[]";
+  };
+  for (const char *guard : {"", " | k <= q + len", " | k < len - 9"})
+    for (int64_t q : {2, 40})
+      EXPECT_TRUE(fusedAsInterpreted(text(guard, "out O\n"), types(q, 77), 1, "host", "cascade\"")) << guard;
+  EXPECT_TRUE(fusedAsInterpreted(text("", "L[g,q] = lse[k](T)\nout O, L\n"), types(3, 1500), 3, "host", "split-k 3"));
 }
 
 /// The largest error of a run, of the largest element in double.

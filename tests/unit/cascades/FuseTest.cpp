@@ -161,6 +161,16 @@ TEST(Fuse, GatheredKeysAreReadWhereTheyAre) {
             "O NOT_LOCAL what is gathered or computed on the way is as large as a tile");
 }
 
+TEST(Fuse, TwoScores) {
+  const std::string in =
+      "in Q: f32[q,d], R: f32[q,d], K: f32[k,d], V: f32[k,e]\nS = sum[d](Q * K)\nT = sum[d](R * K)\n";
+  const std::vector<std::string> types = {"f32[9,4]", "f32[9,4]", "f32[7,4]", "f32[7,5]"};
+  EXPECT_EQ(fusedRoles(in + "O[q,e] = sum[k]((softmax[k](S) - 0.3 * softmax[k](T)) * V)\nout O\n", types),
+            "tile tile max max weight weight sum sum sum sum finish");
+  EXPECT_EQ(fusedRoles(in + "O[q,e] = sum[k]((softmax[k | k < 3](S) - softmax[k](T)) * V)\nout O\n", types),
+            "O UNSUPPORTED two scores have different guards");
+}
+
 TEST(Fuse, TypesThatAPassWouldLose) {
   EXPECT_EQ(fusedRoles("in Q: f32[q,d], K: f32[k,d], V: f32[k,e]\nS[q,k]: f64 = sum[d](Q * K)\n"
                        "O[q,e]: f64 = sum[k](softmax[k](S) * V)\nout O\n",

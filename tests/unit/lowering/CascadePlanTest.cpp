@@ -180,7 +180,8 @@ TEST(CascadePlan, PlacesDoNotOverlap) {
 TEST(CascadeFlow, ScoresAndWeightsShareABuffer) {
   const CascadeFlow flow = analyseFlow(attention(sizes(4, 64, 64, 64)), -1, true);
   EXPECT_EQ(flow.obstacle, "");
-  EXPECT_EQ(flow.score, 0);
+  ASSERT_EQ(flow.scores.size(), 1u);
+  EXPECT_EQ(flow.scores[0].score, 0);
   EXPECT_EQ(flow.buffer[0], flow.buffer[2]);
   EXPECT_TRUE(flow.late[2]);
   EXPECT_FALSE(flow.late[0]);
