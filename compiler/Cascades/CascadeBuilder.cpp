@@ -297,6 +297,9 @@ bool CascadeBuilder::build(const std::vector<std::pair<TensorId, ExprId>> &resul
                         "leave it out of the results");
     auto finish = onTile(value);
     if (!finish) return false;
+    std::vector<IndexId> axes = a.p.tensors[tensor].axes;
+    std::sort(axes.begin(), axes.end());
+    if (axes != a.free(*finish)) return refuse(Obstacle::Unsupported, "it lists an index on which it does not depend");
     steps.push_back({Role::Finish, {tensor, *finish}});
   }
   return true;

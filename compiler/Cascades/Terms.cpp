@@ -89,7 +89,7 @@ Terms TermForm::ofMap(ExprId id) {
   case Fn::Sub: {
     Terms sum = arg(0);
     for (const Summand &t : scaled(arg(1), e.fn == Fn::Sub ? -1 : 1)) collect(sum, t);
-    std::erase_if(sum, [](const Summand &t) { return t.scale == 0 && t.powers.empty() && t.exponent.empty(); });
+    std::erase_if(sum, [](const Summand &t) { return t.scale == 0; });
     if (sum.empty()) return compute(a.literal(0));
     return sum;
   }

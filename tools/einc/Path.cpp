@@ -1,4 +1,5 @@
 // einc path and einc hash: what is known of an expression before it is compiled.
+#include "compiler/Cascades/NormalForm.h"
 #include "compiler/IndexNotation/ProgramHash.h"
 #include "compiler/Paths/Requirements.h"
 #include "tools/einc/Commands.h"
@@ -40,7 +41,11 @@ ExitCode hash(const Arguments &arguments) {
   if (!request) return fail(request.error());
   auto program = parseAndBind(request->text, request->operands, request->options);
   if (!program) return fail(program.error());
-  const Program same = request->options.fuse ? withExplicitMasks(fuse(*program)) : std::move(*program);
+  Program same = std::move(*program);
+  if (request->options.fuse) {
+    const FusedProgram fused = fuse(same);
+    same = fused.cascades.empty() ? normalForm(same) : withExplicitMasks(fused);
+  }
   auto printed = printResult(programHash(same) + "\n");
   return printed ? kFine : fail(printed.error(), While::Writing);
 }

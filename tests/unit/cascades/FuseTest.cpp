@@ -1,4 +1,5 @@
 // Which Programs become cascades, and that they keep their meaning.
+#include "compiler/Cascades/NormalForm.h"
 #include "compiler/IndexNotation/ProgramHash.h"
 #include "tests/unit/cascades/Fused.h"
 
@@ -57,6 +58,24 @@ TEST(Fuse, Spellings) {
     EXPECT_EQ(fusedRoles(kIn + body + tail, kQkv), "tile max weight sum sum finish") << body;
 }
 
+/// As `einc hash` does.
+Program canonical(const Program &p) {
+  const FusedProgram fused = fuse(p);
+  return fused.cascades.empty() ? normalForm(p) : withExplicitMasks(fused);
+}
+
+void expectOneHash(const std::string &head, const std::vector<std::string> &bodies, const std::string &tail,
+                   const std::vector<std::string> &types) {
+  std::map<std::string, std::string> hashes;
+  for (const std::string &body : bodies) {
+    const Program same = canonical(bound(head + body + tail, types));
+    hashes.emplace(programHash(same), body + "\n" + print(same));
+  }
+  std::string all;
+  for (const auto &[hash, text] : hashes) all += hash + "\n" + text + "\n";
+  EXPECT_EQ(hashes.size(), 1u) << all;
+}
+
 /// One hash for all: what a Program computes, however it is said.
 TEST(Fuse, SpellingsOfAttentionHaveOneHash) {
   const char *const bodies[] = {
@@ -84,18 +103,39 @@ TEST(Fuse, SpellingsOfAttentionHaveOneHash) {
       "S = sum[d](Q * K)\nw = exp2(S * 0.72134752044448170367996234050095)\nO[b,h,q,e] = sum[k](w * V) / sum[k](w)\n",
       "S = sum[d](Q * K) * 0.5\nP = softmax[k | k >= 0](S)\nO[b,h,q,e] = sum[k](P * V)\n",
       "S = sum[d](Q * K) * 0.5\nT = S + S * 0\nP = softmax[k](0.5 * S + S / 2)\nO[b,h,q,e] = sum[k](P * V)\n"};
-  std::map<std::string, std::string> hashes;
-  for (const char *body : bodies) {
-    const Program p = bound(kIn + body + "out O\n", kQkv);
-    const std::string hash = programHash(withExplicitMasks(fuse(p)));
-    hashes.emplace(hash, body);
-  }
-  EXPECT_EQ(hashes.size(), 1u) << [&] {
-    std::string text;
-    for (auto &[hash, body] : hashes)
-      text += hash + "\n" + print(withExplicitMasks(fuse(bound(kIn + body + "out O\n", kQkv)))) + "\n";
-    return text;
-  }();
+  expectOneHash(kIn, {std::begin(bodies), std::end(bodies)}, "out O\n", kQkv);
+}
+
+/// Programs 12 and 9 of docs/programs: a fused one and one that is not.
+TEST(Fuse, SpellingsOfCrossEntropyHaveOneHash) {
+  expectOneHash("in H: f32[t,c], W: f32[c,v], y: i32[t] below(v)\n",
+                {"Z[t,v] = sum[c](H * W)\nL = lse[v](Z)\nloss[t] = L - Z[t, y[t]]\n",
+                 "S[t,v] = sum[c](H * W)\nL = lse[v](S)\npicked[t] = S[t, y[t]]\nloss[t] = L - picked\n",
+                 "Z[t,v] = einsum(\"tc,cv->tv\", H, W)\nL = log(sum[v](exp(Z)))\nloss[t] = L - Z[t, y[t]]\n",
+                 "Z[t,v] = einsum(\"cv,tc->tv\", W, H)\nm = max[v](Z)\nL = m + log(sum[v](exp(Z - m)))\n"
+                 "loss[t] = L - Z[t, y[t]]\n",
+                 "Z[t,v] = sum[c](W * H)\nL = lse[v](Z)\nloss[t] = -(Z[t, y[t]] - L)\n",
+                 "Z = sum[c](H * W)\nL = lse[v](Z)\nloss[t] = L - sum[v | v == y](Z)\n",
+                 "Z = sum[c](H * W)\nL = lse[v](Z)\nloss[t] = L - sum[v](if y == v then Z else 0)\n",
+                 "Z = sum[c](H * W)\nL = lse[v](Z)\nloss[t] = L - sum[v | y == v](sum[c](W * H))\n"},
+                "out loss, L\n", {"f32[9,4]", "f32[4,7]", "i32[9]"});
+}
+
+TEST(Fuse, SpellingsOfLayerNormHaveOneHash) {
+  expectOneHash(
+      "in X: f32[t,c], ga: f32[c], be: f32[c], W: f32[c,o]\n",
+      {"Y[t,o] = sum[c](((X - mean[c](X)) * rsqrt(var[c](X) + 1e-5) * ga + be) * W)\n",
+       "m = mean[c](X)\nv = var[c](X)\nY[t,o] = sum[c](((X - m) / sqrt(v + 1e-5) * ga + be) * W)\n",
+       "m = sum[c](X) / 33\nv = sum[c]((X - m) ^ 2) / 33\nN = (X - m) * (1 / sqrt(1e-5 + v))\n"
+       "Y[t,o] = sum[c](W * (be + ga * N))\n",
+       "m = sum[c](X) * (1 / 33)\nd = X - m\nv = mean[c](d * d)\nN[t,c] = d * rsqrt(v + 1e-5) * ga + be\n"
+       "Y = einsum(\"tc,co->to\", N, W)\n",
+       "m = mean[c](X)\nr = rsqrt(var[c](X) + 1e-5)\n"
+       "Y[t,o] = r * sum[c](X * ga * W) - r * m * sum[c](ga * W) + sum[c](be * W)\n",
+       "m = mean[c](X)\nd = sqrt(var[c](X) + 1e-5)\nY[t,o] = sum[c](W * be) + sum[c](W * ga * (X - m) / d)\n",
+       "m = mean[c](X)\nr = rsqrt(var[c](X) + 1e-5)\nA = r * ga\nB = be - m * A\nY[t,o] = sum[c]((X * A + B) * W)\n",
+       "m = mean[c](X)\nr = 1 / sqrt(var[c](X) + 1e-5)\nY[t,o] = sum[c]((X - m) * r * ga * W) + sum[c](be * W)\n"},
+      "out Y\n", {"f32[7,33]", "f32[33]", "f32[33]", "f32[33,9]"});
 }
 
 TEST(Fuse, Masks) {
@@ -180,6 +220,13 @@ TEST(Fuse, TypesThatAPassWouldLose) {
                        "O[q,e] = sum[k](max(S, 0) * V)\nout O\n",
                        {"i32[9,4]", "i32[7,4]", "i32[7,5]"}),
             "O UNSUPPORTED an inner product of integers is summed in integers");
+}
+
+TEST(Fuse, WhatCancels) {
+  EXPECT_EQ(fusedRoles("in Q: f32[q,d], K: f32[k,d], V: f32[k], B: f32[e]\nS = sum[d](Q * K)\n"
+                       "O[q,e] = sum[k](softmax[k](S) * V) + B - B\nout O\n",
+                       {"f32[9,4]", "f32[7,4]", "f32[7]", "f32[3]"}),
+            "O UNSUPPORTED it lists an index on which it does not depend");
 }
 
 TEST(Fuse, WhatIsNoCascade) {
