@@ -225,6 +225,9 @@ AttentionDim AttentionMatcher::dimOf(int index) const {
   AttentionDim d{shape.extent(index), 1, {}};
   for (unsigned t = 0; t < 5; ++t)
     if (accesses[t]) d.strides[t] = accesses[t]->strides[index];
+  // Along a single element, which no tensor seems to have, any stride serves that TMA takes.
+  if (d.extent == 1)
+    d.strides = index == shape.key ? std::array<int64_t, 5>{0, 8, 8, 0, 0} : std::array<int64_t, 5>{8, 0, 0, 8, 1};
   return d;
 }
 
@@ -233,9 +236,13 @@ std::string AttentionMatcher::addIndex(int index) {
   const bool q = access(AttentionPlan::Q).moves(index), k = access(AttentionPlan::K).moves(index);
   const bool v = access(AttentionPlan::V).moves(index), o = access(AttentionPlan::O).moves(index);
   AttentionPlan &p = match.plan;
+  if (index == position && shape.extent(index) == 1) {
+    p.rows = {dimOf(index)};
+    return {};
+  }
   if (index == shape.key) {
     p.key = dimOf(index);
-    return q || o || !k || !v ? "queries or a result that have the key" : "";
+    return q || o ? "queries or a result that have the key" : "";
   }
   if (q && k && !v && !o) {
     if (depth >= 0 || access(AttentionPlan::Q).strides[index] != 1 || access(AttentionPlan::K).strides[index] != 1)
@@ -266,7 +273,8 @@ std::string AttentionMatcher::findIndices() {
     if (shape.extent(index) <= 1 && index != shape.key && index != position) continue;
     if (std::string why = addIndex(index); !why.empty()) return why;
   }
-  if (p.rows.empty()) return "no index of queries";
+  // A single query.
+  if (p.rows.empty()) p.rows = {{1, 1, {8, 0, 0, 8, 1}}};
   if (depth < 0 || width < 0) return "no index of features";
   std::array<std::optional<DType>, 3> types;
   for (unsigned t : {AttentionPlan::Q, AttentionPlan::K, AttentionPlan::V}) types[t] = dtypeOf(match.tensors[t]);

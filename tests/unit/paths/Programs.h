@@ -25,7 +25,9 @@ inline Program bound(const std::string &text, const std::vector<std::string> &ty
   return *p;
 }
 
-inline FlatProgram flat(const Program &p, const CompileOptions &options = {}) {
+/// One loop nest per assignment: cascades have tests of their own.
+inline FlatProgram flat(const Program &p, CompileOptions options = {}) {
+  options.fuse = false;
   Expected<FlatProgram> result = flatten(p, options);
   if (!result) {
     ADD_FAILURE() << result.error().render();
