@@ -120,7 +120,9 @@ TEST_F(DiskCacheTest, StrangeFilesMiss) {
 }
 
 TEST_F(DiskCacheTest, EvictsTheLeastRecentlyUsed) {
-  const DiskCache small = cache(12'600); // eleven entries of about 1130 bytes
+  ASSERT_TRUE(cache().put("a", module('a')));
+  const uint64_t capacity = fs::file_size(entry("a")) * 23 / 2; // eleven entries
+  const DiskCache small = cache(capacity);
   for (char c = 'a'; c < 'k'; ++c) {
     ASSERT_TRUE(small.put(std::string(1, c), module(c)));
     setAge(entry(std::string(1, c)), 1000 - (c - 'a'));
@@ -131,7 +133,7 @@ TEST_F(DiskCacheTest, EvictsTheLeastRecentlyUsed) {
   EXPECT_FALSE(small.get("b"));
   EXPECT_FALSE(small.get("c"));
   for (char c : {'a', 'i', 'j', 'x', 'y'}) EXPECT_TRUE(has(small, std::string(1, c), c)) << c;
-  EXPECT_FALSE(small.put("huge", module('h', 12'600)));
+  EXPECT_FALSE(small.put("huge", module('h', capacity)));
 }
 
 TEST_F(DiskCacheTest, HoldsItsCapacity) {
