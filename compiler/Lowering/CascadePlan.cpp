@@ -95,9 +95,11 @@ std::variant<CascadePlan, ThinCascadePlan, std::string> planCascade(const Cascad
   const auto *many = std::get_if<CascadePlan>(&wide);
   if (!many) return few;
   const CascadeFlow flow = analyseThinFlow(shape);
-  const int64_t rows = sharedRows(shape, flow);
-  const double wideWorks = wideWork(shape, analyseFlow(shape, many->lane, many->direct), *many, rows);
-  return kThinLoads * thinWork(shape, flow, few) < wideWorks ? decltype(planCascade(shape, cpu))(few) : *many;
+  const CascadeFlow wideFlow = analyseFlow(shape, many->lane, many->direct);
+  const double manyTime = wideWork(shape, wideFlow, *many, sharedRows(shape, flow)) / double(many->threads);
+  const double fewTime = kThinLoads * thinWork(shape, flow, few) / double(few.threads);
+  if (fewTime < manyTime) return few;
+  return *many;
 }
 
 std::variant<CascadePlan, std::string> planWideCascade(const CascadeShape &shape, const CpuModel &cpu) {

@@ -263,6 +263,15 @@ TEST(ThinCascadePlan, TakesFewRowsOnly) {
   EXPECT_FALSE(isThin(attention(sizes(8, 512, 512, 64))));
 }
 
+TEST(ThinCascadePlan, TakesMoreRowsWhereTheTeamHasTooFewPanels) {
+  CpuModel cpu = avx512();
+  cpu.threads = 8;
+  const CascadeShape shape = attention(sizes(1, 16, 100000, 128));
+  const auto plan = planCascade(shape, cpu);
+  ASSERT_TRUE(std::holds_alternative<ThinCascadePlan>(plan));
+  EXPECT_EQ(std::get<ThinCascadePlan>(plan).splits, 4);
+}
+
 TEST(ThinCascadePlan, RowsOfAllIndicesThatShareTheKeysGoTogether) {
   Builder b({{'g', 8}, {'r', 4}, {'q', 2}, {'k', 100}, {'d', 64}, {'e', 64}}, 'k');
   b.add(Tile, "grqkd", {"grqd", "gkd"}, "#0grqk", true);
