@@ -82,9 +82,9 @@ TEST(GpuModelGemm, EveryVariant) {
 }
 
 /// Contractions as users write them, small, with everything that a planner must cope with.
-const char *const kEinsums[] = {"ik,kj->ij",     "ik,jk->ij",         "ki,kj->ij",         "ki,jk->ij",      "ik,kj->ji",
-                                "bik,bkj->bij",  "bij,bjk->bik",      "bqhd,bkhd->bhqk",   "bhqk,bkhd->bqhd", "iak,kj->iaj",
-                                "dbea,ec->abcd", "eafb,fdec->abcd",   "iakb,kjb->iaj",     "kbi,bkj->bij"};
+const char *const kEinsums[] = {"ik,kj->ij",     "ik,jk->ij",       "ki,kj->ij",       "ki,jk->ij",       "ik,kj->ji",
+                                "bik,bkj->bij",  "bij,bjk->bik",    "bqhd,bkhd->bhqk", "bhqk,bkhd->bqhd", "iak,kj->iaj",
+                                "dbea,ec->abcd", "eafb,fdec->abcd", "iakb,kjb->iaj",   "kbi,bkj->bij"};
 
 /// An extent of an index: often a multiple of 8, as contiguous ones must be.
 int64_t randomExtent(std::mt19937 &random, size_t indices) {
