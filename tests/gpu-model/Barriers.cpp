@@ -63,8 +63,9 @@ NamedBarrier *namedBarrier(Machine &machine, uint32_t id, uint32_t &threads, uin
   if (threads == 0) threads = uint32_t(block.threads.size());
   if (id >= block.named.size() || threads % 32 != 0 || threads > block.threads.size()) {
     machine.report(Fault::Protocol, site,
-                   "barrier " + std::to_string(id) + " of " + std::to_string(threads) + " threads: ids are below 16, "
-                   "threads a multiple of 32 and at most those of the block");
+                   "barrier " + std::to_string(id) + " of " + std::to_string(threads) +
+                       " threads: ids are below 16, "
+                       "threads a multiple of 32 and at most those of the block");
     return nullptr;
   }
   NamedBarrier &barrier = block.named[id];
@@ -118,10 +119,13 @@ void ein_model_mbarrier_init(uint32_t site, void *address, uint32_t count) {
   if (place.offset % 8) return machine.report(Fault::Misaligned, site, at(place.offset) + " needs 8 bytes' alignment");
   MBarrier &barrier = place.block->barriers[place.offset];
   if (barrier.valid) machine.report(Fault::Protocol, site, at(place.offset) + " is one already");
-  if (auto trouble = place.block->shadow.access(place.offset, 8, Access::Write, thread.actor()); trouble && !barrier.valid)
+  if (auto trouble = place.block->shadow.access(place.offset, 8, Access::Write, thread.actor());
+      trouble && !barrier.valid)
     if (trouble->kind != Fault::Protocol) machine.report(site, at(place.offset), *trouble);
-  if (!barrier.agent) barrier.agent = place.block->cluster->addAgent("a transfer that " + at(place.offset) + " counts");
-  else barrier.phase += 2; // so that moments before are not moments of the new one; parity starts at 0 again
+  if (!barrier.agent)
+    barrier.agent = place.block->cluster->addAgent("a transfer that " + at(place.offset) + " counts");
+  else
+    barrier.phase += 2; // so that moments before are not moments of the new one; parity starts at 0 again
   barrier.expected = count;
   barrier.pending = count;
   barrier.phase += barrier.phase & 1;
@@ -148,8 +152,10 @@ uint64_t ein_model_mbarrier_arrive(uint32_t site, void *address, uint32_t count,
   if (!barrier) return 0;
   uint64_t phase = barrier->phase;
   expect(machine, *barrier, place.offset, bytes, site);
-  if (count) arrive(machine, *barrier, place.offset, count, site);
-  else tryComplete(machine, *barrier);
+  if (count)
+    arrive(machine, *barrier, place.offset, count, site);
+  else
+    tryComplete(machine, *barrier);
   return phase;
 }
 
@@ -169,8 +175,8 @@ uint32_t ein_model_mbarrier_wait(uint32_t site, void *address, uint32_t parity, 
       machine.pause();
       return 0;
     }
-    machine.wait(barrier->waiters, parity & 1 ? "a phase of parity 1 of an mbarrier" : "a phase of parity 0 of an mbarrier",
-                 site);
+    machine.wait(barrier->waiters,
+                 parity & 1 ? "a phase of parity 1 of an mbarrier" : "a phase of parity 0 of an mbarrier", site);
   }
   thread.clock.join(barrier->completed);
   return 1;

@@ -7,9 +7,7 @@
 namespace ein::gpumodel {
 namespace {
 
-void commit(CopyGroups &groups) {
-  ++groups.current;
-}
+void commit(CopyGroups &groups) { ++groups.current; }
 
 /// Waits until at most `pending` committed groups are under way. With `read` only their reads are.
 void retire(Machine &machine, Thread &thread, CopyGroups &groups, uint32_t pending, bool read) {

@@ -70,8 +70,8 @@ ModelTensor randomTensor(DType type, int64_t elements, std::mt19937 &random) {
 
 mlir::MLIRContext &modelContext() {
   static mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-  context.loadDialect<mlir::arith::ArithDialect, mlir::gpu::GPUDialect, mlir::LLVM::LLVMDialect, mlir::NVVM::NVVMDialect,
-                      mlir::scf::SCFDialect>();
+  context.loadDialect<mlir::arith::ArithDialect, mlir::gpu::GPUDialect, mlir::LLVM::LLVMDialect,
+                      mlir::NVVM::NVVMDialect, mlir::scf::SCFDialect>();
   return context;
 }
 

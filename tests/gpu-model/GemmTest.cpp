@@ -82,9 +82,9 @@ TEST(GpuModelGemm, EveryVariant) {
 }
 
 /// Contractions as users write them, small, with everything that a planner must cope with.
-const char *const kEinsums[] = {"ik,kj->ij",     "ik,jk->ij",         "ki,kj->ij",         "ki,jk->ij",      "ik,kj->ji",
-                                "bik,bkj->bij",  "bij,bjk->bik",      "bqhd,bkhd->bhqk",   "bhqk,bkhd->bqhd", "iak,kj->iaj",
-                                "dbea,ec->abcd", "eafb,fdec->abcd",   "iakb,kjb->iaj",     "kbi,bkj->bij"};
+const char *const kEinsums[] = {"ik,kj->ij",     "ik,jk->ij",       "ki,kj->ij",       "ki,jk->ij",       "ik,kj->ji",
+                                "bik,bkj->bij",  "bij,bjk->bik",    "bqhd,bkhd->bhqk", "bhqk,bkhd->bqhd", "iak,kj->iaj",
+                                "dbea,ec->abcd", "eafb,fdec->abcd", "iakb,kjb->iaj",   "kbi,bkj->bij"};
 
 /// An extent of an index: often a multiple of 8, as contiguous ones must be.
 int64_t randomExtent(std::mt19937 &random, size_t indices) {
@@ -102,7 +102,7 @@ TEST(GpuModelGemm, RandomContractions) {
       if (std::isalpha(c)) extents[c] = 0;
     for (auto &[index, extent] : extents) extent = randomExtent(random, extents.size());
     GemmRequest request;
-    request.shape = testing::einsumShape(text, extents);
+    request.shape = ein::testing::einsumShape(text, extents);
     request.types.fill(random() % 2 ? DType::BF16 : DType::F16);
     if (random() % 4 == 0) request.types[2] = DType::F32;
     if (random() % 4 == 0) request.alpha = 0.25;

@@ -107,8 +107,10 @@ Lowered lowerTies(Assembly &assembly) {
     values.push_back(assembly.tied(i));
     if (!values.back()) return Lowered::Unknown;
   }
-  if (values.empty()) assembly.op.erase();
-  else assembly.b.replaceWith(assembly.pack(values));
+  if (values.empty())
+    assembly.op.erase();
+  else
+    assembly.b.replaceWith(assembly.pack(values));
   return Lowered::Done;
 }
 
@@ -122,8 +124,10 @@ Lowered lowerWgmma(Assembly &assembly) {
   WgmmaCall call;
   SmallVector<Value> accumulators = assembly.values(arguments[0]);
   bool inRegisters = arguments[1].starts_with("{");
-  if (inRegisters) call.registersA = assembly.values(arguments[1]);
-  else call.descriptorA = assembly.value(arguments[1]);
+  if (inRegisters)
+    call.registersA = assembly.values(arguments[1]);
+  else
+    call.descriptorA = assembly.value(arguments[1]);
   call.descriptorB = assembly.value(arguments[2]);
   call.accumulate = assembly.value(arguments[3]);
   StringRef shape = words[4];

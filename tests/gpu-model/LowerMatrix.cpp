@@ -43,7 +43,8 @@ Value structOf(ModelCalls &b, Type type, ArrayRef<Value> values) {
 
 Lowered lowerWgmma(NVVM::WgmmaMmaAsyncOp op) {
   auto result = op.getTypeD();
-  if (op.getSatfinite() || (result != NVVM::WGMMATypes::f32 && result != NVVM::WGMMATypes::s32)) return Lowered::Unknown;
+  if (op.getSatfinite() || (result != NVVM::WGMMATypes::f32 && result != NVVM::WGMMATypes::s32))
+    return Lowered::Unknown;
   ModelCalls b(op);
   WgmmaCall call;
   call.accumulators = op.getInouts();
@@ -95,11 +96,12 @@ Lowered lowerLdMatrix(NVVM::LdMatrixOp op) {
 Lowered lowerStMatrix(NVVM::StMatrixOp op) {
   if (!areHalves(op.getShape(), op.getEltType())) return Lowered::Unknown;
   ModelCalls b(op);
-  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(op.getSources().size(), b.getI32Type()));
+  auto type =
+      LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(op.getSources().size(), b.getI32Type()));
   Value room = b.room(type);
   LLVM::StoreOp::create(b, structOf(b, type, SmallVector<Value>(op.getSources())), room);
-  b.replace("stmatrix", {op.getPtr(), b.i32(int64_t(op.getSources().size())),
-                         b.i32(op.getLayout() == NVVM::MMALayout::col), room});
+  b.replace("stmatrix",
+            {op.getPtr(), b.i32(int64_t(op.getSources().size())), b.i32(op.getLayout() == NVVM::MMALayout::col), room});
   return Lowered::Done;
 }
 
@@ -125,8 +127,13 @@ Value emitWgmma(ModelCalls &b, const WgmmaCall &call) {
   Value accumulates = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, call.accumulate, b.i32(0));
   Value flagBits = LLVM::SelectOp::create(b, accumulates, b.i32(flags | kAccumulate), b.i32(flags));
   Value noDescriptor = LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(0));
-  SmallVector<Value> arguments = {room, call.descriptorA ? call.descriptorA : noDescriptor, call.descriptorB,
-                                  b.i32(call.n), b.i32(int64_t(*a)), b.i32(int64_t(*bType)), flagBits};
+  SmallVector<Value> arguments = {room,
+                                  call.descriptorA ? call.descriptorA : noDescriptor,
+                                  call.descriptorB,
+                                  b.i32(call.n),
+                                  b.i32(int64_t(*a)),
+                                  b.i32(int64_t(*bType)),
+                                  flagBits};
   for (size_t i = 0; i < 4; ++i) arguments.push_back(i < call.registersA.size() ? call.registersA[i] : b.i32(0));
   b.call("wgmma", arguments);
   return LLVM::LoadOp::create(b, type, room);
@@ -148,7 +155,8 @@ SmallVector<Value> emitMma(ModelCalls &b, int64_t m, int64_t n, int64_t k, Strin
   b.call("mma", {b.i32(m), b.i32(n), b.i32(k), b.i32(int64_t(*a)), b.i32(int64_t(*bType)), room});
   SmallVector<Value> results;
   for (size_t i = 0; i < c.size(); ++i)
-    results.push_back(narrow(b, LLVM::LoadOp::create(b, b.getI64Type(), word(room, inputs.size() + i)), c[i].getType()));
+    results.push_back(
+        narrow(b, LLVM::LoadOp::create(b, b.getI64Type(), word(room, inputs.size() + i)), c[i].getType()));
   return results;
 }
 

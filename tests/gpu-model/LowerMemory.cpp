@@ -5,6 +5,8 @@
 #include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace ein::gpumodel {
@@ -31,6 +33,18 @@ void check(Operation *op, OpOperand &address, Type type, std::optional<uint64_t>
   uint64_t bytes = layout.getTypeSize(type);
   uint64_t needed = alignment ? *alignment : layout.getTypeABIAlignment(type);
   address.set(b.call("access", b.pointer(), {address.get(), b.i32(bytes), b.i32(needed * 4 + uint64_t(kind))}));
+}
+
+/// Registers that hold nothing are full of NaNs, so that a sum that starts from them is wrong.
+void poison(LLVM::UndefOp undef) {
+  auto type = dyn_cast<LLVM::LLVMStructType>(undef.getType());
+  if (!type || !llvm::all_of(type.getBody(), [](Type t) { return t.isF32(); })) return;
+  ModelCalls b(undef);
+  b.setInsertionPointAfter(undef);
+  Value all = undef, nan = LLVM::ConstantOp::create(b, b.getF32Type(), b.getF32FloatAttr(NAN));
+  for (size_t i = 0; i < type.getBody().size(); ++i)
+    all = LLVM::InsertValueOp::create(b, all, nan, ArrayRef<int64_t>{int64_t(i)});
+  undef.getResult().replaceUsesWithIf(all, [&](OpOperand &use) { return !isa<LLVM::InsertValueOp>(use.getOwner()); });
 }
 
 } // namespace
@@ -88,6 +102,10 @@ Lowered lowerMemory(Operation *op, const llvm::StringMap<uint32_t> &sharedOffset
         return Lowered::Done;
       })
       .Case<LLVM::AllocaOp>([](auto) { return Lowered::Kept; })
+      .Case([&](LLVM::UndefOp undef) {
+        poison(undef);
+        return Lowered::Kept;
+      })
       .Default(Lowered::Unknown);
 }
 

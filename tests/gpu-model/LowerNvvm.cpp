@@ -13,12 +13,14 @@ namespace {
 std::optional<uint32_t> specialRegister(Operation *op) {
   StringRef name = op->getName().getStringRef();
   if (!name.consume_front("nvvm.read.ptx.sreg.")) return std::nullopt;
-  static const llvm::StringMap<SpecialRegister> kGroups = {
-      {"tid", SpecialRegister::Thread},         {"ntid", SpecialRegister::Threads},
-      {"ctaid", SpecialRegister::Block},        {"nctaid", SpecialRegister::Blocks},
-      {"clusterid", SpecialRegister::Cluster},  {"nclusterid", SpecialRegister::Clusters},
-      {"cluster.ctaid", SpecialRegister::BlockOfCluster},
-      {"cluster.nctaid", SpecialRegister::BlocksOfCluster}};
+  static const llvm::StringMap<SpecialRegister> kGroups = {{"tid", SpecialRegister::Thread},
+                                                           {"ntid", SpecialRegister::Threads},
+                                                           {"ctaid", SpecialRegister::Block},
+                                                           {"nctaid", SpecialRegister::Blocks},
+                                                           {"clusterid", SpecialRegister::Cluster},
+                                                           {"nclusterid", SpecialRegister::Clusters},
+                                                           {"cluster.ctaid", SpecialRegister::BlockOfCluster},
+                                                           {"cluster.nctaid", SpecialRegister::BlocksOfCluster}};
   static const llvm::StringMap<uint32_t> kSingle = {{"cluster.ctarank", uint32_t(SpecialRegister::Rank)},
                                                     {"cluster.nctarank", uint32_t(SpecialRegister::Rank) + 1},
                                                     {"laneid", uint32_t(SpecialRegister::Lane)},
@@ -125,7 +127,8 @@ Lowered lowerCopy(Operation *op) {
   };
   return llvm::TypeSwitch<Operation *, Lowered>(op)
       .Case([&](NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp load) {
-        if (load.getMode() != NVVM::TMALoadMode::TILE || load.getPredicate() || load.getGroup()) return Lowered::Unknown;
+        if (load.getMode() != NVVM::TMALoadMode::TILE || load.getPredicate() || load.getGroup())
+          return Lowered::Unknown;
         SmallVector<Value> arguments = {load.getDstMem(), load.getTmaDescriptor(), load.getMbar()};
         addCoordinates(b, load.getCoordinates(), arguments);
         arguments.push_back(b.toI32(load.getMulticastMask()));

@@ -118,8 +118,10 @@ private:
       if (lowerInlinePtx(assembly) != Lowered::Unknown) return success();
       return op->emitOpError("holds PTX that the CPU model does not know: ") << text;
     }
-    if (isa<LLVM::LLVMDialect>(op->getDialect())) lowered = lowerMemory(op, sharedOffsets);
-    else if (isa<NVVM::NVVMDialect>(op->getDialect())) lowered = lowerMatrix(op);
+    if (isa<LLVM::LLVMDialect>(op->getDialect()))
+      lowered = lowerMemory(op, sharedOffsets);
+    else if (isa<NVVM::NVVMDialect>(op->getDialect()))
+      lowered = lowerMatrix(op);
     if (lowered == Lowered::Unknown && isa<NVVM::NVVMDialect>(op->getDialect())) lowered = lowerNvvm(op);
     if (lowered != Lowered::Unknown || runsAnywhere(op)) return success();
     return op->emitOpError("is not known to the CPU model");
@@ -150,9 +152,8 @@ private:
   void addEntry(LLVM::LLVMFuncOp kernel) {
     auto b = ImplicitLocOpBuilder::atBlockEnd(kernel.getLoc(), module.getBody());
     auto pointer = LLVM::LLVMPointerType::get(context);
-    auto entry = LLVM::LLVMFuncOp::create(
-        b, (kernel.getName() + ".entry").str(),
-        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer}));
+    auto entry = LLVM::LLVMFuncOp::create(b, (kernel.getName() + ".entry").str(),
+                                          LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer}));
     b.setInsertionPointToStart(entry.addEntryBlock(b));
     SmallVector<Value> arguments;
     for (auto [i, type] : llvm::enumerate(kernel.getFunctionType().getParams())) {

@@ -104,8 +104,10 @@ void Machine::endBlock(Block &block) {
   if (block.cluster->live()) return;
   // What only writes global memory may still be under way.
   for (size_t i = 0; i < work.size();)
-    if (work[i].block->cluster == block.cluster) force(work[i].ticket);
-    else ++i;
+    if (work[i].block->cluster == block.cluster)
+      force(work[i].ticket);
+    else
+      ++i;
   std::erase_if(clusters, [&](const auto &c) { return c.get() == block.cluster; });
 }
 
@@ -239,7 +241,7 @@ void Machine::report(uint32_t site, const std::string &place, const Trouble &tro
   if (trouble.other.time && running) {
     const Cluster &own = *running->block->cluster;
     text += " " + (trouble.cluster == own.number ? own.nameOf(trouble.other.agent)
-                                                  : "cluster " + std::to_string(trouble.cluster));
+                                                 : "cluster " + std::to_string(trouble.cluster));
   }
   found.add(trouble.kind, site, text);
 }
@@ -248,8 +250,10 @@ void Machine::synchronise(const void *pointer) {
   auto &clocks = published[pointer];
   uint32_t own = running->block->cluster->number;
   for (auto &[cluster, clock] : clocks)
-    if (cluster == own) running->clock.join(clock);
-    else running->clock.joinForeign(cluster, clock);
+    if (cluster == own)
+      running->clock.join(clock);
+    else
+      running->clock.joinForeign(cluster, clock);
   clocks[own].join(running->fenced);
 }
 

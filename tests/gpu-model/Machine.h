@@ -32,9 +32,9 @@ using WaitList = std::vector<Thread *>;
 
 /// An operation that the hardware performs at some later moment.
 struct AsyncWork {
-  Block *block;      ///< whose thread asked for it
-  bool needsBlock;   ///< it writes into the block's shared memory
-  uint32_t site;     ///< where it was asked for
+  Block *block;    ///< whose thread asked for it
+  bool needsBlock; ///< it writes into the block's shared memory
+  uint32_t site;   ///< where it was asked for
   std::function<void()> perform;
   uint64_t ticket;
 };
@@ -45,8 +45,8 @@ struct MBarrier {
   int64_t bytes = 0;     ///< transfers announced and not complete; below zero where they came first
   uint32_t phase = 0;    ///< phases completed
   VectorClock arriving, completed;
-  uint32_t agent = 0; ///< phase p is complete at time p + 1
-  Epoch made;         ///< its initialisation
+  uint32_t agent = 0;  ///< phase p is complete at time p + 1
+  Epoch made;          ///< its initialisation
   bool fenced = false; ///< the initialisation is visible to the asynchronous proxy and the cluster
   bool valid = false;
   WaitList waiters;
@@ -94,12 +94,13 @@ struct Thread {
   uint32_t agent = 0;
   VectorClock clock, fenced; ///< what it knows; what it knew at its last fence
   CopyGroups bulk, async;
-  uint32_t wgmmaIssued = 0, wgmmaGroup = 1, wgmmaRetired = 0; ///< operations issued; group they join; last group waited for
-  uint32_t wgmmaWaited = 0; ///< operations of these groups
-  uint32_t clusterRound = 0; ///< of the last arrival at the barrier of the cluster
-  bool wgmmaFenced = false;                                   ///< wgmma.fence since the registers were last free
-  const char *waitsFor = nullptr;                             ///< while blocked
-  uint32_t waitsAt = 0;                                       ///< site
+  uint32_t wgmmaIssued = 0, wgmmaGroup = 1,
+           wgmmaRetired = 0;      ///< operations issued; group they join; last group waited for
+  uint32_t wgmmaWaited = 0;       ///< operations of these groups
+  uint32_t clusterRound = 0;      ///< of the last arrival at the barrier of the cluster
+  bool wgmmaFenced = false;       ///< wgmma.fence since the registers were last free
+  const char *waitsFor = nullptr; ///< while blocked
+  uint32_t waitsAt = 0;           ///< site
 
   uint32_t lane() const { return number % 32; }
   Actor actor() const;

@@ -58,8 +58,8 @@ struct WgmmaCall {
   llvm::SmallVector<mlir::Value> registersA; ///< four; or empty
   int64_t n = 0;
   llvm::StringRef typeA, typeB;
-  uint32_t flags = 0;      ///< without kAccumulate
-  mlir::Value accumulate;  ///< i32, not zero if it accumulates
+  uint32_t flags = 0;     ///< without kAccumulate
+  mlir::Value accumulate; ///< i32, not zero if it accumulates
 };
 /// Null where a type is not known.
 mlir::Value emitWgmma(ModelCalls &b, const WgmmaCall &call);

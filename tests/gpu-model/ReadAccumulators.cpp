@@ -52,8 +52,10 @@ LogicalResult readAccumulators(LLVM::LLVMFuncOp function) {
     Value value = accumulators[i];
     for (OpOperand &use : value.getUses()) {
       if (isa<NVVM::WgmmaMmaAsyncOp>(use.getOwner())) continue;
-      if (Value next = passedOn(use)) accumulators.insert(next);
-      else reads[{value, use.getOwner()->getBlock()}].push_back(&use);
+      if (Value next = passedOn(use))
+        accumulators.insert(next);
+      else
+        reads[{value, use.getOwner()->getBlock()}].push_back(&use);
     }
   }
   for (auto &[where, uses] : reads)

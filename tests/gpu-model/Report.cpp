@@ -12,8 +12,8 @@ const char *faultName(Fault kind) {
 }
 
 bool Report::repeat(Fault kind, uint32_t site) {
-  auto found =
-      std::find_if(findings.begin(), findings.end(), [&](const Finding &f) { return f.kind == kind && f.site == site; });
+  auto found = std::find_if(findings.begin(), findings.end(),
+                            [&](const Finding &f) { return f.kind == kind && f.site == site; });
   if (found == findings.end()) return false;
   ++found->count;
   return true;
@@ -23,7 +23,9 @@ void Report::add(Fault kind, uint32_t site, std::string text) {
   if (!repeat(kind, site)) findings.push_back({kind, site, std::move(text)});
 }
 
-void Report::merge(const Report &other) { findings.insert(findings.end(), other.findings.begin(), other.findings.end()); }
+void Report::merge(const Report &other) {
+  findings.insert(findings.end(), other.findings.begin(), other.findings.end());
+}
 
 bool Report::has(Fault kind) const {
   return std::any_of(findings.begin(), findings.end(), [&](const Finding &f) { return f.kind == kind; });

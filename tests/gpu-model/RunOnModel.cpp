@@ -1,8 +1,8 @@
 // Launches: memory, arguments, grids.
 #include "tests/gpu-model/RunOnModel.h"
 
-#include "tests/gpu-model/ModelCode.h"
 #include "tests/gpu-model/Machine.h"
+#include "tests/gpu-model/ModelCode.h"
 #include "tests/gpu-model/TensorMap.h"
 
 #include <cstring>

@@ -50,7 +50,8 @@ std::optional<Trouble> WordShadow::access(size_t offset, size_t bytes, Access ki
     if (std::optional<Trouble> found = accessWord(words[at / 4], mask, kind, actor)) trouble = found;
     at = stop;
   }
-  if (kind != Access::Write && !initialised(offset, bytes)) return Trouble{Fault::Uninitialised, "was never written", {}};
+  if (kind != Access::Write && !initialised(offset, bytes))
+    return Trouble{Fault::Uninitialised, "was never written", {}};
   if (kind != Access::Read) initialise(offset, bytes);
   return trouble;
 }
@@ -81,9 +82,7 @@ void WordShadow::forget(size_t offset, size_t bytes) {
   std::fill(words.begin() + offset / 4, words.begin() + (offset + bytes + 3) / 4, Word{});
 }
 
-void WordShadow::initialise(size_t offset, size_t bytes) {
-  std::fill_n(written.begin() + offset, bytes, 1);
-}
+void WordShadow::initialise(size_t offset, size_t bytes) { std::fill_n(written.begin() + offset, bytes, 1); }
 
 bool WordShadow::initialised(size_t offset, size_t bytes) const {
   return std::find(written.begin() + offset, written.begin() + offset + bytes, 0) == written.begin() + offset + bytes;

@@ -89,11 +89,11 @@ public:
 
 private:
   struct Piece {
-    Epoch written;               ///< by the last transfer
-    std::array<Epoch, 3> reads;  ///< of different agents
-    uint8_t landing = 0;         ///< transfers under way
-    bool touched = false;        ///< by threads, since the last transfer
-    uint8_t barriers = 0;        ///< bit 0: the lower half is an mbarrier
+    Epoch written;              ///< by the last transfer
+    std::array<Epoch, 3> reads; ///< of different agents
+    uint8_t landing = 0;        ///< transfers under way
+    bool touched = false;       ///< by threads, since the last transfer
+    uint8_t barriers = 0;       ///< bit 0: the lower half is an mbarrier
   };
 
   std::vector<Piece> pieces;

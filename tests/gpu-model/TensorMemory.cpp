@@ -70,11 +70,12 @@ void land(Machine &machine, const TensorMap &map, Coordinates corner, uint32_t b
   forEachElement(map, corner, [&](uint32_t offset, const uint8_t *element) {
     uint32_t to = placeOf(map, base, offset);
     for (Block *target : targets)
-      if (element) std::memcpy(target->shared + to, element, map.elementBytes);
-      else std::memset(target->shared + to, 0, map.elementBytes);
+      if (element)
+        std::memcpy(target->shared + to, element, map.elementBytes);
+      else
+        std::memset(target->shared + to, 0, map.elementBytes);
   });
-  for (Block *target : targets)
-    forEachPieceOfBox(map, base, [&](uint32_t piece) { target->shadow.endWrite(piece); });
+  for (Block *target : targets) forEachPieceOfBox(map, base, [&](uint32_t piece) { target->shadow.endWrite(piece); });
 }
 
 template <class T> void addTo(uint8_t *to, const uint8_t *from) {
@@ -102,8 +103,10 @@ void writeOut(Machine &machine, const TensorMap &map, Coordinates corner, const 
     auto trouble = machine.global().access(element, map.elementBytes, add ? Access::Atomic : Access::Write, actor);
     if (trouble) machine.report(site, machine.global().place(element), *trouble);
     if (trouble && trouble->kind == Fault::OutOfBounds) return;
-    if (add) addElement(map.type, element, box.data() + offset);
-    else std::memcpy(element, box.data() + offset, map.elementBytes);
+    if (add)
+      addElement(map.type, element, box.data() + offset);
+    else
+      std::memcpy(element, box.data() + offset, map.elementBytes);
   });
 }
 
@@ -127,8 +130,10 @@ void ein_model_tma_load(uint32_t site, void *destination, void *descriptor, void
   auto &blocks = thread.block->cluster->blocks;
   for (uint32_t rank = 0; rank < 16; ++rank) {
     if (!(multicast >> rank & 1)) continue;
-    if (rank < blocks.size()) targets.push_back({blocks[rank].get(), 0});
-    else machine.report(Fault::Protocol, site, "the multicast mask names a block that the cluster does not have");
+    if (rank < blocks.size())
+      targets.push_back({blocks[rank].get(), 0});
+    else
+      machine.report(Fault::Protocol, site, "the multicast mask names a block that the cluster does not have");
   }
   if (!multicast) targets.push_back({place.block, 0});
   for (auto &[target, phase] : targets) {

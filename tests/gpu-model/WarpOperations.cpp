@@ -47,7 +47,8 @@ Meeting::Round &meet(Machine &machine, uint32_t mask, uint32_t site, const Regis
   }
   Meeting &meeting = meetingOf(*thread.warp, mask);
   Meeting::Round &round = meeting.rounds[meeting.generation % 2];
-  if (!meeting.arrived) round.clock.clear();
+  if (!meeting.arrived)
+    round.clock.clear();
   else if (meeting.site != site)
     machine.report(Fault::Divergence, site, "other lanes of the warp are at another operation of the whole warp");
   meeting.site = site;

@@ -95,8 +95,10 @@ void perform(const Block &block, Warpgroup &group) {
   const WgmmaForm &form = operation.form;
   if (operation.parent >= 0) operation.values = std::move(group.operations[operation.parent]->values);
   std::vector<float> a, b, sums(kRows * form.n);
-  if (form.registersA) unpackRegisters(operation, a);
-  else fetch(block, operation.descriptorA, kRows, form.a, form.mnMajorA, a);
+  if (form.registersA)
+    unpackRegisters(operation, a);
+  else
+    fetch(block, operation.descriptorA, kRows, form.a, form.mnMajorA, a);
   fetch(block, operation.descriptorB, form.n, form.b, form.mnMajorB, b);
   for (uint32_t row = 0; row < kRows; ++row)
     for (uint32_t k = 0; k < form.k(); ++k) {
@@ -138,7 +140,8 @@ void takeAccumulators(Machine &machine, Warpgroup &group, WgmmaOperation &operat
     WgmmaOperation &before = *group.operations[parent];
     if (before.form.accumulators() != count || (before.takenBy >= 0 && before.takenBy != number))
       machine.report(Fault::EarlyRead, operation.site, "accumulates on what another wgmma goes on with");
-    else before.takenBy = number;
+    else
+      before.takenBy = number;
   } else if (!thread.wgmmaFenced) {
     machine.report(Fault::Protocol, operation.site,
                    "accumulators were written by other instructions, and no wgmma.fence stands in between");
@@ -192,8 +195,15 @@ void ein_model_wgmma(uint32_t site, uint32_t *accumulators, uint64_t descriptorA
   Thread &thread = machine.self();
   WgmmaOperation wanted;
   auto flag = [&](WgmmaFlag f) { return (flags & f) != 0; };
-  wanted.form = {n, MatrixType(typeA), MatrixType(typeB), flag(kAccumulate), flag(kMnMajorA), flag(kMnMajorB),
-                 flag(kNegateA), flag(kNegateB), flag(kRegistersA)};
+  wanted.form = {n,
+                 MatrixType(typeA),
+                 MatrixType(typeB),
+                 flag(kAccumulate),
+                 flag(kMnMajorA),
+                 flag(kMnMajorB),
+                 flag(kNegateA),
+                 flag(kNegateB),
+                 flag(kRegistersA)};
   wanted.descriptorA = descriptorA;
   wanted.descriptorB = descriptorB;
   wanted.site = site;
