@@ -103,7 +103,9 @@ Expected<void> prepareDynamic(Program &program, const CompileRequest &request) {
 
 /// One attempt; intermediates of more than `memoryIsWorthTimeAbove` bytes (0: any number) are avoided at a fair price
 /// in time. Whatever `memoryLimit` says, `workspaceBytes` tells what the kernel needs; above the limit it has no code.
-Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memoryIsWorthTimeAbove) {
+/// Without `mayFuse` every chain of reductions is several steps.
+Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memoryIsWorthTimeAbove,
+                                    bool mayFuse = true) {
   CompileResult result;
   Recorder recorder(request, result);
   Expected<Program> program = parseAndBind(request.text, request.operands, request.options);
@@ -115,7 +117,7 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   trade.fuse &= request.options.dynamic.empty();
   trade.memoryLimit = memoryIsWorthTimeAbove;
   const bool isGpu = trade.target.isGpu();
-  if (isGpu) trade.fuse = false; // no emitter of kernels takes a cascade
+  trade.fuse &= mayFuse;
   Expected<FlatProgram> flat = flattenAtAnySize(*program, trade);
   if (!flat) return flat.error();
   if (auto met = checkRequirements(*program, *flat); !met) return met.error();
@@ -132,7 +134,7 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   if (!host) return host.error();
   host->model.threads = std::max(1, request.options.threads);
 
-  std::lock_guard<std::mutex> lock(compileMutex());
+  std::unique_lock<std::mutex> lock(compileMutex());
   mlir::DialectRegistry registry;
   mlir::registerBuiltinDialectTranslation(registry);
   mlir::registerLLVMDialectTranslation(registry);
@@ -154,6 +156,10 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   if (!request.options.plans.empty()) setTunedPlans(kernel, request.options.plans);
   recorder.end("linalg", [&] { return printed(*module); });
   if (isGpu) {
+    if (!gpuTakesCascades(kernel, request.options.target)) {
+      lock.unlock();
+      return compileOnce(request, memoryIsWorthTimeAbove, /*mayFuse=*/false);
+    }
     if (auto done = compileForGpu(kernel, *flat, request, diagnostics, recorder, result); !done) return done.error();
     return result;
   }

@@ -36,6 +36,10 @@ static GpuModel modelOf(const GpuName &gpu) {
   return {multiprocessors, gpu.isSpecific && gpu.computeCapability == 90};
 }
 
+bool gpuTakesCascades(mlir::func::FuncOp kernel, const Target &target) {
+  return takesCascades(kernel, modelOf(*findGpu(target.gpu)));
+}
+
 static std::string textOf(const std::vector<GpuStep> &steps) {
   std::string text;
   for (const GpuStep &step : steps) text += step.name + ": " + step.str() + '\n';

@@ -14,6 +14,9 @@ Expected<void> checkGpuRequest(const CompileRequest &request);
 /// Loads the dialects of kernels and what translates them.
 void loadGpuDialects(mlir::MLIRContext &context);
 
+/// Whether there is a kernel for each fused cascade. Where there is none, what is compiled must have no cascades.
+bool gpuTakesCascades(mlir::func::FuncOp kernel, const Target &target);
+
 /// Plans, emits and compiles `@kernel` to PTX: `module` of the result gets its code, launches, workspace and
 /// explanation.
 Expected<void> compileForGpu(mlir::func::FuncOp kernel, const FlatProgram &flat, const CompileRequest &request,

@@ -2,7 +2,9 @@
 #include "compiler/Gpu/GpuModule.h"
 
 #include "compiler/Gpu/GemmPlanner.h"
+#include "compiler/Gpu/HopperAttention.h"
 #include "compiler/Gpu/HopperGemm.h"
+#include "compiler/Gpu/MatchAttention.h"
 #include "compiler/Lowering/PlanAttr.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,11 +19,13 @@ namespace ein {
 
 int64_t GpuStep::scratchBytes() const {
   if (auto *gemm = std::get_if<GemmPlan>(&plan)) return gemm->workspaceBytes();
+  if (std::holds_alternative<AttentionPlan>(plan)) return 0;
   return std::get<SimtPlan>(plan).partBytes();
 }
 
 std::string GpuStep::str() const {
   if (auto *gemm = std::get_if<GemmPlan>(&plan)) return gemm->str();
+  if (auto *attention = std::get_if<AttentionPlan>(&plan)) return attention->str();
   return std::get<SimtPlan>(plan).str() + (overwrite ? "" : "; adds to the result");
 }
 
@@ -120,7 +124,7 @@ FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &place
 /// A contraction for tensor cores that stores what `rounding` would.
 std::optional<GpuStep> planRounded(linalg::LinalgOp op, linalg::LinalgOp rounding, const std::string &name,
                                    Places &places, const GpuModel &gpu) {
-  if (!gpu.hasWgmma || !isa<linalg::ContractOp>(op) || !startingFill(op)) return std::nullopt;
+  if (!gpu.hasWgmma || !rounding || !isa<linalg::ContractOp>(op) || !startingFill(op)) return std::nullopt;
   Value result = resultRounded(op, rounding);
   if (!result) return std::nullopt;
   OpBuilder b(op);
@@ -168,14 +172,36 @@ FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &place
   return step;
 }
 
-/// Emits a contraction for tensor cores. Its launches name operands by their place in the step.
-void emitGemm(gpu::GPUModuleOp module, const GemmPlan &plan, const GpuStep &step, int64_t scratch,
-              std::vector<GpuLaunch> &launches) {
-  emitHopperGemm(module, plan, step.name);
-  for (GpuLaunch &launch : gemmLaunches(plan, step.name, scratch).launches) {
+/// A cascade as attention; nothing where there is no kernel for it.
+std::optional<GpuStep> planAttention(scf::ExecuteRegionOp region, std::string name, Places &places,
+                                     const GpuModel &gpu) {
+  if (!gpu.hasWgmma) return std::nullopt;
+  FailureOr<CascadeRegion> cascade = readCascade(region);
+  if (failed(cascade)) return std::nullopt;
+  auto match = matchAttention(*cascade, gpu.multiprocessors);
+  auto *found = std::get_if<AttentionMatch>(&match);
+  if (!found) return std::nullopt;
+  GpuStep step;
+  step.name = std::move(name);
+  step.plan = found->plan;
+  for (Value tensor : found->tensors) {
+    if (!tensor) continue;
+    FailureOr<SimtMemory> memory = places.memoryOf(tensor);
+    if (failed(memory) || alignmentOf(*memory) < 16) return std::nullopt;
+    step.memory.push_back(std::move(*memory));
+  }
+  return step;
+}
+
+/// Appends launches whose slots name operands and results by their place in the step: `operands` of the step's memory,
+/// then results.
+void appendLaunches(const LaunchPlan &plan, const GpuStep &step, unsigned operands, std::vector<GpuLaunch> &launches) {
+  for (GpuLaunch launch : plan.launches) {
     for (GpuArgument &argument : launch.arguments) {
-      if (argument.slot.kind == GpuSlot::Kind::Workspace) continue;
-      GpuSlot slot = step.memory[argument.slot.kind == GpuSlot::Kind::Operand ? argument.slot.number : 2].slot;
+      const bool isSlot = argument.kind == GpuArgument::Kind::Pointer || argument.kind == GpuArgument::Kind::TensorMap;
+      if (!isSlot || argument.slot.kind == GpuSlot::Kind::Workspace) continue;
+      const unsigned first = argument.slot.kind == GpuSlot::Kind::Operand ? 0 : operands;
+      GpuSlot slot = step.memory[first + argument.slot.number].slot;
       slot.offset += argument.slot.offset;
       argument.slot = slot;
     }
@@ -200,19 +226,32 @@ void tidy(gpu::GPUModuleOp module) {
 
 } // namespace
 
+bool takesCascades(func::FuncOp kernel, const GpuModel &gpu) {
+  Places places(kernel);
+  return llvm::all_of(cascadesOf(kernel),
+                      [&](scf::ExecuteRegionOp region) { return planAttention(region, "", places, gpu).has_value(); });
+}
+
 FailureOr<std::vector<GpuStep>> planGpuSteps(func::FuncOp kernel, const GpuModel &gpu) {
   Places places(kernel);
   std::vector<GpuStep> steps;
-  SmallVector<linalg::LinalgOp> ops = stepsOf(kernel);
+  SmallVector<Operation *> ops;
+  for (Operation &op : kernel.getBody().front())
+    if (auto fill = dyn_cast<linalg::FillOp>(op); isa<linalg::LinalgOp, scf::ExecuteRegionOp>(op))
+      if (!fill || !startsReduction(fill)) ops.push_back(&op);
   for (size_t i = 0; i < ops.size(); i += steps.back().covers) {
     const std::string name = "step" + std::to_string(steps.size());
-    if (i + 1 < ops.size())
-      if (auto step = planRounded(ops[i], ops[i + 1], name, places, gpu)) {
-        steps.push_back(std::move(*step));
-        continue;
-      }
-    const bool overwrite = ops[i].getBlock()->getArguments().back().use_empty() || startingFill(ops[i]);
-    FailureOr<GpuStep> step = planStep(ops[i], name, places, gpu, overwrite);
+    auto op = dyn_cast<linalg::LinalgOp>(ops[i]),
+         next = i + 1 < ops.size() ? dyn_cast<linalg::LinalgOp>(ops[i + 1]) : linalg::LinalgOp();
+    auto special = op ? planRounded(op, next, name, places, gpu)
+                      : planAttention(cast<scf::ExecuteRegionOp>(ops[i]), name, places, gpu);
+    if (special) {
+      steps.push_back(std::move(*special));
+      continue;
+    }
+    if (!op) return ops[i]->emitOpError("is a cascade that there is no kernel for");
+    const bool overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);
+    FailureOr<GpuStep> step = planStep(op, name, places, gpu, overwrite);
     if (failed(step)) return failure();
     steps.push_back(std::move(*step));
   }
@@ -229,11 +268,16 @@ GpuKernels emitGpuKernels(func::FuncOp kernel, const std::vector<GpuStep> &steps
     for (const SimtMemory &memory : step.memory) intermediates = std::max(intermediates, memory.workspaceEnd);
   intermediates = align256(intermediates);
   for (const GpuStep &step : steps) {
-    if (auto *gemm = std::get_if<GemmPlan>(&step.plan))
-      emitGemm(kernels.module, *gemm, step, intermediates, kernels.launches);
-    else
+    if (auto *gemm = std::get_if<GemmPlan>(&step.plan)) {
+      emitHopperGemm(kernels.module, *gemm, step.name);
+      appendLaunches(gemmLaunches(*gemm, step.name, intermediates), step, 2, kernels.launches);
+    } else if (auto *attention = std::get_if<AttentionPlan>(&step.plan)) {
+      emitHopperAttention(kernels.module, *attention, step.name);
+      appendLaunches(attentionLaunches(*attention, step.name), step, 3, kernels.launches);
+    } else {
       emitSimt(kernels.module, std::get<SimtPlan>(step.plan), step.op, step.memory, step.overwrite, intermediates,
                step.name, kernels.launches);
+    }
     scratch = std::max(scratch, step.scratchBytes());
   }
   tidy(kernels.module);

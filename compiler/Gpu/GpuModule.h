@@ -1,6 +1,7 @@
 // From the linalg operations of a kernel to the kernels of a GPU: plans, then a gpu.module and its launches.
 #pragma once
 
+#include "compiler/Gpu/AttentionPlan.h"
 #include "compiler/Gpu/EmitSimt.h"
 #include "compiler/Gpu/GemmPlan.h"
 
@@ -10,12 +11,12 @@
 
 namespace ein {
 
-/// One linalg operation, planned.
+/// One linalg operation, or one fused cascade, planned.
 struct GpuStep {
-  mlir::linalg::LinalgOp op;
-  std::string name; ///< of its first kernel: step0, step1, ...
-  std::variant<SimtPlan, GemmPlan> plan;
-  std::vector<SimtMemory> memory; ///< its operands, then what its body gathers from
+  mlir::linalg::LinalgOp op; ///< null for a cascade
+  std::string name;          ///< of its first kernel: step0, step1, ...
+  std::variant<SimtPlan, GemmPlan, AttentionPlan> plan;
+  std::vector<SimtMemory> memory; ///< its operands, then what its body gathers from; of attention Q, K, V, O and L
   bool overwrite = false;
   size_t covers = 1; ///< operations of the kernel that it does: a contraction may round what it stores
 
@@ -24,6 +25,9 @@ struct GpuStep {
   /// One line: the decisions.
   std::string str() const;
 };
+
+/// Whether every fused cascade of a kernel is attention that this GPU has a kernel for.
+bool takesCascades(mlir::func::FuncOp kernel, const GpuModel &gpu);
 
 /// Plans every step of `@kernel`, whose memref arguments carry `ein.operand`, `ein.result` or `ein.workspace`. Fails
 /// with a diagnostic on what has no static shape, no argument behind it, or a body that reduces in no known way.
