@@ -122,6 +122,7 @@ TEST_F(DiskCacheTest, StrangeFilesMiss) {
 TEST_F(DiskCacheTest, EvictsTheLeastRecentlyUsed) {
   ASSERT_TRUE(cache().put("a", module('a')));
   const uint64_t capacity = fs::file_size(entry("a")) * 23 / 2; // eleven entries
+  fs::remove_all(folder());
   const DiskCache small = cache(capacity);
   for (char c = 'a'; c < 'k'; ++c) {
     ASSERT_TRUE(small.put(std::string(1, c), module(c)));
