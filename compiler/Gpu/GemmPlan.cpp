@@ -75,7 +75,8 @@ std::string GemmPlan::obstacle() const {
   double places = 1;
   for (const GemmDims *group : {&batch, &m, &n, &k})
     for (const GemmDim &d : *group) {
-      if (d.extent < 1 || d.tile < 1 || d.tile > 256 || (!std::has_single_bit(uint64_t(d.tile)) && d.tile != 192))
+      if (d.extent < 1 || d.extent > INT32_MAX / 2 || d.tile < 1 || d.tile > 256 ||
+          (!std::has_single_bit(uint64_t(d.tile)) && d.tile != 192))
         return "an extent or a side of a tile";
       places *= double(d.extent);
     }
