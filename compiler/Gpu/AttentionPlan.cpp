@@ -85,6 +85,9 @@ std::string AttentionPlan::obstacle() const {
 }
 
 void chooseAttentionTiles(AttentionPlan &p, int64_t multiprocessors, int64_t sharedBytes) {
+  // Masks that cut nothing: a single query sees all keys before it.
+  if (p.highest && *p.highest >= p.key.extent - 1) p.highest.reset();
+  if (p.lowest && *p.lowest + p.rows[p.position].extent - 1 <= 0) p.lowest.reset();
   int64_t rowCount = 1;
   for (const AttentionDim &d : p.rows) rowCount *= d.extent;
   // Two warpgroups take turns; one where that leaves multiprocessors without work, or a tile half empty.
