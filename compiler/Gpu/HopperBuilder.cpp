@@ -184,6 +184,19 @@ Value HopperBuilder::pin(Value accumulator) {
   return inlineAssembly("", tied(int64_t(operands.size())), operands, accumulator.getType());
 }
 
+Value HopperBuilder::exp2(Value x) {
+  return LLVM::Exp2Op::create(*this, x, LLVM::FastmathFlags::afn); // ex2.approx
+}
+
+Value HopperBuilder::log2(Value x) {
+  // LLVM has no code for the logarithm of its own.
+  return inlineAssembly("lg2.approx.f32 $0, $1;", "=f,f", x, x.getType());
+}
+
+Value HopperBuilder::reciprocal(Value x) {
+  return arith::DivFOp::create(*this, f(1), x, arith::FastMathFlags::arcp | arith::FastMathFlags::afn);
+}
+
 Value HopperBuilder::undefined(Type type) { return LLVM::UndefOp::create(*this, type); }
 
 Value HopperBuilder::inlineAssembly(StringRef text, StringRef constraints, ValueRange operands, Type result) {

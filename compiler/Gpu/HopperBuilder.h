@@ -98,6 +98,11 @@ public:
   mlir::Value pin(mlir::Value accumulator);
   mlir::Value undefined(mlir::Type type);
 
+  // Functions of f32 in one instruction, good to 2^-22.
+  mlir::Value exp2(mlir::Value x);
+  mlir::Value log2(mlir::Value x);
+  mlir::Value reciprocal(mlir::Value x);
+
   mlir::Type halfType(DType type);
 
 private:

@@ -140,6 +140,17 @@ void KernelBuilder::ifThen(Value condition, function_ref<void()> then, function_
   otherwise();
 }
 
+SmallVector<Value> KernelBuilder::replaceIf(Value condition, ValueRange values,
+                                            function_ref<SmallVector<Value>()> then) {
+  auto op = scf::IfOp::create(*this, values.getTypes(), condition, /*withElseRegion=*/true);
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(op.thenBlock());
+  scf::YieldOp::create(*this, then());
+  setInsertionPointToStart(op.elseBlock());
+  scf::YieldOp::create(*this, values);
+  return op.getResults();
+}
+
 Value KernelBuilder::shared(Value bytes) {
   Value base = LLVM::AddressOfOp::create(*this, pointerType(3), kSharedMemory);
   return LLVM::GEPOp::create(*this, pointerType(3), getI8Type(), base, ValueRange{bytes});

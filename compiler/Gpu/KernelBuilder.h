@@ -59,6 +59,9 @@ public:
                                       Carry body);
   /// Where the condition is a constant, only what it takes.
   void ifThen(mlir::Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise = {});
+  /// What `then` gives in the place of `values`, or those.
+  llvm::SmallVector<mlir::Value> replaceIf(mlir::Value condition, mlir::ValueRange values,
+                                           llvm::function_ref<llvm::SmallVector<mlir::Value>()> then);
 
   // Memory.
   mlir::LLVM::LLVMPointerType pointerType(unsigned space) {

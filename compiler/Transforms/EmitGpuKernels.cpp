@@ -1,4 +1,5 @@
 // ein-emit-gpu-kernels: the kernels of plans in text.
+#include "compiler/Gpu/HopperAttention.h"
 #include "compiler/Gpu/HopperGemm.h"
 #include "compiler/Transforms/Passes.h"
 
@@ -11,6 +12,20 @@ namespace ein {
 
 namespace {
 
+/// Emits the kernel of a plan; says what is wrong with it if none can be.
+std::string emit(gpu::GPUModuleOp kernels, StringRef text, StringRef name) {
+  if (text.starts_with("attention")) {
+    const auto plan = parseAttentionPlan(text);
+    if (!plan) return plan.error().message;
+    emitHopperAttention(kernels, *plan, name);
+    return {};
+  }
+  const auto plan = parseGemmPlan(text);
+  if (!plan) return plan.error().message;
+  emitHopperGemm(kernels, *plan, name);
+  return {};
+}
+
 struct EmitGpuKernels : impl::EmitGpuKernelsBase<EmitGpuKernels> {
   void runOnOperation() override {
     auto plans = getOperation()->getAttrOfType<DictionaryAttr>("ein.kernels");
@@ -20,12 +35,10 @@ struct EmitGpuKernels : impl::EmitGpuKernelsBase<EmitGpuKernels> {
     getOperation()->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), builder.getUnitAttr());
     for (NamedAttribute entry : plans) {
       auto text = dyn_cast<StringAttr>(entry.getValue());
-      auto plan = parseGemmPlan(text ? text.getValue() : StringRef());
-      if (!plan) {
-        getOperation().emitOpError("kernel ") << entry.getName() << ": " << plan.error().message;
+      if (std::string wrong = emit(kernels, text ? text.getValue() : "", entry.getName()); !wrong.empty()) {
+        getOperation().emitOpError("kernel ") << entry.getName() << ": " << wrong;
         return signalPassFailure();
       }
-      emitHopperGemm(kernels, *plan, entry.getName());
     }
   }
 };

@@ -75,4 +75,13 @@ def LowerKernels : Pass<"ein-lower-kernels", "::mlir::gpu::GPUModuleOp"> {
   let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect"];
 }
 
+def PlanAttention : Pass<"ein-plan-attention", "::mlir::func::FuncOp"> {
+  let summary = "Attach an attention plan to every fused cascade that is one";
+  let description = [{
+    Before: cascades as regions with `ein.cascade`.
+    After: each that one attention kernel for Hopper computes carries its plan as text in `ein.attention`; on the others
+    a remark says why it cannot.
+  }];
+}
+
 #endif

@@ -1,0 +1,58 @@
+// What the parts of an attention kernel share: the tile of rows being computed, and its softmax.
+#pragma once
+
+#include "compiler/Gpu/AttentionPlan.h"
+#include "compiler/Gpu/HopperBuilder.h"
+
+namespace ein {
+
+/// A tile of rows, and the tiles of keys that count for it: `tiles` of them, the last being number `last`.
+struct AttentionItem {
+  llvm::SmallVector<mlir::Value> batch, rows;
+  mlir::Value lastTile, tiles;
+  mlir::Value firstPosition, lastPosition; ///< of the rows, as masks compare them
+};
+
+/// Item number `index` in the order of the plan: sections of batches, the rows with most keys first.
+AttentionItem attentionItem(KernelBuilder &b, const AttentionPlan &plan, mlir::Value index);
+/// Coordinates of row `row` of a tile.
+llvm::SmallVector<mlir::Value> rowOf(KernelBuilder &b, const AttentionPlan &plan, const AttentionItem &item,
+                                     mlir::Value row);
+
+/// The running softmax of a thread's two rows.
+struct SoftmaxState {
+  mlir::Value maximum[2], sum[2]; ///< of this thread's columns the sum
+};
+
+/// Scores to probabilities, tile by tile.
+class SoftmaxEmitter {
+public:
+  SoftmaxEmitter(HopperBuilder &b, const AttentionPlan &plan);
+
+  SoftmaxState initial();
+  /// Scores as they are compared and exponentiated: capped, and minus infinity where the key does not count.
+  llvm::SmallVector<mlir::Value> scores(mlir::ValueRange products, const AttentionItem &item, mlir::Value tile,
+                                        mlir::Value consumer);
+  /// The exponentials relative to the new maximum; what was summed before is worth `scale` of it.
+  llvm::SmallVector<mlir::Value> step(mlir::ValueRange scores, SoftmaxState &state, mlir::Value scale[2]);
+  /// 1 / sum over all columns, and log(sum of exponentials).
+  mlir::Value inverse(const SoftmaxState &state, unsigned row);
+  mlir::Value logSum(const SoftmaxState &state, unsigned row);
+  /// The sums of a row's four threads become that of the row, in each of them.
+  void finish(SoftmaxState &state);
+
+private:
+  mlir::Value cutsTile(const AttentionItem &item, mlir::Value start);
+  llvm::SmallVector<mlir::Value> masked(mlir::ValueRange scores, const AttentionItem &item, mlir::Value start,
+                                        mlir::Value consumer);
+  /// The maximum, or 0 where no key has counted.
+  mlir::Value reference(mlir::Value maximum);
+  mlir::Value capped(mlir::Value product);
+
+  HopperBuilder &b;
+  const AttentionPlan &p;
+  bool transformed; ///< scores are computed before they are compared; else products are
+  double factor;    ///< of what is compared, to the exponent of 2
+};
+
+} // namespace ein
