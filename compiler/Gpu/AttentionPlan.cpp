@@ -50,7 +50,8 @@ std::string AttentionPlan::obstacle() const {
   double places = double(key.extent);
   for (const auto *group : {&batch, &rows})
     for (const AttentionDim &d : *group) {
-      if (d.extent < 1 || d.tile < 1 || d.tile > 128 || !std::has_single_bit(uint64_t(d.tile)))
+      if (d.extent < 1 || d.extent > INT32_MAX / 4 || d.tile < 1 || d.tile > 128 ||
+          !std::has_single_bit(uint64_t(d.tile)))
         return "an extent or a side of a tile";
       if (d.strides[O] == 0 || (logSum && d.strides[L] == 0)) return "a result that does not move along its own index";
       places *= double(d.extent);
@@ -61,12 +62,12 @@ std::string AttentionPlan::obstacle() const {
   if (product(batch, [](const AttentionDim &d) { return d.tile; }) != 1) return "a tile of more than one batch";
   if (consumers < 1 || consumers > 2 || tileRows() != 64 * consumers) return "a tile is not 64 rows for each warpgroup";
   if (depth < 1 || depth > 256 || width < 1 || width > 256) return "more than 256 features";
-  if (key.extent < 1 || key.extent > INT32_MAX / 2 || (tileKeys() != 64 && tileKeys() != 128))
+  if (key.extent < 1 || key.extent > INT32_MAX / 4 || (tileKeys() != 64 && tileKeys() != 128))
     return "a tile is neither 64 nor 128 keys";
   if (tileWidth() > 128 && tileKeys() > 64) return "accumulators that do not fit the registers";
   if (position >= rows.size()) return "no such index of rows";
   for (const auto &bound : {lowest, highest})
-    if (bound && (*bound > INT32_MAX / 2 || *bound < INT32_MIN / 2)) return "a bound of the mask";
+    if (bound && (*bound > INT32_MAX / 4 || *bound < INT32_MIN / 4)) return "a bound of the mask";
   if (!std::isfinite(scale) || !std::isfinite(softcap) || softcap < 0) return "a factor that is not finite";
   if (stages < 2 || stages > 8 || section < 1) return "a pipeline of less than 2 or more than 8 stages";
   for (Tensor t : {Q, K, V})
@@ -84,6 +85,9 @@ std::string AttentionPlan::obstacle() const {
 }
 
 void chooseAttentionTiles(AttentionPlan &p, int64_t multiprocessors, int64_t sharedBytes) {
+  // Masks that cut nothing: a single query sees all keys before it.
+  if (p.highest && *p.highest >= p.key.extent - 1) p.highest.reset();
+  if (p.lowest && *p.lowest + p.rows[p.position].extent - 1 <= 0) p.lowest.reset();
   int64_t rowCount = 1;
   for (const AttentionDim &d : p.rows) rowCount *= d.extent;
   // Two warpgroups take turns; one where that leaves multiprocessors without work, or a tile half empty.

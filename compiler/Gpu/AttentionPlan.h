@@ -79,8 +79,8 @@ struct AttentionPlan {
 /// Reads what `AttentionPlan::str` wrote; refuses what `obstacle` refuses.
 Expected<AttentionPlan> parseAttentionPlan(std::string_view text);
 
-/// Completes a plan of which the tensors, masks and scale are known: tiles, stages, order. `multiprocessors` and
-/// `sharedBytes` are those of the GPU.
+/// Completes a plan of which the tensors, masks and scale are known: tiles, stages, order. Drops masks that cut
+/// nothing. `multiprocessors` and `sharedBytes` are those of the GPU.
 void chooseAttentionTiles(AttentionPlan &plan, int64_t multiprocessors = 132, int64_t sharedBytes = 227 << 10);
 
 /// The launch of a plan whose kernel is emitted under `name`. Slots: operands 0 to 2 are Q, K and V, result 0 is O,

@@ -75,7 +75,8 @@ std::string GemmPlan::obstacle() const {
   double places = 1;
   for (const GemmDims *group : {&batch, &m, &n, &k})
     for (const GemmDim &d : *group) {
-      if (d.extent < 1 || d.tile < 1 || d.tile > 256 || (!std::has_single_bit(uint64_t(d.tile)) && d.tile != 192))
+      if (d.extent < 1 || d.extent > INT32_MAX / 2 || d.tile < 1 || d.tile > 256 ||
+          (!std::has_single_bit(uint64_t(d.tile)) && d.tile != 192))
         return "an extent or a side of a tile";
       places *= double(d.extent);
     }
@@ -102,7 +103,9 @@ std::string GemmPlan::obstacle() const {
     return "a cluster that does not divide the rows of tiles";
   if (cluster > 1) {
     if (columns % 16 != 0 || !cutsEvenly(n, columns / cluster)) return "a tile of B that a cluster cannot share";
-    if (majorB == GemmMajor::K ? k.front().tile != depth : columns / cluster % transfer(1).rows != 0)
+    if (majorB == GemmMajor::K
+            ? k.front().tile != depth
+            : columns / cluster % widthB() != 0 || columns / cluster % transfer(1).rows != 0)
       return "a tile of B that a cluster cannot share";
   }
   if (split < 1 || (split - 1) * depthBlocksPerPart() >= depthBlocks()) return "a part of the depth that is empty";

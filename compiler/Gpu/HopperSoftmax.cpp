@@ -82,18 +82,24 @@ Value SoftmaxEmitter::reference(Value maximum) {
 SmallVector<Value> SoftmaxEmitter::step(ValueRange scores, SoftmaxState &state, Value scale[2]) {
   SmallVector<Value> results(scores.size());
   for (size_t row : {0, 1}) {
-    Value maximum = state.maximum[row];
+    // Two chains each: an addition waits four cycles for the one before.
+    Value highest[2] = {state.maximum[row], scores[2 * row + 1]};
     for (size_t i = 2 * row; i < scores.size(); i += 4)
-      for (size_t e : {0, 1}) maximum = arith::MaxNumFOp::create(b, maximum, scores[i + e]);
+      for (size_t e : {0, 1})
+        if (i + e != 2 * row + 1) highest[e] = arith::MaxNumFOp::create(b, highest[e], scores[i + e]);
+    Value maximum = arith::MaxNumFOp::create(b, highest[0], highest[1]);
     for (int64_t lanes : {1, 2}) maximum = arith::MaxNumFOp::create(b, maximum, b.shuffleXor(maximum, lanes));
     Value shift = arith::MulFOp::create(b, reference(maximum), b.f(factor));
     scale[row] = b.exp2(arith::SubFOp::create(b, arith::MulFOp::create(b, state.maximum[row], b.f(factor)), shift));
-    Value sum = arith::MulFOp::create(b, state.sum[row], scale[row]), minus = arith::NegFOp::create(b, shift);
+    Value minus = arith::NegFOp::create(b, shift);
+    Value sums[2] = {arith::MulFOp::create(b, state.sum[row], scale[row]), Value()};
     for (size_t i = 2 * row; i < scores.size(); i += 4)
       for (size_t e : {0, 1}) {
-        results[i + e] = b.exp2(LLVM::FMAOp::create(b, scores[i + e], b.f(factor), minus));
-        sum = arith::AddFOp::create(b, sum, results[i + e]);
+        Value weight = b.exp2(LLVM::FMAOp::create(b, scores[i + e], b.f(factor), minus));
+        sums[e] = sums[e] ? Value(arith::AddFOp::create(b, sums[e], weight)) : weight;
+        results[i + e] = weight;
       }
+    Value sum = arith::AddFOp::create(b, sums[0], sums[1]);
     state.maximum[row] = maximum;
     state.sum[row] = sum;
   }

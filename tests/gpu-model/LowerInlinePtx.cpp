@@ -171,6 +171,16 @@ Lowered lowerMma(Assembly &assembly) {
   return Lowered::Done;
 }
 
+/// lg2.approx.f32 and ex2.approx.f32, which the model computes as exactly as it can.
+Lowered lowerUnary(Assembly &assembly) {
+  Value x = assembly.arguments.size() == 2 ? assembly.value(assembly.arguments[1]) : Value();
+  if (!x || !x.getType().isF32() || assembly.results() != 1) return Lowered::Unknown;
+  bool isLog = assembly.mnemonic.starts_with("lg2.");
+  ModelCalls &b = assembly.b;
+  b.replaceWith(isLog ? LLVM::Log2Op::create(b, x).getResult() : LLVM::Exp2Op::create(b, x).getResult());
+  return Lowered::Done;
+}
+
 } // namespace
 
 bool isInlineWgmma(LLVM::InlineAsmOp op) { return op.getAsmString().contains("wgmma.mma_async"); }
@@ -181,6 +191,8 @@ Lowered lowerInlinePtx(LLVM::InlineAsmOp op) {
   if (assembly.instructions > 1) return Lowered::Unknown;
   if (assembly.mnemonic.starts_with("wgmma.mma_async.sync.aligned.")) return lowerWgmma(assembly);
   if (assembly.mnemonic.starts_with("mma.sync.aligned.")) return lowerMma(assembly);
+  for (StringRef unary : {"lg2.approx.f32", "lg2.approx.ftz.f32", "ex2.approx.f32", "ex2.approx.ftz.f32"})
+    if (assembly.mnemonic == unary) return lowerUnary(assembly);
   return Lowered::Unknown;
 }
 

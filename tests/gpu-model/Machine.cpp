@@ -101,6 +101,8 @@ void Machine::endBlock(Block &block) {
   for (AsyncWork &left : work)
     if (left.block == &block && left.needsBlock)
       report(Fault::Protocol, left.site, "the block has ended before this transfer into its shared memory");
+  if (!block.ended.covers(block.uses))
+    report(Fault::Protocol, block.usedAt, "nothing keeps the block whose shared memory this uses from ending before");
   if (block.cluster->live()) return;
   // What only writes global memory may still be under way.
   for (size_t i = 0; i < work.size();)
@@ -115,6 +117,7 @@ void Machine::endThread(Thread &thread) {
   endThreadOfBarriers(*this, thread);
   endThreadOfCopies(*this, thread);
   endThreadOfWgmma(*this, thread);
+  thread.block->ended.join(thread.clock);
   if (--thread.block->live == 0) endBlock(*thread.block);
 }
 
@@ -267,6 +270,10 @@ SharedPlace Machine::sharedPlace(const void *pointer, uint32_t bytes, uint32_t s
   for (auto &block : running->block->cluster->blocks) {
     if (address < block->shared || address + bytes > block->shared + what.sharedBytes) continue;
     if (!block->live) report(Fault::Protocol, site, "uses the shared memory of a block that has ended");
+    if (block.get() != running->block) {
+      block->uses.raise(running->actor().now);
+      block->usedAt = site;
+    }
     return {block.get(), uint32_t(address - block->shared)};
   }
   auto distance = address - running->block->shared;

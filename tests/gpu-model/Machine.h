@@ -123,6 +123,9 @@ struct Block {
   std::vector<Warp> warps;
   std::vector<std::unique_ptr<Warpgroup>> warpgroups;
   uint8_t *shared = nullptr;
+  VectorClock uses;    ///< of its shared memory by other blocks
+  uint32_t usedAt = 0; ///< site of the last
+  VectorClock ended;   ///< what its threads knew when they ended
   SharedShadow shadow;
   std::map<uint32_t, MBarrier> barriers; ///< by offset in shared memory
   std::array<NamedBarrier, 16> named;

@@ -142,6 +142,10 @@ void ein_model_tma_load(uint32_t site, void *destination, void *descriptor, void
     if (!own) return;
     if (!target->live) machine.report(Fault::Protocol, site, "writes to the shared memory of a block that has ended");
     phase = own->phase;
+    if (target != thread.block) {
+      target->uses.raise({own->agent, phase + 1});
+      target->usedAt = site;
+    }
     forEachPieceOfBox(*map, place.offset, [&, to = target](uint32_t piece) {
       if (auto trouble = to->shadow.beginWrite(piece, thread.actor(), {own->agent, own->phase + 1}))
         machine.report(site, placeName(piece), *trouble);

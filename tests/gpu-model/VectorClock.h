@@ -21,6 +21,12 @@ class VectorClock {
 public:
   uint32_t seen(uint32_t agent) const { return agent < known.size() ? known[agent] : 0; }
   bool covers(Epoch e) const { return seen(e.agent) >= e.time; }
+  /// Whether all that `other` knows of this cluster is known here.
+  bool covers(const VectorClock &other) const {
+    for (uint32_t agent = 0; agent < other.known.size(); ++agent)
+      if (other.known[agent] > seen(agent)) return false;
+    return true;
+  }
   /// Whether what `e` wrote may be read by the asynchronous proxy: a fence.proxy.async stands behind it.
   bool coversFenced(Epoch e) const { return e.agent < fenced.size() && fenced[e.agent] >= e.time; }
   bool coversForeign(uint32_t cluster, Epoch e) const {

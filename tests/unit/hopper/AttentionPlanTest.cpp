@@ -44,7 +44,7 @@ TEST(AttentionPlan, FitsTheMachineAndPrintsWhatItReads) {
           const LaunchPlan launches = attentionLaunches(p, "k");
           for (const GpuArgument &a : launches.launches[0].arguments)
             if (a.kind == GpuArgument::Kind::TensorMap) EXPECT_EQ(a.map.obstacle(), "");
-          EXPECT_EQ(launches.launches[0].persistent, !causal);
+          EXPECT_EQ(launches.launches[0].persistent, !causal || queries == 1);
         }
 }
 
@@ -59,6 +59,20 @@ TEST(AttentionPlan, OneWarpgroupWhereTwoWouldLeaveMultiprocessorsIdle) {
   EXPECT_EQ(attention(1, 4, 1, 1024, 1024, 128).consumers, 1);
   EXPECT_EQ(attention(8, 16, 1, 1024, 1024, 128).consumers, 2);
   EXPECT_EQ(attention(8, 16, 1, 64, 1024, 128).consumers, 1);
+}
+
+TEST(AttentionPlan, MasksThatCutNothingAreDropped) {
+  AttentionPlan p = attention(2, 8, 1, 1, 1024, 128, true);
+  EXPECT_FALSE(p.masked()) << "the only query is the last one";
+  p = attention(2, 8, 1, 1024, 1024, 128, true);
+  EXPECT_EQ(p.highest, 0);
+  p.highest.reset();
+  p.lowest = -1023;
+  chooseAttentionTiles(p);
+  EXPECT_FALSE(p.masked());
+  p.lowest = -1022;
+  chooseAttentionTiles(p);
+  EXPECT_EQ(p.lowest, -1022) << "the last query misses a key";
 }
 
 TEST(AttentionPlan, RefusesDecisionsThatDoNotFit) {

@@ -192,6 +192,7 @@ TEST(GemmPlan, RefusesDecisionsThatDoNotFit) {
   EXPECT_TRUE(broken([](GemmPlan &p) { p.n[0].tile = 512; }));
   EXPECT_TRUE(broken([](GemmPlan &p) { p.n[0].strides[1] = 1020; })) << "rows of 2040 bytes";
   EXPECT_TRUE(broken([](GemmPlan &p) { p.m[0].strides[0] = -1024; }));
+  EXPECT_TRUE(broken([](GemmPlan &p) { p.m[0].extent = int64_t(1) << 31; })) << "coordinates are 32 bits";
   EXPECT_TRUE(broken([](GemmPlan &p) { p.split = 17; }));
   EXPECT_TRUE(broken([](GemmPlan &p) { p.cluster = 3; }));
   EXPECT_TRUE(broken([](GemmPlan &p) { p.m[0].extent = 9 * p.m[0].tile, p.cluster = 2; })) << "9 rows of tiles";
