@@ -158,7 +158,13 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   if (isGpu) {
     if (!gpuTakesCascades(kernel, request.options.target)) {
       lock.unlock();
-      return compileOnce(request, memoryIsWorthTimeAbove, /*mayFuse=*/false);
+      Expected<CompileResult> unfused = compileOnce(request, memoryIsWorthTimeAbove, /*mayFuse=*/false);
+      for (const Cascade &cascade : flat->cascades)
+        if (unfused)
+          unfused->module.explanation.boundaries.push_back(
+              {flat->program.tensors[flat->program.assignments[cascade.last - 1].result].name, "UNSUPPORTED",
+               "there is no kernel for " + request.options.target.str() + " that computes it as one pass", ""});
+      return unfused;
     }
     if (auto done = compileForGpu(kernel, *flat, request, diagnostics, recorder, result); !done) return done.error();
     return result;

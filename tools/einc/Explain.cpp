@@ -1,4 +1,5 @@
 // einc explain: what a kernel does and why.
+#include "ein/Compile.h"
 #include "ein/Engine.h"
 #include "tools/einc/Commands.h"
 
@@ -34,12 +35,28 @@ static std::string jsonOf(const Explanation &e) {
   return report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+/// Of a kernel for this CPU, loaded as it would run; of one for a GPU, which need not be here, as it is compiled.
+static Expected<Explanation> explanationOf(Request request) {
+  if (!request.options.target.isGpu()) {
+    auto kernel = Engine::global().compile(request.text, request.operands, request.options);
+    if (!kernel) return kernel.error();
+    return kernel->explain();
+  }
+  CompileRequest compilation;
+  compilation.text = std::move(request.text);
+  compilation.operands = std::move(request.operands);
+  compilation.options = std::move(request.options);
+  auto result = compile(compilation);
+  if (!result) return result.error();
+  return std::move(result->module.explanation);
+}
+
 ExitCode explain(const ExplainArguments &arguments) {
   auto request = resolve(arguments);
   if (!request) return fail(request.error());
-  auto kernel = Engine::global().compile(request->text, request->operands, request->options);
-  if (!kernel) return fail(kernel.error());
-  auto printed = printResult(arguments.json ? jsonOf(kernel->explain()) : kernel->explain().str());
+  auto explanation = explanationOf(std::move(*request));
+  if (!explanation) return fail(explanation.error());
+  auto printed = printResult(arguments.json ? jsonOf(*explanation) : explanation->str());
   return printed ? kFine : fail(printed.error(), While::Writing);
 }
 
