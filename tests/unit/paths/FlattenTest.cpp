@@ -146,6 +146,7 @@ TEST(FlattenMeaning, Programs) {
     std::vector<std::string> types;
   };
   const Case cases[] = {
+      {kAttention, {"f64[2,3,4]", "f64[2,5,4]", "f64[2,5,6]"}},
       {kAttention, {"f64[2,3,4]", "f64[2,0,4]", "f64[2,0,6]"}},
       {"in A: f64[i,j,k], B: f64[k], C: f64[k,l]\nR[i,l] = sum[j,k](exp(A) * B * C / (1 + B * B))\nout R\n",
        {"f64[2,3,4]", "f64[4]", "f64[4,3]"}},
