@@ -184,7 +184,9 @@ ExprId Fuser::copy(ExprId root) {
 FusedProgram Fuser::run() {
   FusedProgram unchanged{source, {}, {}};
   auto isComplexTensor = [](const Tensor &t) { return isComplex(t.dtype); };
+  auto isEmpty = [](const Index &i) { return i.extent.value_or(1) == 0; };
   if (source.assignments.size() > kMostAssignments ||
+      std::any_of(source.indices.begin(), source.indices.end(), isEmpty) || // what sums nothing is no pass
       std::any_of(source.tensors.begin(), source.tensors.end(), isComplexTensor))
     return unchanged;
   auto values = expand(a, source, kMostExpressions);

@@ -169,6 +169,17 @@ TEST(Cascade, DifferenceOfTwoAttentions) {
   EXPECT_TRUE(fusedAsInterpreted(text("", "L[g,q] = lse[k](T)\nout O, L\n"), types(3, 1500), 3, "host", "split-k 3"));
 }
 
+TEST(Cascade, NothingToSum) {
+  for (const char *shapes : {"f32[3,4] f32[0,4] f32[0,5]", "f32[16,4] f32[0,4] f32[0,5]", "f32[16,0] f32[7,0] f32[7,5]",
+                             "f32[16,4] f32[7,4] f32[7,0]", "f32[0,4] f32[7,4] f32[7,5]"}) {
+    Case c;
+    c.text = "in Q: f32[q,d], K: f32[k,d], V: f32[k,e]\nS = sum[d](Q * K)\nO[q,e] = sum[k](softmax[k](S) * V)\n"
+             "L[q] = lse[k](S)\nout O, L\n";
+    c.types = types(shapes);
+    EXPECT_TRUE(computesAsInterpreted(c)) << shapes;
+  }
+}
+
 /// The largest error of a run, of the largest element in double.
 double errorOf(const Decode &d, bool fuse) {
   Case c;
