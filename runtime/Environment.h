@@ -16,9 +16,8 @@ enum class EnvironmentVariable : uint8_t {
   CacheDir,
   CacheSize,
   Log,
-  Background,
   XdgCacheHome,
-  Home
+  Home,
 };
 
 /// A row of the table, as help texts print it.
