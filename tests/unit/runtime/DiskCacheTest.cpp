@@ -120,7 +120,7 @@ TEST_F(DiskCacheTest, StrangeFilesMiss) {
 }
 
 TEST_F(DiskCacheTest, EvictsTheLeastRecentlyUsed) {
-  const DiskCache small = cache(12'400); // eleven entries of about 1110 bytes
+  const DiskCache small = cache(13'000); // ten entries of about 1250 bytes
   for (char c = 'a'; c < 'k'; ++c) {
     ASSERT_TRUE(small.put(std::string(1, c), module(c)));
     setAge(entry(std::string(1, c)), 1000 - (c - 'a'));
@@ -131,7 +131,7 @@ TEST_F(DiskCacheTest, EvictsTheLeastRecentlyUsed) {
   EXPECT_FALSE(small.get("b"));
   EXPECT_FALSE(small.get("c"));
   for (char c : {'a', 'i', 'j', 'x', 'y'}) EXPECT_TRUE(has(small, std::string(1, c), c)) << c;
-  EXPECT_FALSE(small.put("huge", module('h', 12'400)));
+  EXPECT_FALSE(small.put("huge", module('h', 13'000)));
 }
 
 TEST_F(DiskCacheTest, HoldsItsCapacity) {
