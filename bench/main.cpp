@@ -1,5 +1,6 @@
 // ein-bench: the command line. Tables go to stdout, progress to stderr.
 #include "bench/CompileSuite.h"
+#include "bench/DynamicSuite.h"
 #include "bench/Report.h"
 
 #include <CLI/CLI.hpp>
@@ -87,6 +88,10 @@ int runAll(const Arguments &arguments, const std::regex &filter) {
     std::fprintf(stderr, "compile\n");
     take(report, runCompileSuite(arguments.run, arguments.einc));
   }
+  if (std::find(arguments.suites.begin(), arguments.suites.end(), "dynamic") != arguments.suites.end()) {
+    std::fprintf(stderr, "dynamic\n");
+    take(report, runDynamicSuite(arguments.run));
+  }
   std::fputs(footerText(report).c_str(), stdout);
   const bool json = write(arguments.json, jsonText(report)), svg = write(arguments.svg, svgText(report));
   const bool wrong = std::any_of(report.records.begin(), report.records.end(),
@@ -106,11 +111,12 @@ int main(int argc, char **argv) {
   arguments.einc = eincBeside();
   CLI::App app("ein-bench: times ein's kernels beside the BLAS libraries that are installed", "ein-bench");
   app.add_option("--suite", arguments.suites,
-                 "gemm, small, batched, tccg, slow, memory, attention-scores, attention, programs, dtypes, compile")
+                 "gemm, small, batched, tccg, slow, memory, attention-scores, attention, programs, dtypes, compile, "
+                 "dynamic")
       ->required()
       ->delimiter(',')
       ->check(CLI::IsMember({"gemm", "small", "batched", "tccg", "slow", "memory", "attention-scores", "attention",
-                             "programs", "dtypes", "compile"}));
+                             "programs", "dtypes", "compile", "dynamic"}));
   app.add_option("--threads", arguments.run.threads, "threads of ein and of its peers")->check(CLI::Range(1, 1024));
   app.add_option("--seconds", arguments.run.seconds, "time for each of the timed in a case")
       ->check(CLI::PositiveNumber);

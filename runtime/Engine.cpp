@@ -7,6 +7,7 @@
 #include "runtime/Fork.h"
 #include "runtime/KernelKey.h"
 #include "runtime/MemoryCache.h"
+#include "runtime/RecompileLog.h"
 #include "runtime/ShapeClass.h"
 #include "runtime/TunedPlans.h"
 
@@ -44,6 +45,7 @@ std::vector<TensorType> classOf(std::string_view text, std::span<const Operand> 
 struct Engine::Impl final : ForkLock {
   explicit Impl(const EngineOptions &options)
       : cache(options.maxKernels, options.maxCodeBytes), defaultThreads(resolveThreads(0)) {
+    if (RecompileLog::isWanted()) recompiles.emplace();
     if (options.disk == DiskUse::Environment) diskCache = DiskCache::fromEnvironment();
     join();
   }
@@ -54,9 +56,9 @@ struct Engine::Impl final : ForkLock {
   std::invoke_result_t<Use, const KernelPointer &> with(std::string_view text, std::span<const Operand> operands,
                                                         const CompileOptions &options, Use use);
 
-  /// For a key that is not in the table. Waits for its flight, or makes one and compiles.
+  /// For a key that is not in the table. Waits for its flight, or makes one and compiles. `operands`: of the call.
   Expected<KernelPointer> findOrCompile(const Hazard &hazard, uint64_t hash, std::string_view key,
-                                        const CompileRequest &request);
+                                        const CompileRequest &request, const std::vector<TensorType> &operands);
 
   void lockForFork() override { mutex.lock(); }
   void unlockAfterFork(bool inChild) override {
@@ -77,6 +79,7 @@ struct Engine::Impl final : ForkLock {
   Expected<KernelPointer> compileAndLoad(CompileRequest request);
 
   std::optional<DiskCache> diskCache;
+  std::optional<RecompileLog> recompiles;
   std::mutex mutex;
   MemoryCache cache;
   std::map<std::string, std::shared_ptr<Flight>> flights;
@@ -156,13 +159,16 @@ Engine::Impl::with(std::string_view text, std::span<const Operand> operands, con
   for (size_t i = 0; i < operands.size(); ++i) request.operands.push_back(typeAt(i));
   request.options = options;
   request.options.threads = threads;
-  auto kernel = findOrCompile(hazard, hash, key.bytes(), request);
+  std::vector<TensorType> given;
+  for (const Operand &operand : operands) given.push_back(typeOf(operand));
+  auto kernel = findOrCompile(hazard, hash, key.bytes(), request, given);
   if (!kernel) return kernel.error();
   return use(*kernel);
 }
 
 Expected<KernelPointer> Engine::Impl::findOrCompile(const Hazard &hazard, uint64_t hash, std::string_view key,
-                                                    const CompileRequest &request) {
+                                                    const CompileRequest &request,
+                                                    const std::vector<TensorType> &operands) {
   std::unique_lock lock(mutex);
   if (KernelPointer kernel = cache.findInMap(hash, key)) {
     countHit(hazard);
@@ -179,6 +185,7 @@ Expected<KernelPointer> Engine::Impl::findOrCompile(const Hazard &hazard, uint64
   lock.unlock();
   Expected<KernelPointer> outcome = [&] {
     const ForkGate gate;
+    if (recompiles) recompiles->compiling(request, operands);
     return compileAndLoad(request);
   }();
   lock.lock();

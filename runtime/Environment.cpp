@@ -19,7 +19,6 @@ constexpr EnvironmentEntry kTable[] = {
     {"EIN_CACHE_DIR", "folder of the cache, an absolute path; default: $XDG_CACHE_HOME/ein/v1"},
     {"EIN_CACHE_SIZE", "bytes that the cache may take: 500000, 64K, 100M, 2G; default: 1G"},
     {"EIN_LOG", "recompiles: why a text is compiled again, on stderr; several words with commas"},
-    {"EIN_BACKGROUND", "1: what is not compiled yet runs on a slow generic kernel meanwhile"},
     {"XDG_CACHE_HOME", "folder of all caches; default: $HOME/.cache"},
     {"HOME", "home folder; without it, XDG_CACHE_HOME and EIN_CACHE_DIR no cache on disk"},
     {"EIN_CUDA_LIBRARY", "path of the CUDA driver's library; default: libcuda.so.1, found as every library is"},

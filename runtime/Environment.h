@@ -16,7 +16,6 @@ enum class EnvironmentVariable : uint8_t {
   CacheDir,
   CacheSize,
   Log,
-  Background,
   XdgCacheHome,
   Home,
   CudaLibrary

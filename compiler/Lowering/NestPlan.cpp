@@ -346,7 +346,7 @@ NestPlan planNest(const NestShape &shape, const CpuModel &cpu, bool overwrite) {
   const auto reducedAround = std::find_if(around.begin(), around.end(), isReduced);
   NestPlan plan = planLongLoops(inner, cpu, overwrite, reducedAround != around.end());
 
-  // Put back what may be short: parallel loops around all, reduced ones around the reduced.
+  // Put back what may be short, where `simplify` has it: parallel loops around all, reduced ones around the reduced.
   const auto parallelBefore = int(reducedAround - around.begin()), reducedBefore = int(around.end() - reducedAround);
   for (int *loop : {&plan.lane, &plan.across, &plan.block0, &plan.block1, &plan.near, &plan.hoist, &plan.split})
     if (*loop >= 0) *loop += parallelBefore + (inner.dims[*loop].reduced ? reducedBefore : 0);

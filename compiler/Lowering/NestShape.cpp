@@ -53,6 +53,7 @@ NestShape simplify(const NestShape &shape) {
     if (d.extent != 1 || d.isDynamic()) dims.push_back(d);
   std::stable_sort(dims.begin(), dims.end(), [](const LoopDim &a, const LoopDim &b) {
     if (a.reduced != b.reduced) return b.reduced;
+    if (a.maybeShort() != b.maybeShort()) return a.maybeShort();
     return spread(a) > spread(b);
   });
   for (LoopDim &d : dims) {

@@ -60,7 +60,8 @@ struct CpuModel {
 };
 
 /// Drops loops of extent 1, orders parallel loops by falling output stride and reduced loops by falling
-/// stride of the operands, and fuses neighbours that every operand walks as one. Changes no result.
+/// stride of the operands, each after those that may be short, and fuses neighbours that every operand walks as one.
+/// Changes no result.
 NestShape simplify(const NestShape &shape);
 
 /// Work below which a team costs more than it gives: floating-point operations and bytes moved.

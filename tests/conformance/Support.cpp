@@ -65,6 +65,7 @@ std::string reproducer(const Case &c) {
   if (c.options.alpha != 1) line += " --alpha " + std::to_string(c.options.alpha);
   if (c.options.beta != 0) line += " --beta " + std::to_string(c.options.beta);
   if (c.data == Data::Integers) line += " --integers";
+  for (const std::string &index : c.options.dynamic) line += " --dynamic " + index;
   for (const std::vector<int64_t> &strides : c.options.resultStrides) {
     const std::string list = shapeString(strides);
     line += " --result-strides=" + list.substr(1, list.size() - 2);
@@ -98,7 +99,9 @@ Expected<void> Execution::run() {
   auto kernel = kernelOf(source, stages);
   if (!kernel) return kernel.error();
   results.clear();
-  for (const TensorType &type : kernel->results()) {
+  auto types = kernel->resultsFor(source.types);
+  if (!types) return types.error();
+  for (const TensorType &type : *types) {
     results.push_back(guardedTensor(type, source.seed % 2 ? Guard::Above : Guard::Below));
     poison(results.back());
   }

@@ -62,11 +62,10 @@ TEST(Environment, TableIsComplete) {
   EXPECT_EQ(name(EnvironmentVariable::CacheDir), "EIN_CACHE_DIR");
   EXPECT_EQ(name(EnvironmentVariable::CacheSize), "EIN_CACHE_SIZE");
   EXPECT_EQ(name(EnvironmentVariable::Log), "EIN_LOG");
-  EXPECT_EQ(name(EnvironmentVariable::Background), "EIN_BACKGROUND");
   EXPECT_EQ(name(EnvironmentVariable::XdgCacheHome), "XDG_CACHE_HOME");
   EXPECT_EQ(name(EnvironmentVariable::Home), "HOME");
   EXPECT_EQ(name(EnvironmentVariable::CudaLibrary), "EIN_CUDA_LIBRARY");
-  EXPECT_EQ(environmentTable().size(), 10u);
+  EXPECT_EQ(environmentTable().size(), 9u);
 }
 
 } // namespace
