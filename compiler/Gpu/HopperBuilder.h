@@ -98,7 +98,7 @@ public:
   mlir::Value pin(mlir::Value accumulator);
   mlir::Value undefined(mlir::Type type);
 
-  // Functions of f32 in one instruction, good to 2^-22.
+  // Functions of f32, good to 2^-22. The logarithm takes numbers that are not negative.
   mlir::Value exp2(mlir::Value x);
   mlir::Value log2(mlir::Value x);
   mlir::Value reciprocal(mlir::Value x);

@@ -38,7 +38,8 @@ module attributes {ein.kernels = {
 // CHECK: nvvm.wgmma.wait.group.sync.aligned 1
 // CHECK: llvm.intr.exp2
 // CHECK: nvvm.wgmma.wait.group.sync.aligned 0
-// CHECK: lg2.approx
+// The logarithm of the sum, then the result.
+// CHECK: arith.sitofp
 // CHECK: nvvm.stmatrix
 // CHECK: nvvm.cp.async.bulk.tensor.global.shared.cta
 
