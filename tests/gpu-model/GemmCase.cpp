@@ -10,19 +10,9 @@
 
 #include <cmath>
 #include <cstring>
-#include <random>
 
 namespace ein::gpumodel {
 namespace {
-
-double valueAt(const std::vector<uint8_t> &bytes, DType type, int64_t i) {
-  if (type == DType::F32) {
-    float value;
-    std::memcpy(&value, &bytes[i * 4], 4);
-    return value;
-  }
-  return decode(type == DType::BF16 ? MatrixType::BF16 : MatrixType::F16, bytes[i * 2] | bytes[i * 2 + 1] << 8);
-}
 
 /// Elements from the first to the last of a tensor.
 int64_t span(const GemmPlan &plan, unsigned tensor) {
@@ -53,7 +43,18 @@ void forEachPoint(const std::vector<const GemmDims *> &groups, std::array<int64_
   }
 }
 
-/// Halves around zero, few enough bits that products are exact in f32.
+} // namespace
+
+double elementOf(const ModelTensor &tensor, DType type, int64_t i) {
+  const std::vector<uint8_t> &bytes = tensor.bytes;
+  if (type == DType::F32) {
+    float value;
+    std::memcpy(&value, &bytes[i * 4], 4);
+    return value;
+  }
+  return decode(type == DType::BF16 ? MatrixType::BF16 : MatrixType::F16, bytes[i * 2] | bytes[i * 2 + 1] << 8);
+}
+
 ModelTensor randomTensor(DType type, int64_t elements, std::mt19937 &random) {
   ModelTensor tensor;
   for (int64_t i = 0; i < elements; ++i) {
@@ -65,8 +66,6 @@ ModelTensor randomTensor(DType type, int64_t elements, std::mt19937 &random) {
   }
   return tensor;
 }
-
-} // namespace
 
 mlir::MLIRContext &modelContext() {
   static mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
@@ -91,19 +90,19 @@ GemmCase::GemmCase(const GemmPlan &plan, uint32_t seed) : plan(plan), launches(g
   buffers.results = {{std::vector<uint8_t>(span(plan, 2) * byteSize(plan.result), 0xff)}};
 }
 
-std::string GemmCase::compare(const std::vector<uint8_t> &result) const {
-  const auto &a = buffers.operands[plan.swapped].bytes, &b = buffers.operands[!plan.swapped].bytes;
+std::string GemmCase::compare(const ModelTensor &result) const {
+  const ModelTensor &a = buffers.operands[plan.swapped], &b = buffers.operands[!plan.swapped];
   double unit = plan.result == DType::F32 ? 0x1p-22 : plan.result == DType::BF16 ? 0x1p-8 : 0x1p-11;
   std::string wrong;
   int64_t count = 0;
   forEachPoint({&plan.batch, &plan.m, &plan.n}, {}, [&](const std::array<int64_t, 3> &at) {
     double sum = 0, magnitude = 0;
     forEachPoint({&plan.k}, at, [&](const std::array<int64_t, 3> &k) {
-      double product = valueAt(a, plan.input, k[0]) * valueAt(b, plan.input, k[1]);
+      double product = elementOf(a, plan.input, k[0]) * elementOf(b, plan.input, k[1]);
       sum += product;
       magnitude += std::abs(product);
     });
-    double got = valueAt(result, plan.result, at[2]), want = sum * plan.alpha;
+    double got = elementOf(result, plan.result, at[2]), want = sum * plan.alpha;
     if (std::abs(got - want) <= unit * std::abs(want) + 0x1p-20 * magnitude * std::abs(plan.alpha)) return;
     if (count++ == 0)
       wrong = "element " + std::to_string(at[2]) + " is " + std::to_string(got) + ", not " + std::to_string(want);
@@ -115,7 +114,7 @@ std::string GemmCase::run(const ModelProgram &program, uint32_t seed) const {
   ModelBuffers copy = buffers;
   auto report = const_cast<ModelProgram &>(program).run(launches.launches, launches.workspaceBytes, copy, seed);
   if (!report) return report.error().render();
-  return report->str() + compare(copy.results[0].bytes);
+  return report->str() + compare(copy.results[0]);
 }
 
 std::string checkGemm(const GemmPlan &plan, const std::vector<uint32_t> &seeds) {

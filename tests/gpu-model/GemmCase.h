@@ -7,12 +7,17 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
-#include <optional>
+#include <random>
 
 namespace ein::gpumodel {
 
 /// The context of all tests, with the dialects of kernels.
 mlir::MLIRContext &modelContext();
+
+/// Numbers between 1/4 and 2, of both signs, in f16 or bf16.
+ModelTensor randomTensor(DType type, int64_t elements, std::mt19937 &random);
+/// Element `i` of f32, f16 or bf16.
+double elementOf(const ModelTensor &tensor, DType type, int64_t i);
 
 /// The kernels of a plan, before anything is lowered.
 struct GemmKernels {
@@ -30,7 +35,7 @@ public:
   std::string run(const ModelProgram &program, uint32_t seed) const;
 
 private:
-  std::string compare(const std::vector<uint8_t> &result) const;
+  std::string compare(const ModelTensor &result) const;
 
   GemmPlan plan;
   LaunchPlan launches;

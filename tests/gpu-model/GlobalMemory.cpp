@@ -26,13 +26,6 @@ GlobalMemory::Entry *GlobalMemory::lookUp(const void *pointer, size_t bytes) {
   return nullptr;
 }
 
-const GlobalBuffer *GlobalMemory::find(const void *pointer, size_t bytes, size_t &offset) {
-  Entry *entry = lookUp(pointer, bytes);
-  if (!entry) return nullptr;
-  offset = static_cast<const uint8_t *>(pointer) - entry->buffer.data;
-  return &entry->buffer;
-}
-
 std::optional<Trouble> GlobalMemory::access(const void *pointer, size_t bytes, Access kind, const Actor &actor) {
   Entry *entry = lookUp(pointer, bytes);
   if (!entry) return Trouble{Fault::OutOfBounds, "lies in no buffer", {}};

@@ -23,8 +23,6 @@ public:
   /// A launch ends: what it wrote stays, what it did is before everything that follows.
   void endLaunch();
 
-  /// The buffer that holds [pointer, pointer + bytes), and the offset in it; null where there is none.
-  const GlobalBuffer *find(const void *pointer, size_t bytes, size_t &offset);
   /// Checks and remembers an access; where there is none to be, says so.
   std::optional<Trouble> access(const void *pointer, size_t bytes, Access kind, const Actor &actor);
   /// The name of the place for a report: "result 0 + 128".

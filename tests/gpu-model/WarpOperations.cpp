@@ -33,7 +33,7 @@ uint32_t sourceLane(uint32_t lane, uint32_t offset, uint32_t clamp, ShuffleKind 
 
 } // namespace
 
-uint32_t existingLanes(const Thread &thread) {
+static uint32_t existingLanes(const Thread &thread) {
   uint32_t count = uint32_t(thread.block->threads.size()) - thread.warp->first;
   return count >= 32 ? ~0u : (1u << count) - 1;
 }
