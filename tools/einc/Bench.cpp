@@ -49,7 +49,7 @@ static Expected<Measurement> measure(const BenchArguments &arguments, const Requ
   auto flops = countFlops(request);
   if (!flops) return flops.error();
   m.flops = *flops;
-  m.bytes = bytesOf(kernel->operands()) + bytesOf(kernel->results());
+  m.bytes = bytesOf(request.operands) + bytesOf(*resultTypes);
   m.threads = kernel->module().threads;
 
   std::vector<TensorView> in = viewsOf(*operands), out = viewsOf(*results);

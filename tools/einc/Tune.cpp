@@ -126,6 +126,8 @@ ExitCode tune(const TuneArguments &arguments) {
   if (request->options.beta != 0)
     return fail(makeError(ErrorCode::Unsupported, "a kernel that reads its results cannot be timed again and again",
                           "tune without --beta"));
+  if (!request->options.dynamic.empty())
+    return fail(makeError(ErrorCode::Unsupported, "plans are tuned for known extents", "tune without --dynamic"));
   CompileRequest compilation;
   compilation.text = request->text;
   compilation.operands = request->operands;
