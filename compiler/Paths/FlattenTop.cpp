@@ -1,6 +1,7 @@
 // Flattening of lists: the largest entries of a row, one after the other.
 #include "compiler/Paths/Flattener.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace ein {
@@ -13,7 +14,8 @@ void Flattener::flattenTop(const Expr &e, TensorId target) {
   const ExprId x = *lowered[e.args[0]], at = out.indexValue(along),
                none = out.literal(double(*out.indices[along].extent));
   const Monoid best = e.list.smallest ? Monoid::Min : Monoid::Max;
-  const int64_t entries = e.list.place ? *out.indices[*e.list.place].extent : 1;
+  // An empty list has the form of a list of one; no element of it is stored.
+  const int64_t entries = e.list.place ? std::max<int64_t>(*out.indices[*e.list.place].extent, 1) : 1;
   auto both = [&](ExprId a, ExprId b) { return out.map(Fn::And, {a, b}); };
   auto either = [&](ExprId a, ExprId b) { return out.map(Fn::Or, {a, b}); };
 
@@ -35,12 +37,11 @@ void Flattener::flattenTop(const Expr &e, TensorId target) {
     ExprId after = both(out.map(Fn::Less, {position, none}), either(afterNumber, afterNan));
     counts = e.guard ? both(*lowered[*e.guard], after) : after;
   }
-  if (entries == 0) return; // its tensor is empty
   ExprId list = found.back();
   for (int64_t t = entries - 1; t-- > 0;)
     list = out.map(Fn::Select,
                    {out.map(Fn::Equal, {out.indexValue(*e.list.place), out.literal(double(t))}), found[t], list});
-  if (entries == 1 && e.list.place) // an index of extent 1 that nothing else has
+  if (entries == 1 && e.list.place) // an index that nothing else has
     list = out.map(Fn::Select, {out.map(Fn::Equal, {out.indexValue(*e.list.place), out.literal(0)}), list, list});
   assign(target, list);
 }

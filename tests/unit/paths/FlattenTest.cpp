@@ -104,6 +104,11 @@ TEST(Flatten, AttentionKeepsItsGemms) {
   EXPECT_NE(text.find("O[b,q,e] = sum[k](P[b,q,k] * V[b,k,e])\n"), std::string::npos) << text;
 }
 
+TEST(Flatten, EmptyListIsAssigned) {
+  const FlatProgram f = flat(bound("index s = 0\nin A: f32[b,x]\nT = top[x->s](A)\nout T\n", {"f32[3,5]"}));
+  EXPECT_TRUE(verify(f.program)) << print(f.program);
+}
+
 TEST(Flatten, NewNamesAvoidTheUsers) {
   EXPECT_EQ(flatText("in t0: f32[t1,k]\nt2[t1] = 1 + sum[k](t0)\nout t2\n", {"f32[2,3]"}), "t3[t1] = sum[k](t0[t1,k])\n"
                                                                                            "t2[t1] = 1 + t3[t1]\n");

@@ -1,5 +1,6 @@
 // The functions of libcuda.so.1 that ein asks for.
 #include "tests/unit/cuda/fake/FakeCuda.h"
+#include "runtime/Cuda/Driver.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -97,7 +98,13 @@ EXPORT int cuDeviceGetAttribute(int *value, int attribute, int) {
 }
 EXPORT int cuDeviceGetDefaultMemPool(void **, int) { return called("cuDeviceGetDefaultMemPool"); }
 EXPORT int cuMemPoolSetAttribute(void *, int, void *) { return called("cuMemPoolSetAttribute"); }
-EXPORT int cuDevicePrimaryCtxRetain(void **context, int) { return made("cuDevicePrimaryCtxRetain", context); }
+EXPORT int cuDevicePrimaryCtxRetain(void **context, int) {
+  static char primary; // the device's, however often it is retained
+  if (int r = called("cuDevicePrimaryCtxRetain")) return r;
+  *context = &primary;
+  ++state().alive;
+  return 0;
+}
 EXPORT int cuDevicePrimaryCtxRelease_v2(int) {
   --state().alive;
   return called("cuDevicePrimaryCtxRelease");
@@ -188,9 +195,9 @@ EXPORT int cuEventElapsedTime(float *milliseconds, void *, void *) {
   *milliseconds = 0.25F;
   return called("cuEventElapsedTime");
 }
-EXPORT int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *address, const uint64_t *extents,
-                                  const uint64_t *strides, const uint32_t *box, const uint32_t *, int, int swizzle, int,
-                                  int) {
+EXPORT int cuTensorMapEncodeTiled(ein::cuda::TensorMap *map, int type, unsigned rank, void *address,
+                                  const uint64_t *extents, const uint64_t *strides, const uint32_t *box,
+                                  const uint32_t *, int, int swizzle, int, int) {
   std::memcpy(map, &address, sizeof address);
   std::string details = "type " + std::to_string(type) + " swizzle " + std::to_string(swizzle);
   for (unsigned d = 0; d < rank; ++d)
