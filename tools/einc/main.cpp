@@ -189,9 +189,12 @@ static bool asksForEnvironment(int argc, char **argv) {
 
 static ExitCode printEnvironment() {
   std::string text;
+  size_t width = 0;
+  for (const ein::EnvironmentEntry &entry : ein::environmentTable())
+    width = std::max(width, std::string_view(entry.name).size());
   for (const ein::EnvironmentEntry &entry : ein::environmentTable()) {
     const std::string name = entry.name;
-    text += name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + entry.meaning + "\n";
+    text += name + std::string(width + 1 - name.size(), ' ') + entry.meaning + "\n";
   }
   text += "All are ignored in set-user-id processes.\n";
   auto printed = printResult(text);
