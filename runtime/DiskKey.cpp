@@ -31,7 +31,8 @@ std::string_view buildId() { return EIN_BUILD_ID; }
 std::string diskKey(const CompileRequest &request) {
   CompileRequest canonical = request;
   // Dynamic indices are named, and so not to be renamed.
-  if (request.options.labels == LabelStyle::Letters && request.options.dynamic.empty()) canonical.text = canonicalText(request.text);
+  if (request.options.labels == LabelStyle::Letters && request.options.dynamic.empty())
+    canonical.text = canonicalText(request.text);
   canonical.dumpStages.clear();
   canonical.candidates = 0;
   for (TensorType &type : canonical.operands)

@@ -1,63 +1,56 @@
 // Calls of kernels with dynamic indices: the sizes of a call, read off its operands and results.
 #include "runtime/LoadedKernel.h"
+#include "runtime/ViewChecks.h"
 
 namespace ein {
-namespace {
 
-Error sizeError(const std::string &who, ErrorCode code, const TensorType &type, const std::string &why) {
-  return makeError(code, who + " is " + type.str() + ", but " + why);
-}
-
-} // namespace
+static std::string dimension(size_t d) { return ": its dimension " + std::to_string(d); }
 
 /// The extents first, as what a message can best be about.
-Expected<void> LoadedKernel::readSizes(const std::string &who, const TensorType &type, const TensorType &want,
+Expected<void> LoadedKernel::readSizes(const char *role, size_t number, const TensorType &type, const TensorType &want,
                                        const int32_t *slots, Sizes &sizes) const {
   const size_t rank = want.shape.size();
+  const auto refuse = [&](ErrorCode code, const std::string &why) {
+    return makeError(code, nameOfView(role, number) + " is " + type.str() + ", but " + why);
+  };
   if (type.dtype != want.dtype)
-    return sizeError(who, ErrorCode::DTypeMismatch, type, "the kernel takes " + std::string(name(want.dtype)));
+    return refuse(ErrorCode::DTypeMismatch, "the kernel takes " + std::string(name(want.dtype)));
   if (type.shape.size() != rank || type.strides.size() != rank)
-    return sizeError(who, ErrorCode::Rank, type, "the kernel takes rank " + std::to_string(rank));
+    return refuse(ErrorCode::Rank, "the kernel takes rank " + std::to_string(rank));
   bool rowMajor = false;
   for (size_t d = 0; d < rank; ++d) {
     const int32_t slot = slots[d];
     const int64_t extent = type.shape[d];
-    const std::string which = ": its dimension " + std::to_string(d);
     rowMajor |= slots[rank + d] == CompiledModule::kRowMajor;
     if (slot < 0) {
       if (extent != want.shape[d])
-        return sizeError(who, ErrorCode::Extent, type, "the kernel takes " + std::to_string(want.shape[d]) + which);
+        return refuse(ErrorCode::Extent, "the kernel takes " + std::to_string(want.shape[d]) + dimension(d));
       continue;
     }
     const DynamicIndex &index = compiled.dynamic[static_cast<size_t>(slot)];
     int64_t &known = sizes[static_cast<size_t>(slot)];
     if (known < 0) known = extent;
     if (known != extent)
-      return sizeError(who, ErrorCode::Extent, type, index.name + " is " + std::to_string(known) + " before" + which);
+      return refuse(ErrorCode::Extent, index.name + " is " + std::to_string(known) + " before" + dimension(d));
     if (extent < index.least || extent > index.most)
-      return sizeError(who, ErrorCode::Extent, type,
-                       "the kernel takes " + index.name + " from " + std::to_string(index.least) + " to " +
-                           std::to_string(index.most) + which);
+      return refuse(ErrorCode::Extent, "the kernel takes " + index.name + " from " + std::to_string(index.least) +
+                                           " to " + std::to_string(index.most) + dimension(d));
   }
-  if (rowMajor && !type.isContiguous()) return sizeError(who, ErrorCode::Layout, type, "the kernel takes it row-major");
+  if (rowMajor && !type.isContiguous()) return refuse(ErrorCode::Layout, "the kernel takes it row-major");
   for (size_t d = 0; d < rank; ++d) {
     const int32_t slot = slots[rank + d];
     if (slot >= 0) sizes[static_cast<size_t>(slot)] = type.strides[d];
     if (slot == CompiledModule::kAsCompiled && type.strides[d] != want.strides[d] && type.shape[d] > 1)
-      return sizeError(who, ErrorCode::Layout, type,
-                       "the kernel takes a stride of " + std::to_string(want.strides[d]) + " in dimension " +
-                           std::to_string(d));
+      return refuse(ErrorCode::Layout, "the kernel takes a stride of " + std::to_string(want.strides[d]) +
+                                           " in dimension " + std::to_string(d));
   }
   return {};
 }
 
 Expected<void> LoadedKernel::readSizes(std::span<const TensorView> operands, std::span<const TensorView> results,
                                        Sizes &sizes) const {
-  if (operands.size() != resultsAt || results.size() != compiled.results.size())
-    return makeError(ErrorCode::OperandCount, std::to_string(operands.size()) + " operands and " +
-                                                  std::to_string(results.size()) + " results given, the kernel takes " +
-                                                  std::to_string(resultsAt) + " and " +
-                                                  std::to_string(compiled.results.size()));
+  if (auto fine = checkViewCount("operand", operands.size(), resultsAt); !fine) return fine;
+  if (auto fine = checkViewCount("result", results.size(), compiled.results.size()); !fine) return fine;
   sizes.fill(-1);
   const int32_t *slots = compiled.sizeSlots.data();
   for (size_t i = 0; i < wanted.size(); ++i) {
@@ -65,8 +58,8 @@ Expected<void> LoadedKernel::readSizes(std::span<const TensorView> operands, std
     const size_t number = isResult ? i - resultsAt : i;
     const TensorType &want = isResult ? compiled.results[number] : compiled.operands[number];
     const TensorView &view = isResult ? results[number] : operands[number];
-    const std::string who = (isResult ? "result " : "operand ") + std::to_string(number);
-    if (auto fine = readSizes(who, view.type, want, slots, sizes); !fine) return fine;
+    if (auto fine = readSizes(isResult ? "result" : "operand", number, view.type, want, slots, sizes); !fine)
+      return fine;
     slots += 2 * want.shape.size();
   }
   return {};
@@ -85,16 +78,13 @@ TensorType LoadedKernel::sized(const TensorType &type, const int32_t *slots, con
 
 Expected<std::vector<TensorType>> LoadedKernel::resultsFor(std::span<const TensorType> operands) const {
   if (compiled.dynamic.empty()) return compiled.results;
-  if (operands.size() != resultsAt)
-    return makeError(ErrorCode::OperandCount, std::to_string(operands.size()) + " operands given, the kernel takes " +
-                                                  std::to_string(resultsAt));
+  if (auto fine = checkViewCount("operand", operands.size(), resultsAt); !fine) return fine.error();
   Sizes sizes;
   sizes.fill(-1);
   const int32_t *slots = compiled.sizeSlots.data();
   for (size_t i = 0; i < operands.size(); ++i) {
     const TensorType &want = compiled.operands[i];
-    if (auto fine = readSizes("operand " + std::to_string(i), operands[i], want, slots, sizes); !fine)
-      return fine.error();
+    if (auto fine = readSizes("operand", i, operands[i], want, slots, sizes); !fine) return fine.error();
     slots += 2 * want.shape.size();
   }
   std::vector<TensorType> types;

@@ -53,8 +53,8 @@ private:
   /// Of a module with dynamic indices: whether the types fit its class. Fills in the sizes.
   Expected<void> readSizes(std::span<const TensorView> operands, std::span<const TensorView> results,
                            Sizes &sizes) const;
-  Expected<void> readSizes(const std::string &who, const TensorType &type, const TensorType &want, const int32_t *slots,
-                           Sizes &sizes) const;
+  Expected<void> readSizes(const char *role, size_t number, const TensorType &type, const TensorType &want,
+                           const int32_t *slots, Sizes &sizes) const;
   /// `slots`: of the type's extents, which its dynamic indices have in `sizes`.
   TensorType sized(const TensorType &type, const int32_t *slots, const Sizes &sizes) const;
   /// For views that do not evidently fit. Results that overlap operands are computed elsewhere.

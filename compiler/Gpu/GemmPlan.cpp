@@ -103,9 +103,8 @@ std::string GemmPlan::obstacle() const {
     return "a cluster that does not divide the rows of tiles";
   if (cluster > 1) {
     if (columns % 16 != 0 || !cutsEvenly(n, columns / cluster)) return "a tile of B that a cluster cannot share";
-    if (majorB == GemmMajor::K
-            ? k.front().tile != depth
-            : columns / cluster % widthB() != 0 || columns / cluster % transfer(1).rows != 0)
+    if (majorB == GemmMajor::K ? k.front().tile != depth
+                               : columns / cluster % widthB() != 0 || columns / cluster % transfer(1).rows != 0)
       return "a tile of B that a cluster cannot share";
   }
   if (split < 1 || (split - 1) * depthBlocksPerPart() >= depthBlocks()) return "a part of the depth that is empty";

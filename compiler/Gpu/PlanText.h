@@ -11,6 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 namespace ein {
 
 /// Appends fields to a line.
@@ -119,10 +122,6 @@ struct PlanReader {
   }
 };
 
-inline uint64_t hashOfPlan(std::string_view text) {
-  uint64_t h = 0xcbf29ce484222325; // FNV-1a
-  for (char c : text) h = (h ^ uint8_t(c)) * 0x100000001b3;
-  return h;
-}
+inline uint64_t hashOfPlan(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
 } // namespace ein

@@ -17,7 +17,7 @@ struct NestOperand {
   mlir::Type element;
   int64_t extent = 0;
   int64_t offset = 0;
-  int offsetSlot = -1; ///< where the offset comes at run time: its place among the sizes of the step
+  int offsetSlot = -1;     ///< where the offset comes at run time: its place among the sizes of the step
   bool isUnsigned = false; ///< how the body widens its integers
 };
 

@@ -184,16 +184,22 @@ Value NestBuilder::multiplyPairs(Value a, Value b) {
   return arith::AddIOp::create(*this, first, second);
 }
 
+/// Shuffles of two vectors of n lanes that gather their first and their second blocks of w lanes, in turns.
+static std::pair<SmallVector<int64_t>, SmallVector<int64_t>> blockMasks(int64_t n, int64_t w) {
+  SmallVector<int64_t> low(n), high(n);
+  for (int64_t j = 0; j < n; ++j) {
+    low[j] = (j & w) ? n + (j - w) : j;
+    high[j] = (j & w) ? n + j : j + w;
+  }
+  return {low, high};
+}
+
 SmallVector<Value> NestBuilder::transpose(ArrayRef<Value> rows) {
   // log2(n) rounds: round `w` swaps the off-diagonal w x w blocks of every 2w x 2w block.
   const int64_t n = rows.size();
   SmallVector<Value> now(rows);
   for (int64_t w = 1; w < n; w *= 2) {
-    SmallVector<int64_t> low(n), high(n);
-    for (int64_t j = 0; j < n; ++j) {
-      low[j] = (j & w) ? n + (j - w) : j;
-      high[j] = (j & w) ? n + j : j + w;
-    }
+    const auto [low, high] = blockMasks(n, w);
     for (int64_t i = 0; i < n; ++i) {
       if (i & w) continue;
       Value a = now[i], b = now[i + w];
@@ -209,11 +215,7 @@ Value NestBuilder::sumRows(ArrayRef<Value> rows) {
   const int64_t n = rows.size();
   SmallVector<Value> now(rows);
   for (int64_t w = 1; w < n; w *= 2) {
-    SmallVector<int64_t> low(n), high(n);
-    for (int64_t j = 0; j < n; ++j) {
-      low[j] = (j & w) ? n + (j - w) : j;
-      high[j] = (j & w) ? n + j : j + w;
-    }
+    const auto [low, high] = blockMasks(n, w);
     SmallVector<Value> next;
     for (size_t i = 0; i < now.size(); i += 2)
       next.push_back(arith::AddFOp::create(*this, vector::ShuffleOp::create(*this, now[i], now[i + 1], low),

@@ -248,8 +248,8 @@ void chooseSweep(NestPlan &plan, const CpuModel &cpu) {
   if (plan.kind != Lanes::Parallel || plan.block0 >= 0 || shape.dims.empty() || !shape.dims.back().reduced) return;
   const LoopDim &lane = shape.dims[plan.lane];
   if (lane.strides[shape.output()] != 1 || lane.extent < 2 * plan.width() || shape.dims.back().extent < 2) return;
-  // Rows shorter than a page are read one after the other: several at once would confuse the prefetcher. Where the rows'
-  // length comes at run time they may as well stay in cache, where passes over single ones cost too much.
+  // Rows shorter than a page are read one after the other: several at once would confuse the prefetcher. Where the
+  // rows' length comes at run time they may as well stay in cache, where passes over single ones cost too much.
   const int64_t rows = lane.isDynamic() ? 16 : lane.extent * shape.elementBytes < 4096 ? 1 : 8;
   if (bytesOf(shape) > double(cpu.l2Bytes)) plan.sweep = std::min<int64_t>(rows, shape.dims.back().extent);
 }

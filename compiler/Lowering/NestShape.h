@@ -16,8 +16,9 @@ struct LoopDim {
   bool valued = false;  ///< the body uses the index's value, so the loop cannot be fused with another
   std::vector<int64_t> strides;
   std::vector<unsigned> sources; ///< the operation's loops it stands for, outermost first
-  int extentSlot = -1; ///< place among the sizes of the step of an extent that comes at run time: `extent` is an example
-  int64_t least = 0;   ///< that it then is
+  int extentSlot =
+      -1;            ///< place among the sizes of the step of an extent that comes at run time: `extent` is an example
+  int64_t least = 0; ///< that it then is
   std::vector<int> strideSlots = {}; ///< the same of strides; empty: all are known
 
   bool isDynamic() const { return extentSlot >= 0; }

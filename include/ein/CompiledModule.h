@@ -39,6 +39,7 @@ inline constexpr size_t kMaxSizes = 64;
 ///
 /// `sizes` holds the extents of `dynamic`, in order, then the strides that `sizeSlots` names. `operands` and `results`
 /// are then examples of the class.
+///
 /// For a GPU `code` is PTX text instead, and `launches` say what to run of it, in order on one stream. The pointers are
 /// device addresses, those of operands and results multiples of 16 and the workspace's one of 256.
 struct CompiledModule {

@@ -57,8 +57,8 @@ class Buffer {
 public:
   void *data() const { return memory.get(); }
   size_t size() const { return bytes; }
-  /// From and to memory of the host, `count` bytes from an address within the buffer on. They return when the stream has
-  /// done it.
+  /// From and to memory of the host, `count` bytes from an address within the buffer on. They return when the stream
+  /// has done it.
   Expected<void> copyIn(const void *host, const Stream &stream, void *at, size_t count) const;
   Expected<void> copyOut(void *host, const Stream &stream, const void *at, size_t count) const;
 

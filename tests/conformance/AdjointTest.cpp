@@ -1,8 +1,8 @@
 // Adjoints of Programs: random ones and the examples against finite differences, compiled ones against the interpreter,
 // attention's backward pass as two passes that store no scores.
 #include "ein/Adjoint.h"
-#include "ein/Attention.h"
 #include "ein/Engine.h"
+#include "tests/conformance/AttentionCase.h"
 #include "tests/conformance/Generators.h"
 #include "tests/unit/adjoints/Gradients.h"
 
@@ -112,19 +112,7 @@ TEST(ExampleAdjointRefused, OfAPosition) {
   EXPECT_EQ(text.error().rule, "E19");
 }
 
-struct Backward {
-  const char *name;
-  AttentionOptions options;
-  const char *operands;
-};
-
-AttentionOptions with(void (*set)(AttentionOptions &)) {
-  AttentionOptions options;
-  set(options);
-  return options;
-}
-
-const Backward kBackwards[] = {
+const AttentionCase kBackwards[] = {
     {"plain", {}, "f32[2,3,20,8] f32[2,3,33,8] f32[2,3,33,5]"},
     {"long", {}, "f32[1,2,197,40] f32[1,2,130,40] f32[1,2,130,40]"},
     {"double", {}, "f64[1,2,37,24] f64[1,2,29,24] f64[1,2,29,24]"},
@@ -148,7 +136,7 @@ const Backward kBackwards[] = {
      "f32[2,6,20,8] f32[2,2,30,8] f32[2,2,30,8] i32[] f32[6] f32[6,20,30] f32[6] i32[2]"},
 };
 
-class AttentionBackward : public ::testing::TestWithParam<Backward> {};
+class AttentionBackward : public ::testing::TestWithParam<AttentionCase> {};
 
 /// One pass over the keys for the queries' gradient, one over the queries for those of keys and values.
 TEST_P(AttentionBackward, IsTwoPassesThatStoreNoScores) {

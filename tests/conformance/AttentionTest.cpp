@@ -1,5 +1,5 @@
 // ein::attention: the Programs that it writes, against the interpreter, and what it refuses.
-#include "ein/Attention.h"
+#include "tests/conformance/AttentionCase.h"
 #include "tests/conformance/Generators.h"
 
 using namespace ein;
@@ -7,19 +7,7 @@ using namespace ein::test;
 
 namespace {
 
-struct Form {
-  const char *name;
-  AttentionOptions options;
-  const char *operands;
-};
-
-AttentionOptions with(void (*set)(AttentionOptions &)) {
-  AttentionOptions options;
-  set(options);
-  return options;
-}
-
-const Form kForms[] = {
+const AttentionCase kForms[] = {
     {"plain", {}, "f32[2,3,20,8] f32[2,3,33,8] f32[2,3,33,5]"},
     {"scaled", with([](auto &o) { o.scale = 0.7; }), "f64[1,2,17,8] f64[1,2,9,8] f64[1,2,9,8]"},
     {"causal", with([](auto &o) { o.causal = true; }), "f32[1,2,40,16] f32[1,2,40,16] f32[1,2,40,16]"},
@@ -44,7 +32,7 @@ const Form kForms[] = {
     {"bfloat", with([](auto &o) { o.causal = true; }), "bf16[1,2,20,8] bf16[1,2,20,8] bf16[1,2,20,8]"},
 };
 
-class Attention : public ::testing::TestWithParam<Form> {};
+class Attention : public ::testing::TestWithParam<AttentionCase> {};
 
 TEST_P(Attention, AsInterpretedInOnePass) {
   Case c;

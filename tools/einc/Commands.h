@@ -78,8 +78,8 @@ ExitCode path(const Arguments &arguments);
 ExitCode explain(const ExplainArguments &arguments);
 /// `einc adjoint`: prints the text of the gradients of some operands.
 ExitCode adjointOf(const AdjointArguments &arguments);
-/// `einc hash`: prints what identifies a Program whatever its spelling (compiler/IndexNotation/ProgramHash.h), chains of
-/// reductions in the form in which they are fused, and what has none as sums of products.
+/// `einc hash`: prints what identifies a Program whatever its spelling (compiler/IndexNotation/ProgramHash.h), chains
+/// of reductions in the form in which they are fused, and what has none as sums of products.
 ExitCode hash(const Arguments &arguments);
 /// `einc bench`: times compilation, execution and the cache hit.
 ExitCode bench(const BenchArguments &arguments);

@@ -75,9 +75,9 @@ Expected<Request> resolve(const Arguments &arguments) {
   request.options.scatter = arguments.scatter;
   CompileOptions &options = request.options;
   options.fuse = !arguments.noFuse;
-  for (auto [word, dtype] : {std::pair(&arguments.outDType, &options.resultDType),
-                             std::pair(&arguments.computeDType, &options.computeDType),
-                             std::pair(&arguments.accumulateDType, &options.accumulateDType)}) {
+  for (auto [word, dtype] :
+       {std::pair(&arguments.outDType, &options.resultDType), std::pair(&arguments.computeDType, &options.computeDType),
+        std::pair(&arguments.accumulateDType, &options.accumulateDType)}) {
     if (word->empty()) continue;
     *dtype = parseDType(*word);
     if (!*dtype)
