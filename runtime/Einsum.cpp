@@ -1,6 +1,8 @@
 // Buffers and the one-line einsum.
 #include "ein/Einsum.h"
+#include "runtime/LoadedKernel.h"
 #include "runtime/Memory.h"
+#include "runtime/NewResult.h"
 
 namespace ein {
 
@@ -19,33 +21,31 @@ Buffer::Buffer(TensorType type) : tensorType(type.dtype, std::move(type.shape)) 
   if (tensorType.verify()) memory = memoryFor(tensorType);
 }
 
-Expected<Buffer> einsum(std::string_view text, std::span<const TensorView> operands, const CompileOptions &options) {
-  if (!options.resultStrides.empty())
-    return makeError(ErrorCode::Layout, "einsum makes a row-major result, but result strides are given",
-                     "compile a kernel and run it on memory of your own");
-  if (options.beta != 0)
-    return makeError(ErrorCode::Unsupported, "einsum makes a new result, so there is nothing for beta to scale",
-                     "compile a kernel and run it on memory of your own");
-  auto kernel = Engine::global().compile(text, operands, options);
-  if (!kernel) return kernel.error();
-  if (kernel->results().size() != 1)
+Expected<Buffer> runForNew(const LoadedKernel &kernel, std::span<const TensorView> operands,
+                           const CompileOptions &options) {
+  const std::vector<TensorType> &results = kernel.module().results;
+  if (results.size() != 1)
     return makeError(ErrorCode::Unsupported,
-                     "einsum returns one result, the Program has " + std::to_string(kernel->results().size()),
+                     "einsum returns one result, the Program has " + std::to_string(results.size()),
                      "compile a kernel and run it on memory of your own");
   // Row-major, and its type moves on into the buffer: a copy would be most of what a small einsum costs.
-  TensorType type = kernel->results()[0];
+  TensorType type = results[0];
   if (!options.dynamic.empty()) {
     std::vector<TensorType> types;
     for (const TensorView &view : operands) types.push_back(view.type);
-    auto results = kernel->resultsFor(types);
-    if (!results) return results.error();
-    type = std::move((*results)[0]);
+    auto sized = kernel.resultsFor(types);
+    if (!sized) return sized.error();
+    type = std::move((*sized)[0]);
   }
   std::shared_ptr<void> memory = memoryFor(type);
   if (!memory) return makeError(ErrorCode::Limit, "no memory for a result of type " + type.str());
   TensorView result(memory.get(), std::move(type));
-  if (auto done = kernel->run(operands, {&result, 1}); !done) return done.error();
+  if (auto done = kernel.run(operands, {&result, 1}); !done) return done.error();
   return Buffer(std::move(result.type), std::move(memory));
+}
+
+Expected<Buffer> einsum(std::string_view text, std::span<const TensorView> operands, const CompileOptions &options) {
+  return Engine::global().einsum(text, operands, options);
 }
 
 } // namespace ein

@@ -7,6 +7,7 @@
 #include "runtime/Fork.h"
 #include "runtime/KernelKey.h"
 #include "runtime/MemoryCache.h"
+#include "runtime/NewResult.h"
 #include "runtime/RecompileLog.h"
 #include "runtime/ShapeClass.h"
 #include "runtime/TunedPlans.h"
@@ -55,6 +56,13 @@ struct Engine::Impl final : ForkLock {
   template <class Operand, class Use>
   std::invoke_result_t<Use, const KernelPointer &> with(std::string_view text, std::span<const Operand> operands,
                                                         const CompileOptions &options, Use use);
+
+  /// The same once the threads are resolved; `keyed`: the operands that name the kernel, of the shape class of
+  /// `operands` where indices are dynamic.
+  template <class Keyed, class Operand, class Use>
+  std::invoke_result_t<Use, const KernelPointer &> withKey(std::string_view text, std::span<const Keyed> keyed,
+                                                           std::span<const Operand> operands,
+                                                           const CompileOptions &options, int threads, Use use);
 
   /// For a key that is not in the table. Waits for its flight, or makes one and compiles. `operands`: of the call.
   Expected<KernelPointer> findOrCompile(const Hazard &hazard, uint64_t hash, std::string_view key,
@@ -137,15 +145,19 @@ Engine::Impl::with(std::string_view text, std::span<const Operand> operands, con
   if (threads < 1 || threads > kMaxThreads)
     return makeError(ErrorCode::Limit, "a team of " + std::to_string(threads) + " threads",
                      "1 to " + std::to_string(kMaxThreads) + " threads, or 0 for the default");
-  std::vector<TensorType> standard; // of the shape class
-  if (!options.dynamic.empty()) standard = classOf(text, operands, options);
-  const auto typeAt = [&](size_t i) -> const TensorType & {
-    return i < standard.size() ? standard[i] : typeOf(operands[i]);
-  };
+  if (options.dynamic.empty()) return withKey(text, operands, operands, options, threads, use);
+  const std::vector<TensorType> standard = classOf(text, operands, options);
+  return withKey(text, std::span<const TensorType>(standard), operands, options, threads, use);
+}
+
+template <class Keyed, class Operand, class Use>
+[[gnu::always_inline]] inline std::invoke_result_t<Use, const KernelPointer &>
+Engine::Impl::withKey(std::string_view text, std::span<const Keyed> keyed, std::span<const Operand> operands,
+                      const CompileOptions &options, int threads, Use use) {
   KernelKey key;
   key.add(text);
-  key.add(operands.size());
-  for (size_t i = 0; i < operands.size(); ++i) key.add(typeAt(i));
+  key.add(keyed.size());
+  for (const Keyed &operand : keyed) key.add(typeOf(operand));
   key.add(options, threads);
   const uint64_t hash = hashKey(key.bytes());
 
@@ -156,7 +168,7 @@ Engine::Impl::with(std::string_view text, std::span<const Operand> operands, con
   }
   CompileRequest request;
   request.text = text;
-  for (size_t i = 0; i < operands.size(); ++i) request.operands.push_back(typeAt(i));
+  for (const Keyed &operand : keyed) request.operands.push_back(typeOf(operand));
   request.options = options;
   request.options.threads = threads;
   std::vector<TensorType> given;
@@ -214,6 +226,17 @@ Expected<Kernel> Engine::compile(std::string_view text, std::span<const TensorVi
 Expected<void> Engine::run(std::string_view text, std::span<const TensorView> operands,
                            std::span<const TensorView> results, const CompileOptions &options) {
   return impl->with(text, operands, options, [&](const KernelPointer &k) { return k->run(operands, results); });
+}
+
+Expected<Buffer> Engine::einsum(std::string_view text, std::span<const TensorView> operands,
+                                const CompileOptions &options) {
+  if (!options.resultStrides.empty())
+    return makeError(ErrorCode::Layout, "einsum makes a row-major result, but result strides are given",
+                     "compile a kernel and run it on memory of your own");
+  if (options.beta != 0)
+    return makeError(ErrorCode::Unsupported, "einsum makes a new result, so there is nothing for beta to scale",
+                     "compile a kernel and run it on memory of your own");
+  return impl->with(text, operands, options, [&](const KernelPointer &k) { return runForNew(*k, operands, options); });
 }
 
 Expected<Kernel> Engine::load(CompiledModule module) {

@@ -33,14 +33,27 @@ public:
     at = numbers(at, type.shape);
     numbers(at, type.strides);
   }
-  /// `threads`: the resolved team size.
+  /// `threads`: the resolved team size. Options of which nothing else is chosen take two numbers: bytes to write, hash
+  /// and compare are most of what a hit costs.
   void add(const CompileOptions &options, int threads) {
+    add(static_cast<uint64_t>(threads));
+    static thread_local CompileOptions standard;
+    standard.threads = options.threads;
+    const bool chosen = options != standard;
+    add(uint64_t{chosen});
+    if (chosen) addChosen(options);
+  }
+  void add(uint64_t value) { number(room(sizeof value), value); }
+
+  std::string_view bytes() const { return {data, size}; }
+
+private:
+  void addChosen(const CompileOptions &options) {
     add(options.target.cpu);
     add(static_cast<uint64_t>(options.target.portable));
     add(options.target.gpu);
     add(static_cast<uint64_t>(options.path));
     add(std::bit_cast<uint64_t>(options.pathBudgetMs));
-    add(static_cast<uint64_t>(threads));
     add(static_cast<uint64_t>(options.memoryLimit));
     add(options.resultStrides.size());
     for (const std::vector<int64_t> &strides : options.resultStrides) add(strides);
@@ -60,11 +73,6 @@ public:
     add(options.dynamic.size());
     for (const std::string &index : options.dynamic) add(index);
   }
-  void add(uint64_t value) { number(room(sizeof value), value); }
-
-  std::string_view bytes() const { return {data, size}; }
-
-private:
   static size_t bytesOf(const std::vector<int64_t> &values) { return (1 + values.size()) * sizeof(int64_t); }
 
   /// Writes at a place with enough room; where to go on.

@@ -7,6 +7,8 @@
 
 namespace ein {
 
+class LoadedKernel;
+
 /// A tensor that owns its memory: 64-byte aligned, row-major.
 class Buffer {
 public:
@@ -22,7 +24,7 @@ public:
   }
 
 private:
-  friend Expected<Buffer> einsum(std::string_view, std::span<const TensorView>, const CompileOptions &);
+  friend Expected<Buffer> runForNew(const LoadedKernel &, std::span<const TensorView>, const CompileOptions &);
   Buffer(TensorType rowMajor, std::shared_ptr<void> memory)
       : tensorType(std::move(rowMajor)), memory(std::move(memory)) {}
 

@@ -13,6 +13,8 @@
 
 namespace ein {
 
+class Buffer; // ein/Einsum.h
+
 /// Whether an engine keeps kernels on disk.
 enum class DiskUse : uint8_t {
   Environment, ///< yes, unless EIN_CACHE=0; in the folder that EIN_CACHE_DIR, XDG_CACHE_HOME or HOME names
@@ -59,6 +61,9 @@ public:
   /// Compiles (or finds) and runs in one call.
   Expected<void> run(std::string_view text, std::span<const TensorView> operands, std::span<const TensorView> results,
                      const CompileOptions &options = {});
+  /// The same, with memory made for the one result.
+  Expected<Buffer> einsum(std::string_view text, std::span<const TensorView> operands,
+                          const CompileOptions &options = {});
   /// Loads a module that was compiled elsewhere; it does not enter the cache.
   Expected<Kernel> load(CompiledModule module);
   /// Loads a kernel of a bundle (ein/Bundle.h): that of this name, or for an empty name the only one. Needs no
