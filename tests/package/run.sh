@@ -13,9 +13,12 @@ step() { echo "package: $*"; }
 step "install $build"
 cmake --install "$build" --prefix "$work/prefix" >"$work/log" || { cat "$work/log"; exit 1; }
 
+# A library built with sanitizers needs their runtime in the program.
+sanitize=$(sed -n 's/^EIN_SANITIZE:[A-Z]*=\(..*\)/-fsanitize=\1/p' "$build/CMakeCache.txt")
+
 step "configure and build the example"
 cmake -S "$here" -B "$work/example" -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_CXX_COMPILER="$cxx" \
-  -DCMAKE_BUILD_TYPE=Release >"$work/log" 2>&1 && cmake --build "$work/example" >>"$work/log" 2>&1 ||
+  -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS="$sanitize" >"$work/log" 2>&1 && cmake --build "$work/example" >>"$work/log" 2>&1 ||
   { cat "$work/log"; exit 1; }
 
 step "run it"

@@ -3,6 +3,7 @@
 
 #include "runtime/Memory.h"
 
+#include <cstring>
 #include <unistd.h>
 
 using namespace ein;
@@ -32,6 +33,26 @@ Expected<HostTensor> HostTensor::allocate(TensorType type) {
   tensor.memory = std::shared_ptr<void>(memory, freeAligned);
   tensor.view = TensorView(static_cast<char *>(memory) - low * byteSize(type.dtype), std::move(type));
   return tensor;
+}
+
+Expected<HostTensor> rowMajor(const HostTensor &tensor) {
+  const TensorType &type = tensor.view.type;
+  if (type.isContiguous()) return tensor;
+  auto copy = HostTensor::allocate(TensorType(type.dtype, type.shape));
+  if (!copy) return copy.error();
+  const int64_t size = byteSize(type.dtype);
+  auto *to = static_cast<char *>(copy->memory.get());
+  std::vector<int64_t> at(type.shape.size(), 0);
+  for (int64_t left = type.numElements(), from = 0; left > 0; --left, to += size) {
+    std::memcpy(to, static_cast<const char *>(tensor.view.data) + from * size, static_cast<size_t>(size));
+    for (size_t d = at.size(); d-- > 0;) {
+      from += type.strides[d];
+      if (++at[d] < type.shape[d]) break;
+      from -= at[d] * type.strides[d];
+      at[d] = 0;
+    }
+  }
+  return copy;
 }
 
 } // namespace einc

@@ -17,6 +17,9 @@ struct HostTensor {
   static ein::Expected<HostTensor> allocate(ein::TensorType type);
 };
 
+/// The tensor itself where it is row-major, else a row-major copy.
+ein::Expected<HostTensor> rowMajor(const HostTensor &tensor);
+
 /// Elements of storage that `type` can address. Requires a type that verifies.
 int64_t storageElements(const ein::TensorType &type);
 

@@ -184,6 +184,11 @@ ExitCode run(RunArguments arguments) {
 
   auto findings = examine(arguments, request, kernel, *operands, *results);
   if (!findings) return fail(findings.error());
+  for (HostTensor &result : *results) { // in the order of their indices, whatever their strides
+    auto ordered = rowMajor(result);
+    if (!ordered) return fail(ordered.error());
+    result = std::move(*ordered);
+  }
   std::string json = arguments.json ? jsonReport(arguments, request, kernel, *results, *findings) : "";
   if (auto ok = deliver(arguments, *results, json); !ok) return fail(ok.error(), While::Writing);
   warn(findings->warnings);
