@@ -103,14 +103,15 @@ void Machine::endBlock(Block &block) {
       report(Fault::Protocol, left.site, "the block has ended before this transfer into its shared memory");
   if (!block.ended.covers(block.uses))
     report(Fault::Protocol, block.usedAt, "nothing keeps the block whose shared memory this uses from ending before");
-  if (block.cluster->live()) return;
+  const Cluster *const cluster = block.cluster; // the block is gone as soon as the cluster is
+  if (cluster->live()) return;
   // What only writes global memory may still be under way.
   for (size_t i = 0; i < work.size();)
-    if (work[i].block->cluster == block.cluster)
+    if (work[i].block->cluster == cluster)
       force(work[i].ticket);
     else
       ++i;
-  std::erase_if(clusters, [&](const auto &c) { return c.get() == block.cluster; });
+  std::erase_if(clusters, [&](const auto &c) { return c.get() == cluster; });
 }
 
 void Machine::endThread(Thread &thread) {

@@ -21,7 +21,7 @@ void fillRandom(std::span<HostTensor> tensors, uint64_t seed) {
   for (HostTensor &tensor : tensors) {
     const DType dtype = tensor.view.type.dtype, part = partType(dtype);
     const int64_t count = storageElements(tensor.view.type) * (isComplex(dtype) ? 2 : 1);
-    const int bits = 1 - static_cast<int>(std::log2(unitRoundoff(part)));
+    const int bits = isFloat(part) ? 1 - std::ilogb(unitRoundoff(part)) : 0; // of the mantissa
     for (int64_t i = 0; i < count; ++i) {
       double value = 0;
       if (part == DType::Bool)
