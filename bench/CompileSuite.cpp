@@ -2,6 +2,7 @@
 #include "bench/CompileSuite.h"
 #include "ein/Einsum.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
@@ -88,24 +89,58 @@ static std::vector<Record> tinyCalls(int64_t n, const RunOptions &options) {
   const std::string text = "ik,kj->ij", size = std::to_string(n) + "x" + std::to_string(n);
   std::vector<Record> records{
       recordOf("einsum() " + size + ", hit", text), recordOf("Engine::run " + size + ", hit", text),
-      recordOf("Kernel::run " + size + ", held", text), recordOf("Kernel::runUnchecked " + size, text)};
+      recordOf("Kernel::run " + size + ", held", text), recordOf("Kernel::runUnchecked " + size, text),
+      recordOf("Engine::run " + size + ", all indices dynamic, hit", text)};
   float a[64] = {}, b[64] = {}, c[64] = {};
   const std::vector<TensorView> in{TensorView(a, {n, n}), TensorView(b, {n, n})}, out{TensorView(c, {n, n})};
   CompileOptions compileOptions;
   compileOptions.threads = options.threads;
   Engine engine({.disk = DiskUse::Off});
   const auto kernel = engine.compile(text, in, compileOptions);
-  if (!kernel) {
-    for (Record &record : records) record.error = kernel.error().message;
-    return records;
-  }
+  CompileOptions anySize = compileOptions;
+  anySize.dynamic = {"i", "j", "k"};
+  const auto dynamic = engine.compile(text, in, anySize);
+  for (const auto *made : {&kernel, &dynamic})
+    if (!*made) {
+      for (Record &record : records) record.error = made->error().message;
+      return records;
+    }
   void *const operands[] = {a, b}, *const results[] = {c};
   const std::function<void()> calls[] = {
       [&] { (void)einsum(text, in, compileOptions); }, [&] { (void)engine.run(text, in, out, compileOptions); },
-      [&] { (void)kernel->run(in, out); }, [&] { (void)kernel->runUnchecked(operands, results); }};
+      [&] { (void)kernel->run(in, out); }, [&] { (void)kernel->runUnchecked(operands, results); },
+      [&] { (void)engine.run(text, in, out, anySize); }};
   // No thread team: nothing of this forks.
   const std::vector<Stats> stats = interleave(calls, options.seconds, 1);
   for (size_t r = 0; r < records.size(); ++r) records[r].ours = stats[r];
+  return records;
+}
+
+/// From the first call of a key to its result, n x n x n, in a process that has compiled; with and without a generic
+/// kernel while the compilation runs. Each sample is an engine of its own, which waits for its compilation after the
+/// clock has stopped.
+static std::vector<Record> firstResults(int64_t n, const RunOptions &options) {
+  const std::string text = "ik,kj->ij", size = std::to_string(n) + "^3";
+  std::vector<Record> records{recordOf("first result " + size, text),
+                              recordOf("first result " + size + ", in the background", text)};
+  const Buffer a(TensorType(DType::F32, {n, n})), b(a.type()), c(a.type());
+  std::fill_n(a.data<float>(), n * n, 1.0f);
+  std::fill_n(b.data<float>(), n * n, 2.0f);
+  const TensorView in[] = {a.view(), b.view()}, out[] = {c.view()};
+  std::vector<double> samples[2];
+  for (int run = 0; run < 41; ++run)
+    for (size_t r = 0; r < 2; ++r) {
+      CompileOptions compileOptions;
+      compileOptions.threads = options.threads;
+      compileOptions.background = r == 1;
+      Engine engine({.disk = DiskUse::Off});
+      const double start = now();
+      const auto done = engine.run(text, in, out, compileOptions);
+      const double elapsed = now() - start;
+      if (!done) records[r].error = done.error().message;
+      if (run > 0) samples[r].push_back(elapsed); // before, libraries are loaded
+    }
+  for (size_t r = 0; r < 2; ++r) records[r].ours = statsOf(std::move(samples[r]));
   return records;
 }
 
@@ -147,6 +182,8 @@ std::vector<Record> runCompileSuite(const RunOptions &options, const std::string
   std::vector<Record> records;
   for (int64_t n : {2, 4})
     for (Record &record : tinyCalls(n, options)) records.push_back(std::move(record));
+  for (int64_t n : {64, 512})
+    for (Record &record : firstResults(n, options)) records.push_back(std::move(record));
   for (std::string_view suite : kSuites) records.push_back(coldCompiles(std::string(suite), options));
   if (einc.empty()) return records;
   setenv("EIN_CACHE", "0", 1);

@@ -1,11 +1,12 @@
-# The installed package: bin/einc, libein and libein-compiler, headers, find_package(ein) and pkg-config.
+# The installed package: bin/einc, libein, libein-compiler and libein-generic, headers, find_package(ein) and pkg-config.
 include(CMakePackageConfigHelpers)
 set(EIN_INSTALL_CMAKEDIR ${CMAKE_INSTALL_LIBDIR}/cmake/ein)
 
 install(TARGETS ein EXPORT eintargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ein DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
-# Loaded by libein from its own folder; nothing links it.
+# Loaded by libein from its own folder; nothing links them.
+install(TARGETS ein-generic LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
 if(TARGET ein-compiler)
   set_target_properties(ein-compiler PROPERTIES INSTALL_RPATH "$ORIGIN;${EIN_LLVM_ROOT}/lib")
   install(TARGETS ein-compiler LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)

@@ -12,18 +12,22 @@
 #include <sys/stat.h>
 
 namespace ein {
-namespace {
 
-/// The files to try, in order.
-std::vector<std::string> candidates() {
-  if (const char *path = environment(EnvironmentVariable::Compiler)) return {path};
-  const std::string file = "libein-compiler.so";
+std::vector<std::string> besideThisLibrary(const std::string &file) {
   Dl_info self;
   if (!dladdr(reinterpret_cast<void *>(&loadCompiler), &self) || !self.dli_fname) return {file};
   const std::string path = self.dli_fname;
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash);
   return {folder + "/" + file, folder + "/../lib/" + file, file};
+}
+
+namespace {
+
+/// The files to try, in order.
+std::vector<std::string> candidates() {
+  if (const char *path = environment(EnvironmentVariable::Compiler)) return {path};
+  return besideThisLibrary("libein-compiler.so");
 }
 
 /// The compiler of a program that was linked with it, such as the static einc. Null in others.

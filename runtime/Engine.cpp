@@ -1,19 +1,18 @@
 // The engine: keys, the memory cache, one compilation per key however many threads ask.
 #include "ein/Engine.h"
 #include "ein/Compile.h"
-#include "runtime/DiskCache.h"
-#include "runtime/DiskKey.h"
+#include "runtime/BackgroundThread.h"
 #include "runtime/Environment.h"
 #include "runtime/Fork.h"
 #include "runtime/KernelKey.h"
+#include "runtime/KernelSource.h"
 #include "runtime/MemoryCache.h"
 #include "runtime/NewResult.h"
-#include "runtime/RecompileLog.h"
 #include "runtime/ShapeClass.h"
-#include "runtime/TunedPlans.h"
 
 #include <array>
 #include <condition_variable>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -23,50 +22,58 @@ namespace {
 
 using KernelPointer = std::shared_ptr<const LoadedKernel>;
 
-/// A compilation under way. The threads that wait for it hold it, and the engine's lock.
+/// A compilation under way, or one in the background that failed and of which nobody was told. The threads that wait
+/// for it hold it, and the engine's lock.
 struct Flight {
-  std::condition_variable landed;
+  std::condition_variable changed;
   std::optional<Expected<KernelPointer>> outcome;
+  KernelPointer generic; ///< for calls that need not wait
 };
+
+/// What a call may be answered with while its kernel is being compiled.
+enum class Answer : uint8_t { Compiled, Generic };
+
+/// Failures in the background that are kept until somebody asks for the same again; further ones are forgotten.
+constexpr size_t kMaxUntold = 256;
 
 const TensorType &typeOf(const TensorType &type) { return type; }
 const TensorType &typeOf(const TensorView &view) { return view.type; }
-
-template <class Operand>
-std::vector<TensorType> classOf(std::string_view text, std::span<const Operand> operands,
-                                const CompileOptions &options) {
-  std::vector<TensorType> types;
-  for (const Operand &operand : operands) types.push_back(typeOf(operand));
-  return shapeClass(text, types, options);
-}
+const ShapeClass::Operand &typeOf(const ShapeClass::Operand &operand) { return operand; }
 
 } // namespace
 
 /// A kernel that is found takes no lock. One lock guards the rest; it is held for a lookup, never for a compilation.
 struct Engine::Impl final : ForkLock {
   explicit Impl(const EngineOptions &options)
-      : cache(options.maxKernels, options.maxCodeBytes), defaultThreads(resolveThreads(0)) {
-    if (RecompileLog::isWanted()) recompiles.emplace();
-    if (options.disk == DiskUse::Environment) diskCache = DiskCache::fromEnvironment();
+      : source(options.disk == DiskUse::Environment), cache(options.maxKernels, options.maxCodeBytes),
+        defaultThreads(resolveThreads(0)), alwaysInBackground(wantsBackground()) {
     join();
   }
   ~Impl() { leave(); }
 
-  /// Calls `use` with the kernel for operands given by their types or by views, whose key is found or compiled.
+  /// Calls `use` with the kernel for operands given by their types or by views, whose key is found or compiled; with
+  /// `Answer::Generic` and where the options or the environment ask for it, perhaps with a generic one.
   template <class Operand, class Use>
   std::invoke_result_t<Use, const KernelPointer &> with(std::string_view text, std::span<const Operand> operands,
-                                                        const CompileOptions &options, Use use);
+                                                        const CompileOptions &options, Answer answer, Use use);
 
   /// The same once the threads are resolved; `keyed`: the operands that name the kernel, of the shape class of
   /// `operands` where indices are dynamic.
   template <class Keyed, class Operand, class Use>
-  std::invoke_result_t<Use, const KernelPointer &> withKey(std::string_view text, std::span<const Keyed> keyed,
-                                                           std::span<const Operand> operands,
-                                                           const CompileOptions &options, int threads, Use use);
+  std::invoke_result_t<Use, const KernelPointer &>
+  withKey(std::string_view text, std::span<const Keyed> keyed, std::span<const Operand> operands,
+          const CompileOptions &options, int threads, Answer answer, Use use);
 
   /// For a key that is not in the table. Waits for its flight, or makes one and compiles. `operands`: of the call.
   Expected<KernelPointer> findOrCompile(const Hazard &hazard, uint64_t hash, std::string_view key,
-                                        const CompileRequest &request, const std::vector<TensorType> &operands);
+                                        const CompileRequest &request, const std::vector<TensorType> &operands,
+                                        Answer answer);
+  /// For a flight of one's own: its outcome; nothing where it goes on in the background and has a generic kernel.
+  std::optional<Expected<KernelPointer>> fly(const std::shared_ptr<Flight> &flight, uint64_t hash, std::string_view key,
+                                             const CompileRequest &request, const std::vector<TensorType> &operands,
+                                             Answer answer);
+  /// Ends a flight. `isTold`: whether its outcome reaches a caller as it is.
+  void land(Flight &flight, uint64_t hash, const std::string &key, const Expected<KernelPointer> &outcome, bool isTold);
 
   void lockForFork() override { mutex.lock(); }
   void unlockAfterFork(bool inChild) override {
@@ -81,79 +88,41 @@ struct Engine::Impl final : ForkLock {
   void countHit(const Hazard &hazard) {
     hits[hazard.threadNumber() % hits.size()].value.fetch_add(1, std::memory_order_relaxed);
   }
+  static bool wantsBackground() {
+    const char *word = environment(EnvironmentVariable::Background);
+    return word && std::strcmp(word, "1") == 0;
+  }
 
-  /// Finds on disk, or compiles and keeps on disk; with the plans that `einc tune` stored, if there are. The lock is
-  /// not held.
-  Expected<KernelPointer> compileAndLoad(CompileRequest request);
-
-  std::optional<DiskCache> diskCache;
-  std::optional<RecompileLog> recompiles;
+  KernelSource source;
   std::mutex mutex;
   MemoryCache cache;
   std::map<std::string, std::shared_ptr<Flight>> flights;
-  uint64_t misses = 0;
-  std::atomic<uint64_t> compiles = 0, diskHits = 0, diskWrites = 0;
+  uint64_t misses = 0, genericRuns = 0;
   std::array<Counter, 16> hits;
   const int defaultThreads;
+  const bool alwaysInBackground;
+  BackgroundThread background; ///< destroyed first: its job needs all the others
 };
-
-namespace {
-
-Expected<void> verifyOperands(const CompileRequest &request) {
-  for (size_t i = 0; i < request.operands.size(); ++i)
-    if (auto fine = request.operands[i].verify(); !fine) {
-      fine.error().message = "operand " + std::to_string(i) + ": " + fine.error().message;
-      return fine.error();
-    }
-  return {};
-}
-
-/// The kernel of a key on disk. A module that cannot be loaded is as good as none.
-KernelPointer loadFromDisk(const DiskCache &disk, std::string_view key, const CompileRequest &request) {
-  auto module = disk.get(key);
-  if (!module) return nullptr;
-  // Whoever compiled it may have spelled the text and the strides of extents 1 in another way.
-  module->key = request.keyText();
-  module->operands = request.operands;
-  auto kernel = LoadedKernel::load(std::move(*module));
-  return kernel ? *kernel : nullptr;
-}
-
-} // namespace
-
-Expected<KernelPointer> Engine::Impl::compileAndLoad(CompileRequest request) {
-  if (auto fine = verifyOperands(request); !fine) return fine.error();
-  if (request.options.plans.empty()) request.options.plans = loadTunedPlans(request);
-  const std::string key = diskCache ? diskKey(request) : std::string();
-  if (diskCache)
-    if (KernelPointer kernel = loadFromDisk(*diskCache, key, request)) {
-      ++diskHits;
-      return kernel;
-    }
-  ++compiles;
-  auto result = ein::compile(request);
-  if (!result) return result.error();
-  auto kernel = LoadedKernel::load(std::move(result->module));
-  if (kernel && diskCache && diskCache->put(key, (*kernel)->module())) ++diskWrites;
-  return kernel;
-}
 
 template <class Operand, class Use>
 std::invoke_result_t<Use, const KernelPointer &>
-Engine::Impl::with(std::string_view text, std::span<const Operand> operands, const CompileOptions &options, Use use) {
+Engine::Impl::with(std::string_view text, std::span<const Operand> operands, const CompileOptions &options,
+                   Answer answer, Use use) {
   const int threads = options.threads == 0 ? defaultThreads : options.threads;
   if (threads < 1 || threads > kMaxThreads)
     return makeError(ErrorCode::Limit, "a team of " + std::to_string(threads) + " threads",
                      "1 to " + std::to_string(kMaxThreads) + " threads, or 0 for the default");
-  if (options.dynamic.empty()) return withKey(text, operands, operands, options, threads, use);
-  const std::vector<TensorType> standard = classOf(text, operands, options);
-  return withKey(text, std::span<const TensorType>(standard), operands, options, threads, use);
+  if (options.dynamic.empty()) return withKey(text, operands, operands, options, threads, answer, use);
+  Few<const TensorType *, 8> types(operands.size());
+  for (size_t o = 0; o < operands.size(); ++o) types[o] = &typeOf(operands[o]);
+  const ShapeClass standard(text, types.values(), options);
+  return withKey(text, standard.operands(), operands, options, threads, answer, use);
 }
 
 template <class Keyed, class Operand, class Use>
 [[gnu::always_inline]] inline std::invoke_result_t<Use, const KernelPointer &>
 Engine::Impl::withKey(std::string_view text, std::span<const Keyed> keyed, std::span<const Operand> operands,
-                      const CompileOptions &options, int threads, Use use) {
+                      const CompileOptions &options, int threads, Answer answer, Use use) {
   KernelKey key;
   key.add(text);
   key.add(keyed.size());
@@ -173,14 +142,15 @@ Engine::Impl::withKey(std::string_view text, std::span<const Keyed> keyed, std::
   request.options.threads = threads;
   std::vector<TensorType> given;
   for (const Operand &operand : operands) given.push_back(typeOf(operand));
-  auto kernel = findOrCompile(hazard, hash, key.bytes(), request, given);
+  if (!options.background && !alwaysInBackground) answer = Answer::Compiled;
+  auto kernel = findOrCompile(hazard, hash, key.bytes(), request, given, answer);
   if (!kernel) return kernel.error();
   return use(*kernel);
 }
 
 Expected<KernelPointer> Engine::Impl::findOrCompile(const Hazard &hazard, uint64_t hash, std::string_view key,
                                                     const CompileRequest &request,
-                                                    const std::vector<TensorType> &operands) {
+                                                    const std::vector<TensorType> &operands, Answer answer) {
   std::unique_lock lock(mutex);
   if (KernelPointer kernel = cache.findInMap(hash, key)) {
     countHit(hazard);
@@ -190,24 +160,64 @@ Expected<KernelPointer> Engine::Impl::findOrCompile(const Hazard &hazard, uint64
   const auto [place, mine] = flights.try_emplace(std::string(key));
   if (mine) place->second = std::make_shared<Flight>();
   const std::shared_ptr<Flight> flight = place->second;
-  if (!mine) {
-    flight->landed.wait(lock, [&] { return flight->outcome.has_value(); });
-    return *flight->outcome;
+  if (mine) {
+    lock.unlock();
+    if (auto outcome = fly(flight, hash, key, request, operands, answer)) return *outcome;
+    lock.lock();
   }
-  lock.unlock();
-  Expected<KernelPointer> outcome = [&] {
-    const ForkGate gate;
-    if (recompiles) recompiles->compiling(request, operands);
-    return compileAndLoad(request);
-  }();
-  lock.lock();
+  const bool mayBeGeneric = answer == Answer::Generic;
+  flight->changed.wait(lock, [&] { return flight->outcome || (mayBeGeneric && flight->generic); });
+  if (!flight->outcome) {
+    ++genericRuns;
+    return flight->generic;
+  }
+  // Whoever is told of a failure takes it away, if it is still there.
+  if (const auto left = flights.find(std::string(key)); left != flights.end() && left->second == flight)
+    flights.erase(left);
+  return *flight->outcome;
+}
+
+std::optional<Expected<KernelPointer>> Engine::Impl::fly(const std::shared_ptr<Flight> &flight, uint64_t hash,
+                                                         std::string_view key, const CompileRequest &request,
+                                                         const std::vector<TensorType> &operands, Answer answer) {
+  const std::string ownKey(key);
+  const auto arrive = [&](const Expected<KernelPointer> &outcome) {
+    land(*flight, hash, ownKey, outcome, /*isTold=*/true);
+    return outcome;
+  };
+  const ForkGate gate;
+  auto order = source.order(request, operands);
+  if (!order) return arrive(order.error());
+  if (KernelPointer kernel = source.fromDisk(*order)) return arrive(kernel);
+  if (answer == Answer::Generic) {
+    auto generic = source.generic(*order);
+    if (!generic) return arrive(generic.error());
+    const auto job = [this, flight, hash, ownKey, order = *order] {
+      const ForkGate gate;
+      land(*flight, hash, ownKey, source.compile(order), /*isTold=*/false);
+    };
+    if (*generic) {
+      {
+        const std::lock_guard lock(mutex);
+        flight->generic = *generic;
+      }
+      flight->changed.notify_all();
+      if (background.add(job)) return std::nullopt;
+    }
+  }
+  return arrive(source.compile(*order));
+}
+
+void Engine::Impl::land(Flight &flight, uint64_t hash, const std::string &key, const Expected<KernelPointer> &outcome,
+                        bool isTold) {
   MemoryCache::Entries unread;
-  if (outcome) unread = cache.insert(hash, key, *outcome);
-  flight->outcome = outcome;
-  flights.erase(place);
-  lock.unlock();
-  flight->landed.notify_all();
-  return outcome;
+  {
+    const std::lock_guard lock(mutex);
+    if (outcome) unread = cache.insert(hash, key, *outcome);
+    flight.outcome = outcome;
+    if (outcome || isTold || flights.size() > kMaxUntold) flights.erase(key);
+  }
+  flight.changed.notify_all();
 }
 
 Engine::Engine(const EngineOptions &options) : impl(std::make_unique<Impl>(options)) {}
@@ -215,17 +225,20 @@ Engine::~Engine() = default;
 
 Expected<Kernel> Engine::compile(std::string_view text, std::span<const TensorType> operands,
                                  const CompileOptions &options) {
-  return impl->with(text, operands, options, [](const KernelPointer &k) -> Expected<Kernel> { return Kernel(k); });
+  return impl->with(text, operands, options, Answer::Compiled,
+                    [](const KernelPointer &k) -> Expected<Kernel> { return Kernel(k); });
 }
 
 Expected<Kernel> Engine::compile(std::string_view text, std::span<const TensorView> operands,
                                  const CompileOptions &options) {
-  return impl->with(text, operands, options, [](const KernelPointer &k) -> Expected<Kernel> { return Kernel(k); });
+  return impl->with(text, operands, options, Answer::Compiled,
+                    [](const KernelPointer &k) -> Expected<Kernel> { return Kernel(k); });
 }
 
 Expected<void> Engine::run(std::string_view text, std::span<const TensorView> operands,
                            std::span<const TensorView> results, const CompileOptions &options) {
-  return impl->with(text, operands, options, [&](const KernelPointer &k) { return k->run(operands, results); });
+  return impl->with(text, operands, options, Answer::Generic,
+                    [&](const KernelPointer &k) { return k->run(operands, results); });
 }
 
 Expected<Buffer> Engine::einsum(std::string_view text, std::span<const TensorView> operands,
@@ -236,7 +249,8 @@ Expected<Buffer> Engine::einsum(std::string_view text, std::span<const TensorVie
   if (options.beta != 0)
     return makeError(ErrorCode::Unsupported, "einsum makes a new result, so there is nothing for beta to scale",
                      "compile a kernel and run it on memory of your own");
-  return impl->with(text, operands, options, [&](const KernelPointer &k) { return runForNew(*k, operands, options); });
+  return impl->with(text, operands, options, Answer::Generic,
+                    [&](const KernelPointer &k) { return runForNew(*k, operands, options); });
 }
 
 Expected<Kernel> Engine::load(CompiledModule module) {
@@ -247,7 +261,13 @@ Expected<Kernel> Engine::load(CompiledModule module) {
 
 EngineStats Engine::stats() const {
   const std::lock_guard lock(impl->mutex);
-  EngineStats stats{0, impl->misses, impl->compiles, impl->cache.evictions(), impl->diskHits, impl->diskWrites};
+  const KernelSource &source = impl->source;
+  EngineStats stats{.misses = impl->misses,
+                    .compiles = source.compiles,
+                    .evictions = impl->cache.evictions(),
+                    .diskHits = source.diskHits,
+                    .diskWrites = source.diskWrites,
+                    .genericRuns = impl->genericRuns};
   for (const Impl::Counter &counter : impl->hits) stats.hits += counter.value.load(std::memory_order_relaxed);
   return stats;
 }

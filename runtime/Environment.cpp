@@ -22,6 +22,8 @@ constexpr EnvironmentEntry kTable[] = {
     {"XDG_CACHE_HOME", "folder of all caches; default: $HOME/.cache"},
     {"HOME", "home folder; without it, XDG_CACHE_HOME and EIN_CACHE_DIR no cache on disk"},
     {"EIN_CUDA_LIBRARY", "path of the CUDA driver's library; default: libcuda.so.1, found as every library is"},
+    {"EIN_BACKGROUND", "1: calls run on a generic kernel while theirs is being compiled, as with "
+                       "CompileOptions::background"},
 };
 
 int usableCores() {

@@ -18,7 +18,8 @@ enum class EnvironmentVariable : uint8_t {
   Log,
   XdgCacheHome,
   Home,
-  CudaLibrary
+  CudaLibrary,
+  Background
 };
 
 /// A row of the table, as help texts print it.

@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -27,7 +28,10 @@ public:
     if (!text.empty()) std::memcpy(at, text.data(), text.size());
   }
   void add(const std::vector<int64_t> &values) { numbers(room(bytesOf(values)), values); }
-  void add(const TensorType &type) {
+  /// A TensorType, or what has the same parts.
+  template <class Type>
+    requires requires(const Type &type) { type.dtype, type.shape, type.strides; }
+  void add(const Type &type) {
     char *at = room(sizeof(uint64_t) + bytesOf(type.shape) + bytesOf(type.strides));
     at = number(at, static_cast<uint64_t>(type.dtype));
     at = numbers(at, type.shape);
@@ -39,6 +43,7 @@ public:
     add(static_cast<uint64_t>(threads));
     static thread_local CompileOptions standard;
     standard.threads = options.threads;
+    standard.background = options.background; // the kernel is the same
     const bool chosen = options != standard;
     add(uint64_t{chosen});
     if (chosen) addChosen(options);
@@ -73,14 +78,14 @@ private:
     add(options.dynamic.size());
     for (const std::string &index : options.dynamic) add(index);
   }
-  static size_t bytesOf(const std::vector<int64_t> &values) { return (1 + values.size()) * sizeof(int64_t); }
+  static size_t bytesOf(std::span<const int64_t> values) { return (1 + values.size()) * sizeof(int64_t); }
 
   /// Writes at a place with enough room; where to go on.
   static char *number(char *at, uint64_t value) {
     std::memcpy(at, &value, sizeof value);
     return at + sizeof value;
   }
-  static char *numbers(char *at, const std::vector<int64_t> &values) {
+  static char *numbers(char *at, std::span<const int64_t> values) {
     at = number(at, values.size());
     for (int64_t value : values) at = number(at, static_cast<uint64_t>(value));
     return at;

@@ -57,8 +57,9 @@ struct Elsewhere {
 
 } // namespace
 
-LoadedKernel::LoadedKernel(CompiledModule module, CodeImage image)
-    : compiled(std::move(module)), image(std::move(image)), resultsAt(compiled.operands.size()) {
+LoadedKernel::LoadedKernel(CompiledModule module, CodeImage image, GenericCode generic)
+    : compiled(std::move(module)), image(std::move(image)), generic(std::move(generic)),
+      resultsAt(compiled.operands.size()) {
   for (const auto *types : {&compiled.operands, &compiled.results})
     for (const TensorType &type : *types) {
       int64_t low, high;
@@ -86,7 +87,11 @@ Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(CompiledModule 
   }
   auto image = CodeImage::load(module);
   if (!image) return image.error();
-  return std::shared_ptr<const LoadedKernel>(new LoadedKernel(std::move(module), std::move(*image)));
+  return std::shared_ptr<const LoadedKernel>(new LoadedKernel(std::move(module), std::move(*image), {}));
+}
+
+std::shared_ptr<const LoadedKernel> LoadedKernel::makeGeneric(CompiledModule types, GenericCode generic) {
+  return std::shared_ptr<const LoadedKernel>(new LoadedKernel(std::move(types), {}, std::move(generic)));
 }
 
 size_t LoadedKernel::codeBytes() const {
@@ -133,6 +138,8 @@ int64_t LoadedKernel::workspaceBytes(const int64_t *sizes) const {
 
 bool LoadedKernel::call(void *const *operands, void *const *results, const int64_t *sizes) const {
   if (!sizes && !compiled.dynamic.empty()) return false;
+  if (generic) [[unlikely]]
+    return generic.run(operands, results);
   void *workspace = nullptr;
   if (const int64_t bytes = workspaceBytes(sizes); bytes > 0) {
     workspace = threadWorkspace(static_cast<size_t>(bytes));
@@ -177,6 +184,15 @@ Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
   return {};
 }
 
+/// Whether no result's bytes [low, high) meet those of what stands before it.
+[[gnu::always_inline]] static inline bool areApart(const uintptr_t *low, const uintptr_t *high, size_t resultsBegin,
+                                                   size_t count) {
+  for (size_t r = resultsBegin; r < count; ++r)
+    for (size_t i = 0; i < r; ++i)
+      if (low[r] < high[i] && low[i] < high[r]) return false;
+  return true;
+}
+
 /// Small and without a call, as it is what a call of a small kernel costs.
 [[gnu::always_inline]] inline bool LoadedKernel::evidentlyFit(std::span<const TensorView> operands,
                                                               std::span<const TensorView> results,
@@ -205,14 +221,36 @@ Expected<void> LoadedKernel::checkAndRun(std::span<const TensorView> operands,
     low[i] = address + static_cast<uintptr_t>(want->low);
     high[i] = address + static_cast<uintptr_t>(want->high);
   }
-  for (size_t r = resultsBegin; r < count; ++r)
-    for (size_t i = 0; i < r; ++i)
-      if (low[r] < high[i] && low[i] < high[r]) return false;
-  return true;
+  return areApart(low, high, resultsBegin, count);
+}
+
+bool LoadedKernel::evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results,
+                                void **pointers, Sizes &sizes) const {
+  const size_t count = wanted.size();
+  if (count > kFew || !readSizes(operands, results, sizes)) return false;
+  uintptr_t low[kFew], high[kFew];
+  for (size_t i = 0; i < count; ++i) {
+    const TensorView &view = i < resultsAt ? operands[i] : results[i - resultsAt];
+    const auto address = reinterpret_cast<uintptr_t>(view.data);
+    if (address == 0 || (address & wanted[i].alignmentMask) != 0 || !view.type.verify()) return false;
+    int64_t first, last;
+    view.type.addressRange(first, last);
+    const int64_t bytes = byteSize(view.type.dtype);
+    low[i] = address + static_cast<uintptr_t>(first * bytes);
+    high[i] = address + static_cast<uintptr_t>(last * bytes);
+    pointers[i] = view.data;
+  }
+  return areApart(low, high, resultsAt, count);
 }
 
 Expected<void> LoadedKernel::run(std::span<const TensorView> operands, std::span<const TensorView> results) const {
   void *pointers[kFew];
+  if (!compiled.dynamic.empty()) {
+    Sizes sizes;
+    if (!evidentlyFit(operands, results, pointers, sizes)) return checkAndRun(operands, results);
+    if (!call(pointers, pointers + operands.size(), sizes.data())) return noWorkspace(sizes.data());
+    return {};
+  }
   if (!evidentlyFit(operands, results, pointers)) return checkAndRun(operands, results);
   if (!call(pointers, pointers + operands.size())) return noWorkspace(nullptr);
   return {};

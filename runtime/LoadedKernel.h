@@ -3,6 +3,7 @@
 
 #include "ein/CompiledModule.h"
 #include "ein/TensorView.h"
+#include "runtime/GenericCode.h"
 #include "runtime/Loader.h"
 
 #include <array>
@@ -18,6 +19,8 @@ class LoadedKernel {
 public:
   /// Refuses a module whose types are not valid or whose code cannot be loaded.
   static Expected<std::shared_ptr<const LoadedKernel>> load(CompiledModule module);
+  /// A kernel without code of its own: `types` has its operands and results.
+  static std::shared_ptr<const LoadedKernel> makeGeneric(CompiledModule types, GenericCode generic);
 
   const CompiledModule &module() const { return compiled; }
   /// Bytes of memory that the code takes: its anonymous file, and the copy that `module` shows.
@@ -34,7 +37,7 @@ public:
   Expected<std::vector<TensorType>> resultsFor(std::span<const TensorType> operands) const;
 
 private:
-  LoadedKernel(CompiledModule module, CodeImage image);
+  LoadedKernel(CompiledModule module, CodeImage image, GenericCode generic);
 
   /// What one operand or result must be, apart from its extents and strides.
   struct Want {
@@ -50,6 +53,9 @@ private:
   /// too: empty tensors and other strides of extent 1. Fills in the pointers. At most kFew views.
   bool evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results, void **pointers) const;
   using Sizes = std::array<int64_t, kMaxSizes>;
+  /// The same of a module with dynamic indices. Fills in the sizes, too.
+  bool evidentlyFit(std::span<const TensorView> operands, std::span<const TensorView> results, void **pointers,
+                    Sizes &sizes) const;
   /// Of a module with dynamic indices: whether the types fit its class. Fills in the sizes.
   Expected<void> readSizes(std::span<const TensorView> operands, std::span<const TensorView> results,
                            Sizes &sizes) const;
@@ -66,7 +72,8 @@ private:
   int64_t workspaceBytes(const int64_t *sizes) const;
 
   CompiledModule compiled;
-  CodeImage image;
+  CodeImage image;              ///< empty where there is `generic`
+  GenericCode generic;          ///< in place of code
   size_t resultsAt;             ///< of the first result in `wanted`
   std::vector<Want> wanted;     ///< operands, then results
   std::vector<int64_t> numbers; ///< of each of `wanted`: its extents, then its strides

@@ -16,6 +16,8 @@ using BytesFunction = int64_t(const int64_t *sizes);
 /// Loaded code; unloads it when destroyed.
 class CodeImage {
 public:
+  /// No code.
+  CodeImage() = default;
   /// Loads an ELF shared object from its bytes, through an anonymous file: what runs are the very bytes
   /// given. Refuses an image with a segment or a stack that is writable and executable. For a module
   /// with several threads makes the OpenMP runtime's symbols global first.
@@ -34,7 +36,7 @@ public:
 
 private:
   CodeImage(void *handle, void *entry, void *bytes) : handle(handle), entryFunction(entry), bytesFunction(bytes) {}
-  void *handle, *entryFunction, *bytesFunction;
+  void *handle = nullptr, *entryFunction = nullptr, *bytesFunction = nullptr;
 };
 
 } // namespace ein

@@ -60,16 +60,32 @@ template <class Visit> decltype(auto) visitElements(DType dtype, void *data, Vis
   return visit(static_cast<uint8_t *>(data));
 }
 
+/// Converts `count` elements from number `first` on, `stride` apart, to doubles; of complex ones the real parts.
+/// Integers above 2^53 are rounded. Where to go on.
+inline double *readElements(DType dtype, const void *data, int64_t first, int64_t stride, int64_t count,
+                            double *values) {
+  visitElements(dtype, const_cast<void *>(data), [&](auto *p) {
+    const auto convert = [&](auto number) {
+      for (int64_t i = 0; i < count; ++i) values[i] = number(p[first + i * stride]);
+    };
+    using Stored = std::remove_reference_t<decltype(*p)>;
+    if constexpr (requires { p->imag(); })
+      convert([](const Stored &x) { return static_cast<double>(x.real()); });
+    else if (std::is_same_v<Stored, uint16_t> && dtype == DType::F16)
+      convert([](Stored x) { return halfToDouble(static_cast<uint16_t>(x)); });
+    else if (std::is_same_v<Stored, uint16_t> && dtype == DType::BF16)
+      convert([](Stored x) { return bfloatToDouble(static_cast<uint16_t>(x)); });
+    else
+      convert([](Stored x) { return static_cast<double>(x); });
+  });
+  return values + count;
+}
+
 /// Element number `i` of `data`; of a complex one the real part. Integers above 2^53 are rounded.
 inline double elementAt(DType dtype, const void *data, int64_t i) {
-  return visitElements(dtype, const_cast<void *>(data), [&](auto *p) -> double {
-    if constexpr (std::is_same_v<decltype(p), uint16_t *>)
-      return dtype == DType::F16 ? halfToDouble(p[i]) : dtype == DType::BF16 ? bfloatToDouble(p[i]) : double(p[i]);
-    else if constexpr (requires { p->imag(); })
-      return double(p[i].real());
-    else
-      return double(p[i]);
-  });
+  double value;
+  readElements(dtype, data, i, 1, 1, &value);
+  return value;
 }
 
 /// Element number `i` of an integer type or bool, exact.
@@ -82,20 +98,35 @@ inline int64_t integerAt(DType dtype, const void *data, int64_t i) {
   });
 }
 
-/// Stores a number, rounded to nearest; integers and bool take whole numbers in their range.
-inline void setElement(DType dtype, void *data, int64_t i, double value) {
+/// Stores `count` numbers from element `first` on, `stride` apart, rounded to nearest; integers and bool take whole
+/// numbers in their range. Where to go on.
+inline const double *writeElements(DType dtype, void *data, int64_t first, int64_t stride, int64_t count,
+                                   const double *values) {
   visitElements(dtype, data, [&](auto *p) {
-    if constexpr (std::is_same_v<decltype(p), uint16_t *>)
-      p[i] = dtype == DType::F16    ? doubleToHalf(value)
-             : dtype == DType::BF16 ? doubleToBFloat(value)
-                                    : uint16_t(int64_t(value));
-    else if constexpr (requires { p->imag(); })
-      p[i] = std::remove_reference_t<decltype(*p)>(value);
-    else if constexpr (std::is_floating_point_v<std::remove_reference_t<decltype(*p)>>)
-      p[i] = std::remove_reference_t<decltype(*p)>(value);
+    using Stored = std::remove_reference_t<decltype(*p)>;
+    const auto convert = [&](auto element) {
+      for (int64_t i = 0; i < count; ++i) p[first + i * stride] = static_cast<Stored>(element(values[i]));
+    };
+    if (std::is_same_v<Stored, uint16_t> && dtype == DType::F16)
+      convert([](double x) { return doubleToHalf(x); });
+    else if (std::is_same_v<Stored, uint16_t> && dtype == DType::BF16)
+      convert([](double x) { return doubleToBFloat(x); });
+    else if constexpr (std::is_integral_v<Stored>)
+      convert([](double x) { return static_cast<int64_t>(x); });
     else
-      p[i] = std::remove_reference_t<decltype(*p)>(int64_t(value));
+      convert([](double x) { return x; });
   });
+  return values + count;
+}
+
+/// Stores one of them.
+inline void setElement(DType dtype, void *data, int64_t i, double value) {
+  writeElements(dtype, data, i, 1, 1, &value);
+}
+
+/// Stores a whole number in an integer type or bool, modulo 2^bits.
+inline void setInteger(DType dtype, void *data, int64_t i, int64_t value) {
+  visitElements(dtype, data, [&](auto *p) { p[i] = std::remove_reference_t<decltype(*p)>(value); });
 }
 
 /// What is left of a number that is stored in a dtype.

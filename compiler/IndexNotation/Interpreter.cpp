@@ -40,39 +40,42 @@ template <class Number> class Interpreter {
 
 public:
   /// With `magnitudes`, |x| stands for operands and literals, and + for -.
-  Interpreter(const Program &p, bool magnitudes)
-      : p(p), magnitudes(magnitudes), free(p.allFreeIndices()), tensors(p.tensors.size()), point(p.indices.size(), 0),
-        rows(p.exprs.size()), types(p.dtypes()) {}
+  Interpreter(const Program &p, bool magnitudes, AssignmentShortcut shortcut = {})
+      : p(p), magnitudes(magnitudes), shortcut(std::move(shortcut)), free(p.allFreeIndices()),
+        tensors(p.tensors.size()), point(p.indices.size(), 0), rows(p.exprs.size()), types(p.dtypes()) {
+    for (TensorId t = 0; t < p.tensors.size(); ++t) shapes.push_back(p.typeOf(t).shape);
+  }
 
   std::vector<ReferenceTensor> run(std::span<const ReferenceTensor> operands) {
     for (size_t o = 0; o < operands.size(); ++o) {
-      Values &t = tensors[p.inputs[o]];
+      std::vector<Number> &t = tensors[p.inputs[o]];
       const DType dtype = p.tensors[p.inputs[o]].dtype;
-      t.shape = p.typeOf(p.inputs[o]).shape;
       const std::vector<double> &values = operands[o].values;
+      t.reserve(values.size());
       for (size_t i = 0; i < values.size(); ++i) {
         if constexpr (exact)
-          t.values.push_back(wrapped(operands[o].integers[i], dtype));
+          t.push_back(wrapped(operands[o].integers[i], dtype));
         else if (isComplex(dtype))
-          t.values.push_back(number(Complex(values[i], values[i + 1]))), ++i;
+          t.push_back(number(Complex(values[i], values[i + 1]))), ++i;
         else
-          t.values.push_back(magnitudes ? std::fabs(values[i]) : values[i]);
+          t.push_back(magnitudes ? std::fabs(values[i]) : values[i]);
       }
     }
     for (const Assignment &a : p.assignments) {
+      if constexpr (std::is_same_v<Number, double>)
+        if (shortcut && shortcut(a, tensors)) continue;
       const std::vector<IndexId> &axes = p.tensors[a.result].axes;
       const DType stored = p.tensors[a.result].dtype;
       computed = accumulateType(types[a.value] ? promote(*types[a.value], stored) : stored);
-      Values &result = tensors[a.result];
-      result.shape = p.typeOf(a.result).shape;
-      forEachPoint(axes, [&] { result.values.push_back(bring(evaluate(a.value), stored)); });
+      std::vector<Number> &result = tensors[a.result];
+      forEachPoint(axes, [&] { result.push_back(bring(evaluate(a.value), stored)); });
     }
     std::vector<ReferenceTensor> results;
     for (TensorId t : p.outputs) {
-      ReferenceTensor &result = results.emplace_back(ReferenceTensor{tensors[t].shape, {}, {}});
+      ReferenceTensor &result = results.emplace_back(ReferenceTensor{shapes[t], {}, {}});
       const bool parts = isComplex(p.tensors[t].dtype);
       if (parts) result.shape.push_back(2);
-      for (Number x : tensors[t].values) {
+      for (Number x : tensors[t]) {
         result.values.push_back(static_cast<double>(real(x)));
         if constexpr (complex)
           if (parts) result.values.push_back(magnitudes ? x.real() : x.imag());
@@ -83,11 +86,6 @@ public:
   }
 
 private:
-  struct Values {
-    std::vector<int64_t> shape;
-    std::vector<Number> values; ///< row-major
-  };
-
   static Number bring(Number x, DType dtype) {
     if constexpr (exact) return wrapped(x, dtype);
     return x;
@@ -138,15 +136,15 @@ private:
   }
 
   Number access(const Expr &e) {
-    const Values &t = tensors[e.tensor];
+    const std::vector<int64_t> &shape = shapes[e.tensor];
     int64_t offset = 0; // row-major
     for (size_t d = 0; d < e.subscripts.size(); ++d) {
       const auto computedAt = std::find(e.computed.begin(), e.computed.end(), d);
-      int64_t at = e.subscripts[d] ? point[*e.subscripts[d]] : d + 1 == t.shape.size() ? e.at : 0;
-      if (computedAt != e.computed.end()) at = position(e.args[computedAt - e.computed.begin()], t.shape[d]);
-      offset = offset * t.shape[d] + at;
+      int64_t at = e.subscripts[d] ? point[*e.subscripts[d]] : d + 1 == shape.size() ? e.at : 0;
+      if (computedAt != e.computed.end()) at = position(e.args[computedAt - e.computed.begin()], shape[d]);
+      offset = offset * shape[d] + at;
     }
-    return t.values[offset];
+    return tensors[e.tensor][offset];
   }
 
   /// A computed subscript; one that breaks its caller's promise is the nearest.
@@ -359,17 +357,21 @@ private:
 
   const Program &p;
   bool magnitudes;
-  std::vector<std::vector<IndexId>> free;  ///< free indices, by expression
-  std::vector<Values> tensors;             ///< by tensor id
-  std::vector<int64_t> point;              ///< the value of each index
-  std::vector<SoftmaxRow> rows;            ///< by expression
-  std::vector<std::optional<DType>> types; ///< by expression
-  DType computed = DType::F64;             ///< in, by the assignment at hand
+  AssignmentShortcut shortcut;
+  std::vector<std::vector<IndexId>> free;   ///< free indices, by expression
+  std::vector<std::vector<int64_t>> shapes; ///< by tensor id
+  std::vector<std::vector<Number>> tensors; ///< by tensor id, row-major
+  std::vector<int64_t> point;               ///< the value of each index
+  std::vector<SoftmaxRow> rows;             ///< by expression
+  std::vector<std::optional<DType>> types;  ///< by expression
+  DType computed = DType::F64;              ///< in, by the assignment at hand
 };
 
 bool hasComplex(const Program &p) {
   return std::any_of(p.tensors.begin(), p.tensors.end(), [](const Tensor &t) { return isComplex(t.dtype); });
 }
+
+} // namespace
 
 bool isExact(const Program &p) {
   auto isWhole = [](DType t) { return isInteger(t) || t == DType::Bool; };
@@ -378,11 +380,11 @@ bool isExact(const Program &p) {
          std::all_of(types.begin(), types.end(), [&](const auto &type) { return !type || isWhole(*type); });
 }
 
-} // namespace
-
-std::vector<ReferenceTensor> interpret(const Program &p, std::span<const ReferenceTensor> operands) {
+std::vector<ReferenceTensor> interpret(const Program &p, std::span<const ReferenceTensor> operands,
+                                       const AssignmentShortcut &shortcut) {
   if (isExact(p)) return Interpreter<Integer>(p, false).run(operands);
-  return hasComplex(p) ? Interpreter<Complex>(p, false).run(operands) : Interpreter<double>(p, false).run(operands);
+  return hasComplex(p) ? Interpreter<Complex>(p, false).run(operands)
+                       : Interpreter<double>(p, false, shortcut).run(operands);
 }
 
 std::vector<ReferenceTensor> interpretMagnitude(const Program &p, std::span<const ReferenceTensor> operands) {

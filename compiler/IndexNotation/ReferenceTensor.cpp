@@ -1,37 +1,53 @@
-// Tensors in memory as the interpreter takes them.
+// Tensors in memory as the interpreter takes and gives them.
 #include "compiler/IndexNotation/Element.h"
 #include "compiler/IndexNotation/Interpreter.h"
-
-#include <algorithm>
+#include "compiler/IndexNotation/Rows.h"
 
 namespace ein {
+namespace {
+
+/// A complex tensor as one of its parts, which are the last dimension.
+TensorType partsOf(TensorType type) {
+  if (!isComplex(type.dtype)) return type;
+  type.dtype = partType(type.dtype);
+  for (int64_t &stride : type.strides) stride *= 2;
+  type.shape.push_back(2);
+  type.strides.push_back(1);
+  return type;
+}
+
+bool isWhole(DType dtype) { return isInteger(dtype) || dtype == DType::Bool; }
+
+} // namespace
 
 ReferenceTensor readReference(const TensorView &view) {
-  if (isComplex(view.type.dtype)) {
-    TensorType parts = view.type;
-    parts.dtype = partType(parts.dtype);
-    for (int64_t &stride : parts.strides) stride *= 2;
-    parts.shape.push_back(2);
-    parts.strides.push_back(1);
-    return readReference(TensorView(view.data, std::move(parts)));
-  }
-  const TensorType &type = view.type;
-  ReferenceTensor result{type.shape, {}, {}};
-  const bool integers = isInteger(type.dtype) || type.dtype == DType::Bool;
-  if (std::find(type.shape.begin(), type.shape.end(), 0) != type.shape.end()) return result;
-  std::vector<int64_t> position(type.shape.size(), 0);
-  for (int64_t offset = 0;;) {
-    result.values.push_back(elementAt(type.dtype, view.data, offset));
-    if (integers) result.integers.push_back(integerAt(type.dtype, view.data, offset));
-    size_t d = position.size();
-    while (d > 0 && position[d - 1] + 1 == type.shape[d - 1]) { // carry
-      offset -= position[d - 1] * type.strides[d - 1];
-      position[--d] = 0;
+  const TensorType type = partsOf(view.type);
+  const auto count = static_cast<size_t>(type.numElements());
+  ReferenceTensor result{type.shape, std::vector<double>(count), {}};
+  double *value = result.values.data();
+  forEachRow(type, [&](int64_t offset, int64_t extent, int64_t stride) {
+    value = readElements(type.dtype, view.data, offset, stride, extent, value);
+  });
+  if (!isWhole(type.dtype)) return result;
+  result.integers.reserve(count);
+  forEachRow(type, [&](int64_t offset, int64_t extent, int64_t stride) {
+    for (int64_t i = 0; i < extent; ++i)
+      result.integers.push_back(integerAt(type.dtype, view.data, offset + i * stride));
+  });
+  return result;
+}
+
+void writeReference(const ReferenceTensor &tensor, const TensorView &view) {
+  const TensorType type = partsOf(view.type);
+  const double *value = tensor.values.data();
+  const int64_t *integer = isWhole(type.dtype) && !tensor.integers.empty() ? tensor.integers.data() : nullptr;
+  forEachRow(type, [&](int64_t offset, int64_t extent, int64_t stride) {
+    if (!integer) {
+      value = writeElements(type.dtype, view.data, offset, stride, extent, value);
+      return;
     }
-    if (d == 0) return result;
-    ++position[d - 1];
-    offset += type.strides[d - 1];
-  }
+    for (int64_t i = 0; i < extent; ++i) setInteger(type.dtype, view.data, offset + i * stride, *integer++);
+  });
 }
 
 } // namespace ein

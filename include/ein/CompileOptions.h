@@ -26,7 +26,7 @@ enum class LabelStyle : uint8_t {
   Names,   ///< labels are names separated by white space (einops): "batch q d, batch k d -> batch q k"
 };
 
-/// A plain struct with defaults; part of the cache key.
+/// A plain struct with defaults; part of the cache key, but for `background`.
 struct CompileOptions {
   Target target;
   PathStrategy path = PathStrategy::Auto;
@@ -81,6 +81,11 @@ struct CompileOptions {
   /// of a shape class (docs/architecture.md, "Dynamic shapes"). At most eight, and none whose extent the expression's
   /// value depends on other than as the length of a loop.
   std::vector<std::string> dynamic;
+
+  /// Let `Engine::run` and `einsum` answer with a generic kernel at once while a thread of the engine compiles the
+  /// one that later calls use; EIN_BACKGROUND=1 asks for it everywhere. A call waits for the compilation where there is
+  /// no generic kernel that would be done sooner (docs/architecture.md, "Background compilation").
+  bool background = false;
 
   friend bool operator==(const CompileOptions &, const CompileOptions &) = default;
 };

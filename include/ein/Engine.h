@@ -32,17 +32,20 @@ struct EngineOptions {
 /// Counters of an engine since it was made; exact while no call is under way.
 struct EngineStats {
   uint64_t hits = 0;
-  uint64_t misses = 0;   ///< calls that had to wait for a compilation, their own or another thread's
+  uint64_t misses = 0;   ///< calls that found no kernel in memory
   uint64_t compiles = 0; ///< compilations that were run: at most one per key, however many threads asked
   uint64_t evictions = 0;
   uint64_t diskHits = 0;   ///< misses that were served from disk instead of by a compilation
   uint64_t diskWrites = 0; ///< compilations that were kept on disk
+  /// Misses that a generic kernel answered while the compilation was under way.
+  uint64_t genericRuns = 0;
 };
 
 /// Owns the cache of kernels in memory (least recently used goes first) and the loaded code.
 /// Thread-safe. Threads that ask for one key at once compile it once: the others wait. A kernel that is found takes no
 /// lock. A forked child may use the engine; fork() waits for compilations under way, which are started again in the
-/// child by whoever asks. No call may be under way when the engine is destroyed.
+/// child by whoever asks. No call may be under way when the engine is destroyed; compilations in the background that
+/// have begun are waited for, others are dropped.
 class Engine {
 public:
   explicit Engine(const EngineOptions &options = {});

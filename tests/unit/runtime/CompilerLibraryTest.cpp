@@ -65,7 +65,8 @@ TEST(Environment, TableIsComplete) {
   EXPECT_EQ(name(EnvironmentVariable::XdgCacheHome), "XDG_CACHE_HOME");
   EXPECT_EQ(name(EnvironmentVariable::Home), "HOME");
   EXPECT_EQ(name(EnvironmentVariable::CudaLibrary), "EIN_CUDA_LIBRARY");
-  EXPECT_EQ(environmentTable().size(), 9u);
+  EXPECT_EQ(name(EnvironmentVariable::Background), "EIN_BACKGROUND");
+  EXPECT_EQ(environmentTable().size(), 10u);
 }
 
 } // namespace

@@ -72,9 +72,11 @@ TEST_F(EngineTest, RunsAndHits) {
   CompileOptions options;
   options.threads = 3;
   EXPECT_TRUE(copies(engine, "i->i", 8, options)); // another option
+  options.background = true;
+  EXPECT_TRUE(copies(engine, "i->i", 8, options)); // no part of the key
   EXPECT_EQ(compilations() - before, 4);
   const EngineStats stats = engine.stats();
-  EXPECT_EQ(stats.hits, 1u);
+  EXPECT_EQ(stats.hits, 2u);
   EXPECT_EQ(stats.misses, 4u);
   EXPECT_EQ(stats.compiles, 4u);
   EXPECT_EQ(stats.evictions, 0u);
