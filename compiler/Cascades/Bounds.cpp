@@ -141,7 +141,8 @@ Bounds boundsOf(Arena &arena, TermForm &terms, const std::set<ExprId> &guards, I
       result.rest.insert(g);
   }
   // What is no bound at all is dropped.
-  const double extent = double(*arena.p.indices[key].extent);
+  const Index &index = arena.p.indices[key];
+  const double extent = index.dynamic < 0 ? double(*index.extent) : std::numeric_limits<double>::infinity();
   auto literal = [&](const std::optional<ExprId> &e) {
     return e && arena.p.exprs[*e].kind == Expr::Kind::Literal ? std::optional(arena.p.exprs[*e].literal) : std::nullopt;
   };
