@@ -106,11 +106,15 @@ private:
       for (ExprId part : a.parts(e)) {
         const Expr &x = a.p.exprs[part];
         const bool isArithmetic = x.kind == Expr::Kind::Map && (x.fn == Fn::Max || x.fn == Fn::Min);
+        const bool isLargest = x.kind == Expr::Kind::Reduce && x.monoid == Monoid::Max; // an extent
+        const bool isCast =
+            x.kind == Expr::Kind::Map && x.fn == Fn::Cast && isInteger(x.dtype) && byteSize(x.dtype) == 4;
         const bool isInteger32 = x.kind == Expr::Kind::Access && isInteger(a.p.tensors[x.tensor].dtype) &&
                                  byteSize(a.p.tensors[x.tensor].dtype) <= 4;
         const bool isNumber =
             x.kind == Expr::Kind::Literal && x.literal == std::trunc(x.literal) && std::fabs(x.literal) < 0x1p30;
-        if (x.kind != Expr::Kind::IndexValue && !isNumber && !isArithmetic && !isInteger32) return false;
+        if (x.kind != Expr::Kind::IndexValue && !isNumber && !isArithmetic && !isLargest && !isCast && !isInteger32)
+          return false;
       }
     }
     return true;

@@ -139,7 +139,8 @@ std::variant<CascadePlan, std::string> planWideCascade(const CascadeShape &shape
   plan.sized = shape.dynamicExtents();
   plan.threads = small ? 1 : cpu.threads;
   choosePanels(plan, shape, batches, cpu);
-  const int64_t keys = shape.isDynamic(shape.key) ? std::min(shape.most(shape.key), kTileKeys) : shape.extent(shape.key),
+  const int64_t keys =
+                    shape.isDynamic(shape.key) ? std::min(shape.most(shape.key), kTileKeys) : shape.extent(shape.key),
                 unit = std::lcm(std::lcm(plan.mrWide, plan.mrNarrow), int64_t(4));
   plan.bk = ceilDiv(ceilDiv(keys, ceilDiv(keys, kTileKeys)), unit) * unit;
   bool packsTiles = false;

@@ -238,7 +238,8 @@ int64_t CascadeProduct::size(const CascadeShape &shape) const {
 bool CascadeProduct::sharesLanes(const CascadeShape &shape, const CascadeProduct &other) const {
   const CascadeAccess &own = shape.ops[op].inputs[laneSide], &theirs = shape.ops[other.op].inputs[other.laneSide];
   return !isState && !other.isState && own.memory >= 0 && own.memory == theirs.memory &&
-         own.strides == theirs.strides && own.strideSlots == theirs.strideSlots && across == other.across && shape.ops[op].factor == shape.ops[other.op].factor;
+         own.strides == theirs.strides && own.strideSlots == theirs.strideSlots && across == other.across &&
+         shape.ops[op].factor == shape.ops[other.op].factor;
 }
 
 const CascadeProduct *CascadeFlow::product(int op) const {

@@ -12,7 +12,8 @@ Value CascadeFrame::loadKeys(size_t op, unsigned input, Value base, Value row) {
   const CascadeAccess &access = shape.ops[op].inputs[input];
   Value source = memory[op][input], perKey = stride(access, shape.key);
   if (!access.moves(shape.key) || access.hasStride(shape.key, 0)) return b.splat(b.load(source, base), lanes);
-  if (access.hasStride(shape.key, 1)) return b.loadSome(lanes, source, b.add(base, b.add(firstKey, row)), b.sub(keys, row));
+  if (access.hasStride(shape.key, 1))
+    return b.loadSome(lanes, source, b.add(base, b.add(firstKey, row)), b.sub(keys, row));
   Values elements;
   for (int64_t i = 0; i < lanes; ++i) {
     Value key = b.add(firstKey, b.min(b.add(row, i), b.sub(keys, b.c(1))));

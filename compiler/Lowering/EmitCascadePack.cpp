@@ -18,11 +18,11 @@ CascadeEmitter::KeySide CascadeEmitter::keySide(size_t number) {
   switch (KeyPacking(p.packing[number])) {
   case KeyPacking::None:
     return {memory[product.op][product.keySide],
-            b.add(offsetOf(product.op, product.keySide), b.mul(firstKey, stride(side, shape.key))), stride(side, shape.key),
-            product.across.empty() ? b.c(1) : stride(side, product.across.back())};
+            b.add(offsetOf(product.op, product.keySide), b.mul(firstKey, stride(side, shape.key))),
+            stride(side, shape.key), product.across.empty() ? b.c(1) : stride(side, product.across.back())};
   case KeyPacking::Head:
-    return {scratchAt(layout.packs[number], b.element, size * shape.extent(shape.key)), b.mul(firstKey, size), b.c(size),
-            b.c(1)};
+    return {scratchAt(layout.packs[number], b.element, size * shape.extent(shape.key)), b.mul(firstKey, size),
+            b.c(size), b.c(1)};
   case KeyPacking::Tile: break;
   }
   Value pack = scratchAt(layout.packs[number], b.element, size * p.bk);
