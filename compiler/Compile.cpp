@@ -90,7 +90,6 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   recorder.end("notation", [&] { return print(*program); });
 
   CompileOptions trade = request.options;
-  trade.fuse &= request.options.dynamic.empty();
   trade.memoryLimit = memoryIsWorthTimeAbove;
   const bool isGpu = trade.target.isGpu();
   trade.fuse &= mayFuse;

@@ -14,17 +14,13 @@ std::string number(double x) {
   return text;
 }
 
-/// " + 3", " - 3" or "".
-std::string plus(int64_t n) { return n == 0 ? "" : (n < 0 ? " - " : " + ") + std::to_string(n < 0 ? -n : n); }
-
 /// Writes one Program; the operands' ranks and heads are checked.
 class Writer {
 public:
   Writer(std::span<const TensorType> operands, const AttentionOptions &o) : operands(operands), o(o) {
-    const size_t heads = o.layout == HeadLayout::HeadsFirst ? 1 : 2, sequence = 3 - heads;
+    const size_t heads = o.layout == HeadLayout::HeadsFirst ? 1 : 2;
     size = operands[0].shape[3];
     shared = operands[1].shape[heads] == 0 ? 1 : operands[0].shape[heads] / operands[1].shape[heads];
-    ahead = operands[1].shape[sequence] - operands[0].shape[sequence];
   }
 
   std::string text() {
@@ -38,7 +34,7 @@ public:
     if (o.sinks) text += ", sinks: " + next() + "[" + head + "]";
     if (o.lengths) text += ", lengths: " + next() + "[b]";
     const double scale = o.scale != 0 ? o.scale : 1 / std::sqrt(double(size > 0 ? size : 1));
-    const std::string position = "q" + (o.offset ? std::string(" + offset") : plus(ahead));
+    const std::string position = o.offset ? "q + offset" : "q + (extent(k) - extent(q))";
     text += "\nS = sum[d](Q * K) * " + number(scale);
     if (o.softcap != 0) text += "\nT = " + number(o.softcap) + " * tanh(S / " + number(o.softcap) + ")";
     std::string score = o.softcap != 0 ? "T" : "S";
@@ -67,7 +63,7 @@ private:
 
   std::span<const TensorType> operands;
   const AttentionOptions &o;
-  int64_t size, shared, ahead;
+  int64_t size, shared;
   size_t operand = 0;
 };
 

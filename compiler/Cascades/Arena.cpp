@@ -187,16 +187,27 @@ IndexId Arena::newIndex(const std::string &like, int64_t extent) {
   return IndexId(p.indices.size() - 1);
 }
 
+IndexId Arena::newIndex(IndexId like) {
+  const int dynamic = p.indices[like].dynamic;
+  const IndexId index = newIndex(std::string(spelled[like]), *p.indices[like].extent);
+  p.indices[index].dynamic = dynamic;
+  return index;
+}
+
+bool Arena::sameExtent(IndexId x, IndexId y) const {
+  return p.indices[x].extent == p.indices[y].extent && p.indices[x].dynamic == p.indices[y].dynamic;
+}
+
 TensorId Arena::newTensor(const std::string &like, DType dtype, std::vector<IndexId> axes) {
   p.tensors.push_back({unusedName(like), dtype, std::move(axes)});
   return TensorId(p.tensors.size() - 1);
 }
 
 IndexId Arena::boundIndex(IndexId original, size_t height, size_t place) {
-  const int64_t extent = *p.indices[original].extent;
-  const std::vector<int64_t> key{extent, int64_t(height), int64_t(place)};
+  const Index &like = p.indices[original];
+  const std::vector<int64_t> key{*like.extent, like.dynamic, int64_t(height), int64_t(place)};
   auto found = bound.find(key);
-  if (found == bound.end()) found = bound.emplace(key, newIndex(spelled[original], extent)).first;
+  if (found == bound.end()) found = bound.emplace(key, newIndex(original)).first;
   return found->second;
 }
 
@@ -275,7 +286,7 @@ private:
       }
       const auto place = std::find(access.computed.begin(), access.computed.end(), d);
       if (place == access.computed.end()) return a.add(access); // extent 1, read at 0: stays a tensor
-      const IndexId all = a.newIndex(source.indices[axes[d]].name, *source.indices[axes[d]].extent);
+      const IndexId all = a.newIndex(axes[d]);
       names[axes[d]] = all;
       looked.push_back(all);
       Expr index;

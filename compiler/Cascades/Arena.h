@@ -44,6 +44,10 @@ public:
 
   /// A new index or tensor, with a name like `like` that is not taken.
   IndexId newIndex(const std::string &like, int64_t extent);
+  /// A new index of the name and extent of another.
+  IndexId newIndex(IndexId like);
+  /// Whether two indices count alike, whatever the extents of dynamic ones are.
+  bool sameExtent(IndexId x, IndexId y) const;
   /// The name of an index as the source has it.
   const std::string &nameOf(IndexId i) const { return spelled[i]; }
   TensorId newTensor(const std::string &like, DType dtype, std::vector<IndexId> axes);

@@ -106,11 +106,15 @@ private:
       for (ExprId part : a.parts(e)) {
         const Expr &x = a.p.exprs[part];
         const bool isArithmetic = x.kind == Expr::Kind::Map && (x.fn == Fn::Max || x.fn == Fn::Min);
+        const bool isLargest = x.kind == Expr::Kind::Reduce && x.monoid == Monoid::Max; // an extent
+        const bool isCast =
+            x.kind == Expr::Kind::Map && x.fn == Fn::Cast && isInteger(x.dtype) && byteSize(x.dtype) == 4;
         const bool isInteger32 = x.kind == Expr::Kind::Access && isInteger(a.p.tensors[x.tensor].dtype) &&
                                  byteSize(a.p.tensors[x.tensor].dtype) <= 4;
         const bool isNumber =
             x.kind == Expr::Kind::Literal && x.literal == std::trunc(x.literal) && std::fabs(x.literal) < 0x1p30;
-        if (x.kind != Expr::Kind::IndexValue && !isNumber && !isArithmetic && !isInteger32) return false;
+        if (x.kind != Expr::Kind::IndexValue && !isNumber && !isArithmetic && !isLargest && !isCast && !isInteger32)
+          return false;
       }
     }
     return true;
@@ -141,7 +145,8 @@ Bounds boundsOf(Arena &arena, TermForm &terms, const std::set<ExprId> &guards, I
       result.rest.insert(g);
   }
   // What is no bound at all is dropped.
-  const double extent = double(*arena.p.indices[key].extent);
+  const Index &index = arena.p.indices[key];
+  const double extent = index.dynamic < 0 ? double(*index.extent) : std::numeric_limits<double>::infinity();
   auto literal = [&](const std::optional<ExprId> &e) {
     return e && arena.p.exprs[*e].kind == Expr::Kind::Literal ? std::optional(arena.p.exprs[*e].literal) : std::nullopt;
   };

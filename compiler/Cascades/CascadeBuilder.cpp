@@ -42,6 +42,15 @@ bool CascadeBuilder::refuse(Obstacle obstacle, std::string reason, std::string h
   return false;
 }
 
+/// Register tiles and a row's state are made for extents that are known.
+bool CascadeBuilder::isKnown(const std::vector<IndexId> &indices) {
+  for (IndexId i : indices)
+    if (a.p.indices[i].dynamic >= 0)
+      return refuse(Obstacle::Unsupported, "the extent of " + a.nameOf(i) + ", neither a row nor the key, is dynamic",
+                    "leave " + a.nameOf(i) + " out of the dynamic indices");
+  return true;
+}
+
 TensorId CascadeBuilder::assign(Role role, const char *like, DType dtype, ExprId value) {
   const TensorId t = a.newTensor(like, dtype, a.free(value));
   steps.push_back({role, {t, value}});
@@ -149,6 +158,7 @@ std::optional<ExprId> CascadeBuilder::innerProduct(ExprId id) {
     refuse(Obstacle::Unsupported, "an inner product of integers is summed in integers");
     return std::nullopt;
   }
+  if (!isKnown(e.indices)) return std::nullopt;
   if (withKey.empty() || without.empty()) {
     refuse(Obstacle::Unsupported, "a reduction inside has no two factors, one with " + a.nameOf(key));
     return std::nullopt;
@@ -241,6 +251,7 @@ bool CascadeBuilder::buildSum(const Statistic &s) {
     std::vector<IndexId> across;
     for (IndexId i : a.free(terms.product(others)))
       if (i != key && !rows.count(i)) across.push_back(i);
+    if (!isKnown(across)) return false;
     auto right = operandOf(others, 4 * points(a.free(*left)) + 4 * 64 * points({key}), across);
     if (!right) return false;
     if (!isFloat(a.typeOf(*right).value_or(DType::F32)))

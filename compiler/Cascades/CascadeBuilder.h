@@ -38,6 +38,7 @@ public:
 
 private:
   double points(const std::vector<IndexId> &indices) const;
+  bool isKnown(const std::vector<IndexId> &indices);
   bool refuse(Obstacle obstacle, std::string reason, std::string hint = {});
   TensorId assign(Role role, const char *like, DType dtype, ExprId value);
   ExprId stored(ExprId e);

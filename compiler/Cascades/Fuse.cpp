@@ -128,8 +128,7 @@ bool Fuser::collect(size_t assignment, ExprId value, std::optional<Refusal> &ref
     if (!probe.isKeyed(part) || a.p.exprs[part].monoid != Monoid::Sum) continue;
     for (Group &group : groups)
       if (join(group, assignment, value)) return true;
-    const IndexId bound = a.p.exprs[part].indices[0];
-    const IndexId key = a.newIndex(a.nameOf(bound), *a.p.indices[bound].extent);
+    const IndexId key = a.newIndex(a.p.exprs[part].indices[0]);
     Group group{StatisticsFinder(a, terms, key), key, {}, {}};
     if (join(group, assignment, value)) {
       groups.push_back(std::move(group));

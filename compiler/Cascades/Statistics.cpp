@@ -96,7 +96,7 @@ std::optional<ExprId> StatisticsFinder::statistic(Statistic s) {
 /// A keyed sum: of each term, what does not depend on the key, times a statistic.
 std::optional<ExprId> StatisticsFinder::sumOf(ExprId id, int depth) {
   const Expr e = a.p.exprs[id];
-  if (*a.p.indices[e.indices[0]].extent != *a.p.indices[key].extent)
+  if (!a.sameExtent(e.indices[0], key))
     return refuse(Obstacle::OtherIndex, "it also reduces over another index than " + a.nameOf(key));
   const std::map<IndexId, IndexId> toKey{{e.indices[0], key}};
   std::vector<Part> parts;

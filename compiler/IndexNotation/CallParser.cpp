@@ -94,10 +94,35 @@ Parser::Parsed Parser::derived(std::string_view function, std::vector<NodeId> ar
     return apply(fn, {*a, *b}, span);
   };
   auto of = [&](Fn fn, Parsed a) -> Parsed { return a ? apply(fn, {*a}, span) : a; };
+  if (function == "extent") return extent(args[0], span);
   if (function == "relu") return then(Fn::Max, args[0], constant(0));
   if (function == "rsqrt") return then(Fn::Div, constant(1), of(Fn::Sqrt, args[0]));
   if (function == "clamp") return then(Fn::Min, then(Fn::Max, args[0], args[1]), args[2]);
   return then(Fn::Div, constant(1), then(Fn::Add, constant(1), of(Fn::Exp, of(Fn::Neg, args[0])))); // sigmoid
+}
+
+/// extent(k) is max(max[k](cast(k, i32)), -1) + 1: one more than the largest value of k, and 0 where it has none.
+Parser::Parsed Parser::extent(NodeId index, Span span) {
+  if (syntax.nodes[index].kind != SyntaxNode::Kind::Reference)
+    return fail(span, ErrorCode::Syntax, "'extent' takes an index", "write extent(k)");
+  auto constant = [&](double value) {
+    SyntaxNode node;
+    node.literal = value;
+    node.span = span;
+    return *add(std::move(node));
+  };
+  Parsed value = apply(Fn::Cast, {index}, span);
+  if (!value) return value;
+  syntax.nodes[*value].word = {"i32", span};
+  SyntaxNode largest;
+  largest.kind = SyntaxNode::Kind::Reduction;
+  largest.word = {"max", span};
+  largest.names = {syntax.nodes[index].word};
+  largest.args = {*value};
+  largest.span = span;
+  Parsed last = add(std::move(largest));
+  if (last) last = apply(Fn::Max, {*last, constant(-1)}, span);
+  return last ? apply(Fn::Add, {*last, constant(1)}, span) : last;
 }
 
 // reduce = rop "[" name { "," name } [ "->" name ] [ "|" expr ] "]" "(" expr { "," name "=" expr } ")" .

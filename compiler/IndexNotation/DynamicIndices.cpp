@@ -1,5 +1,6 @@
 // A Program is bound a second time, to other extents of its dynamic indices: what differs depends on them.
 #include "compiler/IndexNotation/DynamicIndices.h"
+#include "compiler/IndexNotation/KnownExtents.h"
 
 #include <algorithm>
 
@@ -28,7 +29,9 @@ public:
   Expected<void> mark() {
     if (auto fine = findNames(); !fine) return fine;
     if (auto fine = checkUses(); !fine) return fine;
-    return compareWithOtherExtents();
+    if (auto fine = compareWithOtherExtents(); !fine) return fine;
+    putKnownExtents(p);
+    return {};
   }
 
 private:

@@ -50,6 +50,7 @@ private:
   Parsed access();
   Parsed call();
   Parsed derived(std::string_view function, std::vector<NodeId> args, Span span);
+  Parsed extent(NodeId index, Span span);
   Parsed reduction();
   Parsed einsum();
   Parsed leftAssociative(Parsed (Parser::*operand)(), std::initializer_list<Fn> operators);

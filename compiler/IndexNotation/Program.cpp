@@ -1,5 +1,6 @@
 // Builders and queries of a Program.
 #include "compiler/IndexNotation/Program.h"
+#include "compiler/IndexNotation/KnownExtents.h"
 #include "compiler/IndexNotation/Scaling.h"
 
 #include <algorithm>
@@ -311,6 +312,7 @@ Expected<Program> parseAndBind(std::string_view text, std::span<const TensorType
   if (!program) return program;
   if (auto fine = checkDTypes(*program, options); !fine) return fine.error();
   if (options.alpha != 1 || options.beta != 0) scaleOutputs(*program, options.alpha, options.beta);
+  if (options.dynamic.empty()) putKnownExtents(*program);
   return program;
 }
 

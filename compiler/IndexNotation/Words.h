@@ -20,12 +20,12 @@ struct DerivedFunction {
   std::string_view name;
   int arity;
 };
-inline constexpr DerivedFunction kDerivedFunctions[] = {{"relu", 1}, {"sigmoid", 1}, {"rsqrt", 1}, {"clamp", 3}};
+inline constexpr DerivedFunction kDerivedFunctions[] = {{"relu", 1}, {"sigmoid", 1}, {"rsqrt", 1}, {"clamp", 3}, {"extent", 1}};
 inline constexpr std::string_view kReductions[] = {"sum", "prod", "max",     "min",    "any",    "all", "mean",
                                                    "var", "lse",  "softmax", "argmax", "argmin", "top", "argtop"};
 inline constexpr const char *kFunctionList =
     "functions are exp, exp2, log, sqrt, rsqrt, tanh, sigmoid, erf, gelu, silu, relu, sin, cos, abs, floor, sign, conj, "
-    "max, min, clamp, cast, rand and where";
+    "max, min, clamp, cast, rand, extent and where";
 
 template <class List> bool contains(const List &list, std::string_view word) {
   return std::find(std::begin(list), std::end(list), word) != std::end(list);

@@ -30,13 +30,13 @@ int64_t tileRows(int64_t nv, const CpuModel &cpu) {
 void choosePanels(CascadePlan &plan, const CascadeShape &shape, int64_t batches, const CpuModel &cpu) {
   const int64_t vectors = ceilDiv(shape.extent(plan.lane), plan.lanes), widest = cpu.vectorRegisters >= 32 ? 4 : 2;
   int64_t panels = ceilDiv(vectors, widest);
-  if (plan.threads > 1 && batches * panels < plan.threads) {
+  if (!shape.isDynamic(plan.lane) && plan.threads > 1 && batches * panels < plan.threads) {
     panels = std::min(vectors, ceilDiv(plan.threads, batches));
     plan.reason = "narrower panels give every thread one";
   }
   plan.nv = ceilDiv(vectors, panels);
   // A second width is code of its own: only where lanes that do not exist would cost more than a little.
-  const int64_t padding = plan.nv * panels - vectors;
+  const int64_t padding = shape.isDynamic(plan.lane) ? 0 : plan.nv * panels - vectors;
   plan.narrowPanels = padding * kLeastPadding > vectors || padding >= plan.nv ? padding : 0;
   plan.widePanels = panels - plan.narrowPanels;
   plan.mrWide = tileRows(plan.nv, cpu);
@@ -52,14 +52,14 @@ KeyPacking choosePacking(const CascadeShape &shape, const CascadeProduct &produc
   bool fused = true, adjacent = true;
   for (auto i = product.across.rbegin(); i != product.across.rend(); ++i) {
     if (shape.extent(*i) == 1) continue;
-    if (packed == 1) adjacent = side.strides[*i] == 1;
-    fused &= side.strides[*i] == packed;
+    if (packed == 1) adjacent = side.hasStride(*i, 1);
+    fused &= side.hasStride(*i, packed);
     packed *= shape.extent(*i);
   }
   const bool reused = plan.panels() > 1;
   const bool far = reused && std::abs(side.strides[shape.key]) >= 2 * size;
   if (side.computed && fused && !far) return KeyPacking::None;
-  const bool fitsHead = size * keys * shape.elementBytes <= kHeadBytes;
+  const bool fitsHead = !shape.isDynamic(shape.key) && size * keys * shape.elementBytes <= kHeadBytes;
   return reused && fitsHead && adjacent ? KeyPacking::Head : KeyPacking::Tile;
 }
 
@@ -76,6 +76,20 @@ double cascadeFlops(const CascadeShape &shape, const CascadeFlow &flow) {
   return points * (sum + 20);
 }
 
+double flopsOfSizes(const CascadeShape &shape, const CascadeFlow &flow) {
+  double flops = cascadeFlops(shape, flow);
+  for (int i = 0; i < int(shape.extents.size()); ++i)
+    if (shape.isDynamic(i)) flops /= double(shape.extent(i));
+  return flops;
+}
+
+bool isSmallCascade(const CascadeShape &shape, const CascadeFlow &flow) {
+  double most = flopsOfSizes(shape, flow);
+  for (int i = 0; i < int(shape.extents.size()); ++i)
+    if (shape.isDynamic(i)) most *= double(shape.most(i));
+  return most < kSerialFlops;
+}
+
 /// Vector instructions for one key and all rows that share it, about.
 static double wideWork(const CascadeShape &shape, const CascadeFlow &flow, const CascadePlan &plan, int64_t rows) {
   double perVector = 25, copies = 0; // maximum, exponential, sum
@@ -89,10 +103,13 @@ static double wideWork(const CascadeShape &shape, const CascadeFlow &flow, const
 
 std::variant<CascadePlan, ThinCascadePlan, std::string> planCascade(const CascadeShape &shape, const CpuModel &cpu) {
   auto thin = planThinCascade(shape, cpu);
-  if (auto *why = std::get_if<std::string>(&thin)) return *why;
   auto wide = planWideCascade(shape, cpu);
-  const auto &few = std::get<ThinCascadePlan>(thin);
   const auto *many = std::get_if<CascadePlan>(&wide);
+  if (auto *why = std::get_if<std::string>(&thin)) {
+    if (!many) return *why;
+    return *many;
+  }
+  const auto &few = std::get<ThinCascadePlan>(thin);
   if (!many) return few;
   const CascadeFlow flow = analyseThinFlow(shape);
   const CascadeFlow wideFlow = analyseFlow(shape, many->lane, many->direct);
@@ -118,10 +135,13 @@ std::variant<CascadePlan, std::string> planWideCascade(const CascadeShape &shape
   plan.depthBlock = ceilDiv(depth, blocks);
   plan.direct = blocks == 1 && between <= kDirectOperations;
   plan.thinTrips = between > kDirectOperations;
-  const bool small = cascadeFlops(shape, flow) < kSerialFlops;
+  const bool small = isSmallCascade(shape, flow);
+  plan.sized = shape.dynamicExtents();
   plan.threads = small ? 1 : cpu.threads;
   choosePanels(plan, shape, batches, cpu);
-  const int64_t keys = shape.extent(shape.key), unit = std::lcm(std::lcm(plan.mrWide, plan.mrNarrow), int64_t(4));
+  const int64_t keys =
+                    shape.isDynamic(shape.key) ? std::min(shape.most(shape.key), kTileKeys) : shape.extent(shape.key),
+                unit = std::lcm(std::lcm(plan.mrWide, plan.mrNarrow), int64_t(4));
   plan.bk = ceilDiv(ceilDiv(keys, ceilDiv(keys, kTileKeys)), unit) * unit;
   bool packsTiles = false;
   for (const CascadeProduct &p : flow.products) {
@@ -137,7 +157,8 @@ std::variant<CascadePlan, std::string> planWideCascade(const CascadeShape &shape
   }
   const int64_t items = batches * plan.groups();
   plan.threads = std::min(plan.threads, items);
-  plan.cyclic = plan.threads > 1 && batches % plan.threads != 0;
+  const bool isAnyCount = std::any_of(flow.batch.begin(), flow.batch.end(), [&](int i) { return shape.isDynamic(i); });
+  plan.cyclic = plan.threads > 1 && (isAnyCount || batches % plan.threads != 0);
   if (small) plan.reason = "too little work for a team";
   if (plan.reason.empty() && plan.threads > 1)
     plan.reason = plan.cyclic ? "panels in turn: no even share of batches" : "even share of batches";
@@ -170,6 +191,7 @@ std::string CascadePlan::str() const {
   static const char *const names[] = {"in place", "head", "tile"};
   for (size_t i = 0; i < packing.size(); ++i) s << (i ? " + " : ", key side ") << names[packing[i]];
   if (groupPanels > 1) s << ", " << groupPanels << " panels at a time";
+  if (!sized.empty()) s << ", sizes at run time: " << sized;
   s << ", threads " << threads;
   if (!reason.empty()) s << " (" << reason << ")";
   return s.str();

@@ -31,6 +31,7 @@ struct CascadePlan {
   bool cyclic = false;              ///< groups are dealt to the threads in turn, not in stretches
   int64_t threads = 1;
   std::string reason; ///< why so many threads, and how they share
+  std::string sized;  ///< extents that come at run time: the panels are then an example, and masked where they end
 
   int64_t panels() const { return widePanels + narrowPanels; }
   int64_t groups() const { return ceilDiv(panels(), groupPanels); }
@@ -48,8 +49,12 @@ std::variant<CascadePlan, std::string> planWideCascade(const CascadeShape &shape
 /// operations.
 std::variant<CascadePlan, ThinCascadePlan, std::string> planCascade(const CascadeShape &shape, const CpuModel &cpu);
 
-/// Floating-point operations of all products.
+/// Floating-point operations of all products, of the examples where extents come at run time.
 double cascadeFlops(const CascadeShape &shape, const CascadeFlow &flow);
+/// The same for extents of 1 in place of those that come at run time.
+double flopsOfSizes(const CascadeShape &shape, const CascadeFlow &flow);
+/// Whether a team never pays. Where extents come at run time it may pay for the largest: whether it does is asked then.
+bool isSmallCascade(const CascadeShape &shape, const CascadeFlow &flow);
 
 /// Where everything lies in the scratch memory of one thread, in bytes. State is kept for each panel of a group.
 struct CascadeScratch {

@@ -4,6 +4,7 @@
 #include "compiler/Lowering/BodyEmitter.h"
 #include "compiler/Lowering/PlanAttr.h"
 #include "compiler/Lowering/PlanFields.h"
+#include "compiler/Lowering/Sizes.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -45,12 +46,14 @@ public:
 
 private:
   LogicalResult readOp(linalg::LinalgOp op);
+  LogicalResult readExtents(linalg::LinalgOp op, CascadeOp &info);
   LogicalResult readAccess(linalg::LinalgOp op, OpOperand &operand, CascadeAccess &access, std::vector<int> &dims);
   LogicalResult readGathers(linalg::LinalgOp op, CascadeOp &info);
   LogicalResult checkBody(linalg::LinalgOp op, const CascadeOp &info);
   void foldFactors();
 
   CascadeRegion cascade;
+  SizeSlots slots;
   llvm::DenseMap<Value, int> tensors;               ///< virtual ones
   llvm::DenseMap<Value, int> memories;              ///< the others
   llvm::DenseMap<int, std::vector<int>> tensorDims; ///< indices of their dimensions
@@ -82,24 +85,20 @@ LogicalResult CascadeReader::readAccess(linalg::LinalgOp op, OpOperand &operand,
     if (operand.get().getDefiningOp<arith::ConstantOp>()) return success();
     return op.emitOpError("has a scalar operand that is no constant");
   }
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  if (!type.hasStaticShape() || failed(type.getStridesAndOffset(strides, offset)) || ShapedType::isDynamic(offset) ||
-      llvm::any_of(strides, ShapedType::isDynamic))
-    return op.emitOpError("needs static shapes and strides");
+  FailureOr<MixedLayout> layout = layoutOf(operand.get());
+  if (failed(layout)) return op.emitOpError("needs shapes and strides that are static, or sizes of a view");
   access.bytes = bytesOf(type.getElementType());
   auto loops = op->getAttrOfType<DenseI64ArrayAttr>(kLoopsAttr).asArrayRef();
-  SmallVector<std::pair<int, int64_t>> moves;
-  for (auto [d, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
-    auto dim = dyn_cast<AffineDimExpr>(expr);
-    if (!dim) return op.emitOpError("has an indexing map that is no list of loops");
-    const int index = int(loops[dim.getPosition()]);
-    dims.push_back(index);
-    moves.emplace_back(index, strides[d]);
-  }
   access.strides.assign(cascade.shape.extents.size(), 0);
-  for (auto [index, stride] : moves)
-    if (cascade.shape.extents[index] > 1) access.strides[index] += stride;
+  access.strideSlots.assign(cascade.shape.extents.size(), -1);
+  for (auto [d, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
+    const int index = int(loops[cast<AffineDimExpr>(expr).getPosition()]), slot = slots.of(layout->strides[d]);
+    if (slot >= 0 && llvm::is_contained(dims, index)) return op.emitOpError("takes a diagonal of unknown strides");
+    dims.push_back(index);
+    if (cascade.shape.extents[index] == 1) continue;
+    access.strides[index] += typicalOf(layout->strides[d]);
+    access.strideSlots[index] = slot;
+  }
   if (!operand.get().getDefiningOp<memref::AllocOp>()) {
     access.memory = memories.try_emplace(operand.get(), int(memories.size())).first->second;
   } else {
@@ -216,34 +215,53 @@ LogicalResult CascadeReader::readGathers(linalg::LinalgOp op, CascadeOp &info) {
   return success();
 }
 
+/// The indices of the loops; their extents are those of the dimensions that move along them.
+LogicalResult CascadeReader::readExtents(linalg::LinalgOp op, CascadeOp &info) {
+  CascadeShape &shape = cascade.shape;
+  for (int64_t id : op->getAttrOfType<DenseI64ArrayAttr>(kLoopsAttr).asArrayRef()) {
+    if (id < 0 || id >= kMostIndices) return op.emitOpError("has an index beyond ") << kMostIndices - 1;
+    info.loops.push_back(int(id));
+    if (id < int64_t(shape.extents.size())) continue;
+    shape.extents.resize(id + 1);
+    shape.extentSlots.resize(id + 1, -1);
+  }
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType())) continue;
+    FailureOr<MixedLayout> layout = layoutOf(operand.get());
+    if (failed(layout)) return op.emitOpError("needs shapes and strides that are static, or sizes of a view");
+    for (auto [d, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      if (!dim) return op.emitOpError("has an indexing map that is no list of loops");
+      const int index = info.loops[dim.getPosition()], slot = slots.of(layout->extents[d]);
+      const int64_t extent = typicalOf(layout->extents[d]);
+      if (extent < 1 || extent > INT32_MAX) return op.emitOpError("needs extents from 1 to 2^31");
+      if (shape.extents[index] && (shape.extents[index] != extent || shape.extentSlots[index] != slot))
+        return op.emitOpError("gives index ") << index << " another extent";
+      shape.extents[index] = extent;
+      shape.extentSlots[index] = slot;
+    }
+  }
+  return success();
+}
+
 LogicalResult CascadeReader::readOp(linalg::LinalgOp op) {
   CascadeOp info;
   auto role = roleOf(op);
   auto loops = op->getAttrOfType<DenseI64ArrayAttr>(kLoopsAttr);
-  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  if (!role || !loops || loops.size() != int64_t(ranges.size()))
+  if (!role || !loops || loops.size() != int64_t(op.getNumLoops()))
     return op.emitOpError("needs ein.role and ein.loops to be in a cascade");
   if (!cascade.ops.empty() && *role < cascade.shape.ops.back().role && *role < CascadeRole::Finish &&
       *role != CascadeRole::Tile && *role != CascadeRole::Guard)
     return op.emitOpError("stands in the wrong place of a cascade");
   info.role = *role;
   info.contracts = isa<linalg::ContractOp>(op);
-  for (auto [id, extent] : llvm::zip(loops.asArrayRef(), ranges)) {
-    if (id < 0 || id >= kMostIndices) return op.emitOpError("has an index beyond ") << kMostIndices - 1;
-    if (ShapedType::isDynamic(extent) || extent < 1 || extent > INT32_MAX)
-      return op.emitOpError("needs static extents from 1 to 2^31");
-    const int index = int(id);
-    if (index >= int(cascade.shape.extents.size())) cascade.shape.extents.resize(index + 1);
-    int64_t &known = cascade.shape.extents[index];
-    if (known && known != extent) return op.emitOpError("gives index ") << id << " another extent";
-    known = extent;
-    info.loops.push_back(index);
-  }
+  if (failed(readExtents(op, info))) return failure();
   if (op->getNumOperands() == 0 || op.getNumDpsInits() != 1) return op.emitOpError("needs one output");
   for (OpOperand &operand : op->getOpOperands()) {
     CascadeAccess access;
     std::vector<int> dims;
     access.strides.assign(cascade.shape.extents.size(), 0);
+    access.strideSlots.assign(cascade.shape.extents.size(), -1);
     if (failed(readAccess(op, operand, access, dims))) return failure();
     if (op.isDpsInit(&operand))
       info.output = access, info.outputIndices = dims;
@@ -281,8 +299,12 @@ FailureOr<CascadeRegion> CascadeReader::read() {
   CascadeShape &shape = cascade.shape;
   shape.tensors = int(tensors.size());
   for (CascadeOp &op : shape.ops) {
-    op.output.strides.resize(shape.extents.size());
-    for (CascadeAccess &input : op.inputs) input.strides.resize(shape.extents.size());
+    auto widen = [&](CascadeAccess &access) {
+      access.strides.resize(shape.extents.size());
+      access.strideSlots.resize(shape.extents.size(), -1);
+    };
+    widen(op.output);
+    llvm::for_each(op.inputs, widen);
     if (op.role == CascadeRole::Sum || (!cascade.element && op.role == CascadeRole::Max))
       cascade.element =
           cast<MemRefType>(cascade.ops[&op - shape.ops.data()].getDpsInits()[0].getType()).getElementType();
@@ -301,6 +323,7 @@ FailureOr<CascadeRegion> CascadeReader::read() {
       return op.emitOpError("computes in another type than the sums of its cascade");
   }
   foldFactors();
+  cascade.sizes = slots.values;
   return cascade;
 }
 

@@ -20,6 +20,7 @@ struct CascadeRegion {
   llvm::SmallVector<mlir::linalg::LinalgOp> ops; ///< as in `shape`
   CascadeShape shape;
   mlir::Type element; ///< that is computed in
+  llvm::SmallVector<mlir::Value> sizes; ///< of @kernel, that come at run time: those that slots in `shape` name
 };
 
 /// The cascades of a kernel, in their order.

@@ -50,6 +50,9 @@ std::string FlowAnalysis::findRows() {
       for (int i : op.outputIndices)
         if (i != shape.key && !contains(rows, i)) rows.push_back(i);
   if (!shape.has(CascadeRole::Sum)) return "nothing is summed over the key";
+  for (int i = 0; i < int(shape.extents.size()); ++i)
+    if (shape.isDynamic(i) && i != shape.key && !contains(rows, i))
+      return "the extent of an index that is neither row nor key comes at run time";
   // Each weight has the maximum of its own score.
   std::vector<std::pair<int, int>> maxima, weights;
   for (const CascadeOp &op : shape.ops) {
@@ -213,6 +216,13 @@ const CascadeOp *CascadeShape::find(CascadeRole role) const {
   return found == ops.end() ? nullptr : &*found;
 }
 
+std::string CascadeShape::dynamicExtents() const {
+  std::string kinds = isDynamic(key) ? "keys" : "";
+  for (size_t i = 0; i < extents.size(); ++i)
+    if (int(i) != key && isDynamic(int(i))) return kinds + (kinds.empty() ? "rows" : ", rows");
+  return kinds;
+}
+
 int CascadeShape::producer(int tensor) const {
   for (size_t i = 0; i < ops.size(); ++i)
     if (ops[i].output.tensor == tensor) return int(i);
@@ -228,7 +238,8 @@ int64_t CascadeProduct::size(const CascadeShape &shape) const {
 bool CascadeProduct::sharesLanes(const CascadeShape &shape, const CascadeProduct &other) const {
   const CascadeAccess &own = shape.ops[op].inputs[laneSide], &theirs = shape.ops[other.op].inputs[other.laneSide];
   return !isState && !other.isState && own.memory >= 0 && own.memory == theirs.memory &&
-         own.strides == theirs.strides && across == other.across && shape.ops[op].factor == shape.ops[other.op].factor;
+         own.strides == theirs.strides && own.strideSlots == theirs.strideSlots && across == other.across &&
+         shape.ops[op].factor == shape.ops[other.op].factor;
 }
 
 const CascadeProduct *CascadeFlow::product(int op) const {

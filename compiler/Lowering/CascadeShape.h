@@ -29,9 +29,13 @@ struct CascadeAccess {
   int64_t bytes = 4;            ///< of an element in memory
   bool computed = true;         ///< whether elements are of the type that is computed in
   bool gathered = false;        ///< read at places that the body computes; strides are those of the other dimensions
+  std::vector<int> strideSlots; ///< by index: place among the sizes of a stride that comes at run time; empty: none does
   std::vector<int> follows;     ///< indices that its places are computed from
   int64_t placeStride = 0;      ///< the smallest from one computed place to the next
 
+  int strideSlot(int index) const { return strideSlots.empty() ? -1 : strideSlots[index]; }
+  /// Whether the stride is known, and this number.
+  bool hasStride(int index, int64_t stride) const { return strides[index] == stride && strideSlot(index) < 0; }
   bool moves(int index) const {
     return strides[index] != 0 || std::find(follows.begin(), follows.end(), index) != follows.end();
   }
@@ -54,12 +58,21 @@ struct CascadeOp {
 /// A cascade of operations over one key. Indices are numbered as in `ein.loops`, virtual tensors in order.
 struct CascadeShape {
   std::vector<int64_t> extents; ///< by index; 0 where no loop has that number
+  std::vector<int> extentSlots; ///< by index: place among the sizes of an extent that comes at run time, of which
+                                ///< `extents` has an example; empty: none does
   int key = 0;
   std::vector<CascadeOp> ops;
   int tensors = 0;          ///< virtual ones
   int64_t elementBytes = 4; ///< of the type computed in
 
   int64_t extent(int index) const { return extents[index]; }
+  bool isDynamic(int index) const { return !extentSlots.empty() && extentSlots[index] >= 0; }
+  /// The largest that an extent can be: examples of 64 and more stand for all of these, others for those below.
+  int64_t most(int index) const {
+    return !isDynamic(index) ? extent(index) : extent(index) < LoopDim::kLongLoop ? LoopDim::kLongLoop - 1 : INT32_MAX;
+  }
+  /// Which extents come at run time: "keys, rows"; empty if none does.
+  std::string dynamicExtents() const;
   bool has(CascadeRole role) const;
   const CascadeOp *find(CascadeRole role) const;
   /// The operation that makes a virtual tensor.

@@ -15,12 +15,18 @@ CascadeEmitter::CascadeEmitter(NestBuilder &b, const CascadePlan &plan, const Ca
 void CascadeEmitter::bindPanel(Value panel, Value slot) {
   const int64_t before = w.nv == p.nv ? 0 : p.widePanels;
   position[flow.lane] = b.add(b.mul(b.sub(panel, b.c(before)), w.nr), before * p.nr());
-  valid = b.min(b.c(w.nr), b.sub(b.c(shape.extent(flow.lane)), position[flow.lane]));
+  valid = b.min(b.c(w.nr), b.sub(extent(flow.lane), position[flow.lane]));
   panelState = b.advance(scratch, b.add(b.mul(slot, layout.panelBytes), layout.panelsAt));
 }
 
+/// Panels of a batch; of one width where their number comes at run time.
+Value CascadeEmitter::panelCount() {
+  if (!shape.isDynamic(flow.lane)) return b.c(p.panels());
+  return b.div(b.add(extent(flow.lane), p.nr() - 1), p.nr());
+}
+
 Value CascadeEmitter::rangeAt(Bound bound) {
-  if (!hasBounds()) return b.c(bound == Some || bound == All ? 0 : shape.extent(shape.key));
+  if (!hasBounds()) return bound == Some || bound == All ? b.c(0) : extent(shape.key);
   return b.load(stateAt(layout.range, b.getIndexType(), 4), b.c(bound));
 }
 
@@ -48,6 +54,7 @@ CascadeEmitter::PanelFunctions CascadeEmitter::panelFunctions(const Width &width
 void CascadeEmitter::callPanel(func::FuncOp PanelFunctions::*which, ValueRange indices) {
   Values all(arguments);
   llvm::append_range(all, indices);
+  llvm::append_range(all, b.sizes);
   auto call = [&](PanelFunctions &functions) { func::CallOp::create(b, functions.*which, all); };
   if (!p.narrowPanels) return call(wide);
   b.ifThen(b.lessEqual(b.c(p.widePanels), indices[1]), [&] { call(narrow); }, [&] { call(wide); });
@@ -62,7 +69,7 @@ void CascadeEmitter::group(Value batch, Value first, Value last) {
     b.loop(first, last, 1, [&](Value panel) { body(panel, b.sub(panel, first)); });
   };
   panels([&](Value panel, Value slot) { callPanel(&PanelFunctions::begin, {batch, panel, slot}); });
-  Value low = b.c(0), high = b.c(shape.extent(shape.key));
+  Value low = b.c(0), high = extent(shape.key);
   if (hasBounds()) {
     auto boundOf = [&](Value slot, Bound bound) {
       panelState = b.advance(scratch, b.add(b.mul(slot, layout.panelBytes), layout.panelsAt));
@@ -94,12 +101,15 @@ void CascadeEmitter::thread(Value t) {
   for (auto [i, packing] : llvm::enumerate(p.packing))
     if (KeyPacking(packing) == KeyPacking::Head)
       b.store(b.c(-1), scratchAt(layout.packedAt[i], b.getIndexType(), 1), b.c(0));
-  int64_t items = p.groups();
-  for (int i : flow.batch) items *= shape.extent(i);
-  auto [low, high] = p.cyclic ? std::pair{t, b.c(items)} : b.chunkBounds(t, p.threads, items);
+  Value panels = panelCount(), perGroup = b.c(p.groupPanels);
+  // Smaller groups where there would be too few for the team.
+  if (shape.isDynamic(flow.lane) && p.threads > 1)
+    perGroup = b.min(perGroup, b.max(b.c(1), b.div(b.mul(countOf(flow.batch), panels), p.threads)));
+  Value groups = b.div(b.sub(b.add(panels, perGroup), b.c(1)), perGroup), items = b.mul(countOf(flow.batch), groups);
+  auto [low, high] = p.cyclic ? std::pair{t, items} : b.chunkBounds(t, p.threads, items);
   b.loop(low, high, p.cyclic ? p.threads : 1, [&](Value item) {
-    Value first = b.mul(b.rem(item, p.groups()), p.groupPanels);
-    group(b.div(item, p.groups()), first, b.min(b.add(first, p.groupPanels), b.c(p.panels())));
+    Value first = b.mul(b.rem(item, groups), perGroup);
+    group(b.div(item, groups), first, b.min(b.add(first, perGroup), panels));
   });
 }
 

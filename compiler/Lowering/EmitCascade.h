@@ -29,13 +29,13 @@ private:
   /// The key side of a product as the register tile walks it: element (key, across) is at base + key * perKey +
   /// across * perAcross.
   struct KeySide {
-    Value memory, base;
-    int64_t perKey, perAcross;
+    Value memory, base, perKey, perAcross;
   };
 
   // EmitCascade.cpp
   PanelFunctions panelFunctions(const Width &width, llvm::StringRef suffix);
   void bindPanel(Value panel, Value slot);
+  Value panelCount();
   void thread(Value t);
   void group(Value batch, Value first, Value last);
   void callPanel(mlir::func::FuncOp PanelFunctions::*which, ValueRange indices);
@@ -80,7 +80,7 @@ private:
   void innerProduct(size_t product, llvm::function_ref<void(Value row, const Values &sums)> use);
   void stagedProduct(size_t product);
   void sumOver(size_t product);
-  Values multiply(Value broadcast, llvm::ArrayRef<Value> at, int64_t step, Value onLanes, Value from, Value depth);
+  Values multiply(Value broadcast, llvm::ArrayRef<Value> at, Value step, Value onLanes, Value from, Value depth);
 
   // EmitCascadePack.cpp
   KeySide keySide(size_t product);

@@ -1,6 +1,8 @@
 // Operands, indices and memory of a cascade's functions.
 #include "compiler/Lowering/EmitCascadeFrame.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 using namespace mlir;
 
 namespace ein {
@@ -29,12 +31,23 @@ void CascadeFrame::bind(ValueRange args) {
   position.assign(shape.extents.size(), Value());
 }
 
+Value CascadeFrame::stride(const CascadeAccess &access, int index) {
+  const int slot = access.strideSlot(index);
+  return slot < 0 ? b.c(access.strides[index]) : b.sizes[slot];
+}
+
+Value CascadeFrame::countOf(const std::vector<int> &indices) {
+  Value count = b.c(1);
+  for (int i : indices) count = b.mul(count, extent(i));
+  return count;
+}
+
 /// The values of the batch's indices, from its linear number.
 void CascadeFrame::bindBatch(Value batch) {
   for (auto i = flow.batch.rbegin(); i != flow.batch.rend(); ++i) {
     const bool isLast = std::next(i) == flow.batch.rend();
-    position[*i] = isLast ? batch : b.rem(batch, shape.extent(*i));
-    if (!isLast) batch = b.div(batch, shape.extent(*i));
+    position[*i] = isLast ? batch : b.rem(batch, extent(*i));
+    if (!isLast) batch = b.div(batch, extent(*i));
   }
 }
 
@@ -42,8 +55,9 @@ void CascadeFrame::bindBatch(Value batch) {
 Value CascadeFrame::offsetOf(size_t op, unsigned operand) {
   const CascadeOp &info = shape.ops[op];
   const CascadeAccess &access = operand < info.inputs.size() ? info.inputs[operand] : info.output;
-  Value sum = b.c(operands[op][operand].offset);
-  for (int i : flow.batch) sum = b.add(sum, b.mul(position[i], access.strides[i]));
+  const NestOperand &source = operands[op][operand];
+  Value sum = source.offsetSlot < 0 ? b.c(source.offset) : b.sizes[source.offsetSlot];
+  for (int i : flow.batch) sum = b.add(sum, b.mul(position[i], stride(access, i)));
   return sum;
 }
 
@@ -62,6 +76,15 @@ void CascadeFrame::fill(Value memory, int64_t elements, double value) {
   b.loop(0, elements, lanes, [&](Value i) { b.storeVector(vector, memory, i); });
 }
 
+Value CascadeFrame::withinKeys(Value numbers) {
+  auto type = cast<VectorType>(numbers.getType());
+  auto limit = [&](Value number) {
+    return b.splat(b.createOrFold<arith::IndexCastOp>(type.getElementType(), number), type.getNumElements());
+  };
+  numbers = arith::MaxSIOp::create(b, numbers, limit(b.c(0)));
+  return b.convert(arith::MinSIOp::create(b, numbers, limit(extent(shape.key))), b.getI32Type(), false);
+}
+
 /// Loops over the first `loops` indices across a product: how far `access` moves, and the number of the point.
 void CascadeFrame::overAcross(const CascadeProduct &product, const CascadeAccess &access, size_t loops,
                               llvm::function_ref<void(Value offset, Value place)> body) {
@@ -69,7 +92,7 @@ void CascadeFrame::overAcross(const CascadeProduct &product, const CascadeAccess
     if (d == loops) return body(offset, place);
     const int index = product.across[d];
     b.loop(0, shape.extent(index), 1, [&](Value i) {
-      nest(d + 1, b.add(offset, b.mul(i, access.strides[index])), b.add(b.mul(place, shape.extent(index)), i));
+      nest(d + 1, b.add(offset, b.mul(i, stride(access, index))), b.add(b.mul(place, shape.extent(index)), i));
     });
   };
   nest(0, b.c(0), b.c(0));

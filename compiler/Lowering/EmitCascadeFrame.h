@@ -45,6 +45,11 @@ protected:
   virtual std::pair<Value, int64_t> rowsOfSum(size_t product) = 0;
 
   // EmitCascadeFrame.cpp
+  /// Constants, or what comes at run time.
+  Value extent(int index) { return shape.isDynamic(index) ? b.sizes[shape.extentSlots[index]] : b.c(shape.extent(index)); }
+  Value stride(const CascadeAccess &access, int index);
+  /// The product of extents.
+  Value countOf(const std::vector<int> &indices);
   void bind(ValueRange pointers);
   void bindBatch(Value batch);
   Value offsetOf(size_t op, unsigned operand);
@@ -55,6 +60,8 @@ protected:
   bool hasBounds() const { return shape.has(CascadeRole::Low) || shape.has(CascadeRole::High); }
   /// Below every score, in powers of two; finite, so that differences are numbers.
   double startOfMax() const { return b.element.isF32() ? -1e30 : -1e300; }
+  /// A vector of key numbers from an expression, as i32 between 0 and the number of keys.
+  Value withinKeys(Value numbers);
   void overAcross(const CascadeProduct &product, const CascadeAccess &access, size_t loops,
                   llvm::function_ref<void(Value offset, Value place)> body);
 

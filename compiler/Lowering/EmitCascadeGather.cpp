@@ -10,10 +10,10 @@ namespace ein {
 /// Keys of the tile from `row` on, of an operand that is at `base` without them; past the last one anything.
 Value CascadeFrame::loadKeys(size_t op, unsigned input, Value base, Value row) {
   const CascadeAccess &access = shape.ops[op].inputs[input];
-  const int64_t perKey = access.moves(shape.key) ? access.strides[shape.key] : 0;
-  Value source = memory[op][input];
-  if (perKey == 0) return b.splat(b.load(source, base), lanes);
-  if (perKey == 1) return b.loadSome(lanes, source, b.add(base, b.add(firstKey, row)), b.sub(keys, row));
+  Value source = memory[op][input], perKey = stride(access, shape.key);
+  if (!access.moves(shape.key) || access.hasStride(shape.key, 0)) return b.splat(b.load(source, base), lanes);
+  if (access.hasStride(shape.key, 1))
+    return b.loadSome(lanes, source, b.add(base, b.add(firstKey, row)), b.sub(keys, row));
   Values elements;
   for (int64_t i = 0; i < lanes; ++i) {
     Value key = b.add(firstKey, b.min(b.add(row, i), b.sub(keys, b.c(1))));

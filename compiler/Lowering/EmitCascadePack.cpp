@@ -5,17 +5,10 @@ using namespace mlir;
 
 namespace ein {
 
-/// The innermost index across a product that moves; its stride in `access`.
-static int64_t innerStride(const CascadeShape &shape, const CascadeProduct &product, const CascadeAccess &access) {
-  for (int i : llvm::reverse(product.across))
-    if (shape.extent(i) > 1) return access.strides[i];
-  return 1;
-}
-
 /// Whether the key is what is adjacent on a key side.
 bool CascadeEmitter::isKeyAdjacent(const CascadeProduct &product) const {
   const CascadeAccess &side = shape.ops[product.op].inputs[product.keySide];
-  return side.strides[shape.key] == 1 && innerStride(shape, product, side) != 1;
+  return side.hasStride(shape.key, 1) && !product.across.empty() && !side.hasStride(product.across.back(), 1);
 }
 
 CascadeEmitter::KeySide CascadeEmitter::keySide(size_t number) {
@@ -25,15 +18,16 @@ CascadeEmitter::KeySide CascadeEmitter::keySide(size_t number) {
   switch (KeyPacking(p.packing[number])) {
   case KeyPacking::None:
     return {memory[product.op][product.keySide],
-            b.add(offsetOf(product.op, product.keySide), b.mul(firstKey, side.strides[shape.key])),
-            side.strides[shape.key], innerStride(shape, product, side)};
+            b.add(offsetOf(product.op, product.keySide), b.mul(firstKey, stride(side, shape.key))),
+            stride(side, shape.key), product.across.empty() ? b.c(1) : stride(side, product.across.back())};
   case KeyPacking::Head:
-    return {scratchAt(layout.packs[number], b.element, size * shape.extent(shape.key)), b.mul(firstKey, size), size, 1};
+    return {scratchAt(layout.packs[number], b.element, size * shape.extent(shape.key)), b.mul(firstKey, size),
+            b.c(size), b.c(1)};
   case KeyPacking::Tile: break;
   }
   Value pack = scratchAt(layout.packs[number], b.element, size * p.bk);
-  if (isKeyAdjacent(product)) return {pack, b.c(0), 1, p.bk};
-  return {pack, b.c(0), size, 1};
+  if (isKeyAdjacent(product)) return {pack, b.c(0), b.c(1), b.c(p.bk)};
+  return {pack, b.c(0), b.c(size), b.c(1)};
 }
 
 /// Copies adjacent elements: vectors, then single ones.
@@ -51,10 +45,10 @@ void CascadeEmitter::packKeys(size_t number, Value from, Value count) {
   const CascadeProduct &product = flow.products[number];
   const CascadeAccess &side = shape.ops[product.op].inputs[product.keySide];
   const bool isHead = KeyPacking(p.packing[number]) == KeyPacking::Head;
-  const int64_t size = product.size(shape), perKey = side.strides[shape.key];
+  const int64_t size = product.size(shape);
   const size_t loops = product.across.size();
   const bool isUnsigned = operands[product.op][product.keySide].isUnsigned;
-  Value source = memory[product.op][product.keySide];
+  Value source = memory[product.op][product.keySide], perKey = stride(side, shape.key);
   Value base = b.add(offsetOf(product.op, product.keySide), b.mul(from, perKey));
   Value pack = scratchAt(layout.packs[number], b.element, size * (isHead ? shape.extent(shape.key) : p.bk));
   if (!isHead && isKeyAdjacent(product))
@@ -65,7 +59,7 @@ void CascadeEmitter::packKeys(size_t number, Value from, Value count) {
   b.loop(b.c(0), count, 1, [&](Value key) {
     Value at = b.add(base, side.gathered ? placeOf(layout.places[number], p.bk, key) : b.mul(key, perKey));
     Value to = b.mul(key, size);
-    if (loops && side.strides[product.across.back()] == 1) {
+    if (loops && side.hasStride(product.across.back(), 1)) {
       const int64_t run = shape.extent(product.across.back());
       return overAcross(product, side, loops - 1, [&](Value offset, Value place) {
         copyRun(source, b.add(at, offset), pack, b.add(to, b.mul(place, run)), b.c(run), isUnsigned);
@@ -86,7 +80,7 @@ void CascadeEmitter::packHeads() {
     b.ifThen(
         b.equal(b.load(slot, b.c(0)), here), [] {},
         [&] {
-          packKeys(i, b.c(0), b.c(shape.extent(shape.key)));
+          packKeys(i, b.c(0), extent(shape.key));
           b.store(here, slot, b.c(0));
         });
   }
@@ -102,7 +96,8 @@ void CascadeEmitter::copyTiles() {
 /// where keys are adjacent. Lanes past the end repeat the last point.
 void CascadeEmitter::copyTile(size_t op, unsigned input) {
   const CascadeAccess &access = shape.ops[op].inputs[input];
-  const int64_t n = p.lanes, perLane = access.strides[flow.lane], perKey = access.strides[shape.key];
+  const int64_t n = p.lanes;
+  Value perLane = stride(access, flow.lane), perKey = stride(access, shape.key);
   Value source = memory[op][input], base = b.add(offsetOf(op, input), b.mul(firstKey, perKey));
   base = b.add(base, b.mul(position[flow.lane], perLane));
   Value to = scratchAt(layout.staged[op][input], cast<MemRefType>(source.getType()).getElementType(), p.bk * w.nr);
@@ -137,8 +132,8 @@ void CascadeEmitter::copyTile(size_t op, unsigned input) {
       });
     });
   };
-  if (perKey == 1) return b.ifThen(b.lessEqual(b.c(n), keys), squares, elements);
-  if (perLane == 1) return b.ifThen(b.equal(valid, b.c(w.nr)), rows, elements);
+  if (access.hasStride(shape.key, 1)) return b.ifThen(b.lessEqual(b.c(n), keys), squares, elements);
+  if (access.hasStride(flow.lane, 1)) return b.ifThen(b.equal(valid, b.c(w.nr)), rows, elements);
   elements();
 }
 

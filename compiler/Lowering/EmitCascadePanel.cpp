@@ -32,9 +32,10 @@ void CascadeEmitter::begin() {
 void CascadeEmitter::packLanes(size_t number) {
   const CascadeProduct &product = flow.products[number];
   const CascadeAccess &side = shape.ops[product.op].inputs[product.laneSide];
-  const int64_t n = p.lanes, perLane = side.strides[flow.lane], size = product.size(shape);
+  const int64_t n = p.lanes, size = product.size(shape);
   const int64_t run = product.across.empty() ? 1 : shape.extent(product.across.back());
   Value source = memory[product.op][product.laneSide], to = stateAt(layout.laneSide[number], b.element, size * w.nr);
+  Value perLane = stride(side, flow.lane);
   Value base = b.add(offsetOf(product.op, product.laneSide), b.mul(position[flow.lane], perLane));
   auto laneAt = [&](Value lane) { return b.add(base, b.mul(b.min(lane, b.sub(valid, b.c(1))), perLane)); };
   const bool isUnsigned = operands[product.op][product.laneSide].isUnsigned;
@@ -43,7 +44,7 @@ void CascadeEmitter::packLanes(size_t number) {
     if (factor == 1) return value;
     return arith::MulFOp::create(b, value, b.constant(factor, lanes));
   };
-  if (run < n || side.strides[product.across.back()] != 1)
+  if (run < n || !side.hasStride(product.across.back(), 1))
     return overAcross(product, side, product.across.size(), [&](Value offset, Value place) {
       b.loop(0, w.nr, 1, [&](Value lane) {
         Value value = scaled(b.widened(b.load(source, b.add(laneAt(lane), offset)), isUnsigned), 0);
@@ -72,8 +73,7 @@ void CascadeEmitter::stageRows(size_t op) {
   const CascadeOp &info = shape.ops[op];
   for (auto [i, access] : llvm::enumerate(info.inputs)) {
     if (stagingOf(shape, flow, info, access) != Staging::Row) continue;
-    const int64_t perLane = access.strides[flow.lane];
-    Value source = memory[op][i];
+    Value source = memory[op][i], perLane = stride(access, flow.lane);
     Value to = stateAt(layout.staged[op][i], cast<MemRefType>(source.getType()).getElementType(), w.nr);
     Value base = b.add(offsetOf(op, i), b.mul(position[flow.lane], perLane)), last = b.sub(valid, b.c(1));
     b.loop(0, w.nr, 1,
@@ -83,22 +83,14 @@ void CascadeEmitter::stageRows(size_t op) {
 
 /// The keys that count for each lane, and for some and all lanes of the panel.
 void CascadeEmitter::findRange() {
-  const int32_t extent = int32_t(shape.extent(shape.key));
   Value range = stateAt(layout.range, b.getIndexType(), 4);
-  auto bounds = [&](CascadeRole role, int64_t place, int32_t otherwise) {
+  auto bounds = [&](CascadeRole role, int64_t place, Value otherwise) {
     Value least, most;
     const CascadeOp *info = shape.find(role);
     for (int64_t j = 0; j < w.nv; ++j) {
-      Value keys = b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(otherwise)), p.lanes);
+      Value keys = indexVector(otherwise, p.lanes, false);
       if (info) {
-        keys = evaluateAt(info - shape.ops.data(), {Value(), Value(), b.c(j)}, Known());
-        auto limit = [&](int64_t value) {
-          auto type = cast<VectorType>(keys.getType());
-          return arith::ConstantOp::create(
-              b, DenseElementsAttr::get(type, b.getIntegerAttr(type.getElementType(), value)));
-        };
-        keys = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, keys, limit(0)), limit(extent));
-        keys = b.convert(keys, b.getI32Type(), false);
+        keys = withinKeys(evaluateAt(info - shape.ops.data(), {Value(), Value(), b.c(j)}, Known()));
         b.storeVector(keys, stateAt(place, b.getI32Type(), w.nr), b.c(j * p.lanes));
       }
       least = j ? Value(arith::MinSIOp::create(b, least, keys)) : keys;
@@ -109,8 +101,8 @@ void CascadeEmitter::findRange() {
     };
     return std::pair{reduce(vector::CombiningKind::MINSI, least), reduce(vector::CombiningKind::MAXSI, most)};
   };
-  auto [some, all] = bounds(CascadeRole::Low, layout.low, 0);
-  auto [allEnd, someEnd] = bounds(CascadeRole::High, layout.high, extent);
+  auto [some, all] = bounds(CascadeRole::Low, layout.low, b.c(0));
+  auto [allEnd, someEnd] = bounds(CascadeRole::High, layout.high, extent(shape.key));
   for (auto [place, bound] : {std::pair{Some, some}, {SomeEnd, someEnd}, {All, all}, {AllEnd, allEnd}})
     b.store(bound, range, b.c(place));
 }
@@ -178,7 +170,7 @@ void CascadeEmitter::finishLanes(size_t op) {
       if (a.tensor >= 0) known[a.tensor] = b.loadVector(p.lanes, rowState(a.tensor), b.mul(j, p.lanes));
     b.storeVector(evaluateAt(op, {Value(), Value(), j}, known), result, b.mul(j, p.lanes));
   });
-  const int64_t perLane = info.output.strides[flow.lane];
+  Value perLane = stride(info.output, flow.lane);
   Value base = b.add(offsetOf(op, info.inputs.size()), b.mul(position[flow.lane], perLane));
   b.loop(b.c(0), valid, 1,
          [&](Value lane) { b.store(b.load(result, lane), output, b.add(base, b.mul(lane, perLane))); });

@@ -6,7 +6,7 @@ using namespace mlir;
 namespace ein {
 
 /// result[i * nv + j] = sum over d < depth of broadcast[at[i] + d * step] * onLanes[from + d * nr + j...].
-CascadeEmitter::Values CascadeEmitter::multiply(Value broadcast, ArrayRef<Value> at, int64_t step, Value onLanes,
+CascadeEmitter::Values CascadeEmitter::multiply(Value broadcast, ArrayRef<Value> at, Value step, Value onLanes,
                                                 Value from, Value depth) {
   Values zero(at.size() * w.nv, b.constant(0, p.lanes));
   // Not unrolled: a trip has enough to do, and the code is soon compiled.

@@ -8,11 +8,12 @@ using namespace mlir;
 namespace ein {
 
 /// Elements of a vector from memory, `stride` apart.
-static Value loadElements(NestBuilder &b, Value memory, Value offset, int64_t stride, int64_t lanes) {
-  if (stride == 1) return b.loadVector(lanes, memory, offset);
-  if (stride == 0) return b.splat(b.load(memory, offset), lanes);
+static Value loadElements(NestBuilder &b, Value memory, Value offset, Value stride, int64_t lanes) {
+  const std::optional<int64_t> known = getConstantIntValue(stride);
+  if (known == 1) return b.loadVector(lanes, memory, offset);
+  if (known == 0) return b.splat(b.load(memory, offset), lanes);
   SmallVector<Value> elements;
-  for (int64_t i = 0; i < lanes; ++i) elements.push_back(b.load(memory, b.add(offset, i * stride)));
+  for (int64_t i = 0; i < lanes; ++i) elements.push_back(b.load(memory, b.add(offset, b.mul(stride, i))));
   return vector::FromElementsOp::create(b, VectorType::get({lanes}, elements[0].getType()), elements);
 }
 
@@ -65,11 +66,11 @@ void CascadeFrame::finishRow(size_t op, Value row) {
 void CascadeFrame::finishVector(size_t op, Value row, Value place, int inner, Value start, int64_t lanes,
                                 const Values &at) {
   const CascadeOp &info = shape.ops[op];
-  auto along = [&](const CascadeAccess &access) { return inner < 0 ? 0 : access.strides[inner]; };
+  auto along = [&](const CascadeAccess &access) { return inner < 0 ? b.c(0) : stride(access, inner); };
   auto offset = [&](unsigned operand, const CascadeAccess &access) {
     Value sum = offsetOf(op, operand);
     for (int i : info.loops)
-      if (!llvm::is_contained(flow.batch, i)) sum = b.add(sum, b.mul(i == inner ? start : at[i], access.strides[i]));
+      if (!llvm::is_contained(flow.batch, i)) sum = b.add(sum, b.mul(i == inner ? start : at[i], stride(access, i)));
     return sum;
   };
   auto load = [&](unsigned i) -> Value {
@@ -82,10 +83,10 @@ void CascadeFrame::finishVector(size_t op, Value row, Value place, int inner, Va
   };
   auto index = [&](int i) { return indexVector(i == inner ? start : at[i], lanes, i == inner); };
   Value value = evaluate(op, lanes, load, index), to = offset(info.inputs.size(), info.output);
-  const int64_t stride = along(info.output);
-  if (stride == 1 || lanes == 1) return b.storeVector(value, memory[op].back(), to);
+  Value apart = along(info.output);
+  if (lanes == 1 || getConstantIntValue(apart) == 1) return b.storeVector(value, memory[op].back(), to);
   for (int64_t i = 0; i < lanes; ++i)
-    b.store(vector::ExtractOp::create(b, value, ArrayRef<int64_t>{i}), memory[op].back(), b.add(to, i * stride));
+    b.store(vector::ExtractOp::create(b, value, ArrayRef<int64_t>{i}), memory[op].back(), b.add(to, b.mul(apart, i)));
 }
 
 } // namespace ein

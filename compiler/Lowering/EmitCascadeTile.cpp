@@ -15,7 +15,7 @@ namespace ein {
 /// The lanes' index; lanes past the end repeat the last one.
 Value CascadeEmitter::laneIndices(Value j) {
   Value numbers = indexVector(b.add(position[flow.lane], b.mul(j, p.lanes)), p.lanes, true);
-  Value last = b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(shape.extent(flow.lane) - 1)), p.lanes);
+  Value last = indexVector(b.sub(extent(flow.lane), b.c(1)), p.lanes, false);
   return arith::MinSIOp::create(b, numbers, last);
 }
 
@@ -33,7 +33,7 @@ Value CascadeEmitter::loadAt(size_t op, unsigned input, const Point &at) {
   Value offset = offsetOf(op, input);
   if (access.moves(shape.key)) {
     Value row = b.min(at.row, b.sub(keys, b.c(1)));
-    offset = b.add(offset, b.mul(b.add(firstKey, row), access.strides[shape.key]));
+    offset = b.add(offset, b.mul(b.add(firstKey, row), stride(access, shape.key)));
   }
   return b.splat(b.load(source, offset), p.lanes);
 }
@@ -79,7 +79,7 @@ CascadeEmitter::Values CascadeEmitter::masked(Value row, int64_t rows, const Val
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(choice.thenBlock());
   Values result(values);
-  Value last = b.splat(arith::ConstantOp::create(b, b.getI32IntegerAttr(shape.extent(shape.key))), p.lanes);
+  Value last = indexVector(extent(shape.key), p.lanes, false);
   for (int64_t j = 0; j < w.nv; ++j) {
     auto boundAt = [&](int64_t place) {
       return b.loadVector(p.lanes, stateAt(place, b.getI32Type(), w.nr), b.c(j * p.lanes));

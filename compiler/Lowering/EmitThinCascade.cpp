@@ -13,7 +13,7 @@ static constexpr int64_t kMergeBytes = 1 << 18;
 ThinCascadeEmitter::ThinCascadeEmitter(NestBuilder &b, const ThinCascadePlan &plan, const CascadeRegion &cascade,
                                        ArrayRef<SmallVector<NestOperand>> operands, StringRef name)
     : CascadeFrame(b, cascade, operands, name, analyseThinFlow(cascade.shape), plan.lanes), p(plan),
-      layout(shape, flow, plan), rows(sharedRows(shape, flow)), batches(batchCount(shape, flow)) {}
+      layout(shape, flow, plan), rows(sharedRows(shape, flow)) {}
 
 /// A function of a batch and its state.
 func::FuncOp ThinCascadeEmitter::functionOf(StringRef part, unsigned more, llvm::function_ref<void(ValueRange)> body) {
@@ -30,6 +30,7 @@ void ThinCascadeEmitter::call(func::FuncOp function, Value state, ValueRange ind
   all.push_back(state);
   all.push_back(scratch);
   llvm::append_range(all, indices);
+  llvm::append_range(all, b.sizes);
   func::CallOp::create(b, function, all);
 }
 
@@ -71,7 +72,7 @@ void ThinCascadeEmitter::overBatches(Value first, Value last, llvm::function_ref
 /// The keys that count for some row of a group.
 std::pair<Value, Value> ThinCascadeEmitter::keyRange(Value first, Value last,
                                                      llvm::function_ref<Value(Value)> stateOf) {
-  if (!hasBounds()) return {b.c(0), b.c(shape.extent(shape.key))};
+  if (!hasBounds()) return {b.c(0), extent(shape.key)};
   auto rangeOf = [&](Value batch) {
     Value range = b.flat(b.advance(stateOf(batch), b.c(layout.range)), b.getIndexType(), 2);
     return std::pair{b.load(range, b.c(0)), b.load(range, b.c(1))};
@@ -91,10 +92,11 @@ std::pair<Value, Value> ThinCascadeEmitter::keyRange(Value first, Value last,
 /// The groups of one thread, or its parts of their keys.
 void ThinCascadeEmitter::thread(Value shared, Value t) {
   scratch = b.advance(shared, b.mul(t, layout.total));
-  const int64_t items = ceilDiv(batches, p.batches) * p.splits;
+  Value batches = countOf(flow.batch);
+  Value items = b.mul(b.div(b.add(batches, p.batches - 1), p.batches), p.splits);
   auto [low, high] = b.chunkBounds(t, p.threads, items);
   b.loop(low, high, 1, [&](Value item) {
-    Value first = b.mul(b.div(item, p.splits), p.batches), last = b.min(b.add(first, p.batches), b.c(batches));
+    Value first = b.mul(b.div(item, p.splits), p.batches), last = b.min(b.add(first, p.batches), batches);
     Value slot = b.mul(p.splits > 1 ? item : t, p.batches);
     auto stateOf = [&](Value batch) { return statePointer(shared, b.add(slot, b.sub(batch, first))); };
     overBatches(first, last, [&](Value batch) { call(beginFn, stateOf(batch), {batch}); });
@@ -124,7 +126,7 @@ void ThinCascadeEmitter::thread(Value shared, Value t) {
 
 /// Batches of a chunk: the states of their parts become one, and the results are written.
 void ThinCascadeEmitter::mergeChunk(Value shared, Value t, int64_t chunks) {
-  auto [low, high] = b.chunkBounds(t, chunks, batches);
+  auto [low, high] = b.chunkBounds(t, chunks, countOf(flow.batch));
   b.loop(low, high, 1, [&](Value batch) {
     Value group = b.div(batch, p.batches);
     Value slot = b.add(b.mul(group, p.splits * p.batches), b.rem(batch, p.batches));
@@ -132,6 +134,7 @@ void ThinCascadeEmitter::mergeChunk(Value shared, Value t, int64_t chunks) {
     b.loop(1, p.splits, 1, [&](Value part) {
       Value other = statePointer(shared, b.add(slot, b.mul(part, p.batches)));
       Values all{whole, other};
+      llvm::append_range(all, b.sizes);
       func::CallOp::create(b, mergeFn, all);
     });
     call(finishFn, whole, {batch});
@@ -162,6 +165,7 @@ void ThinCascadeEmitter::emit(Value shared) {
     state = args[0];
     merge(args[1]);
   });
+  const int64_t batches = batchCount(shape, flow); // known, or there are no splits
   const int64_t chunks =
       batches * p.splits * layout.stateBytes < kMergeBytes ? 1 : std::min<int64_t>(p.threads, batches);
   auto results = chunked(name + "_results", [&](Value shared, Value t) { mergeChunk(shared, t, chunks); });

@@ -77,7 +77,7 @@ private:
 
   const ThinCascadePlan &p;
   ThinCascadeScratch layout;
-  int64_t rows, batches; ///< that exist
+  int64_t rows; ///< that exist
   mlir::func::FuncOp beginFn, tileFn, finishFn, mergeFn;
 
   // In the function that is being emitted.

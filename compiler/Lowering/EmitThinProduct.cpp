@@ -22,11 +22,14 @@ void ThinCascadeEmitter::product(size_t number) {
   Value base, nextBase;
   base = nextBase = offsetOf(product.op, product.keySide);
   if (prefetches) bindNext([&] { nextBase = offsetOf(product.op, product.keySide); });
+  Value perKey = side.packed ? b.c(size) : stride(op.inputs[product.keySide], shape.key);
+  Value perAcross =
+      side.packed || product.across.empty() ? b.c(1) : stride(op.inputs[product.keySide], product.across.back());
   auto placeIn = [&](Value base, int64_t table, Value from, Value outer) {
-    if (side.packed) return b.mul(outer, side.perKey);
+    if (side.packed) return b.mul(outer, perKey);
     if (isGathered) return b.add(base, placeOf(table, p.bk, outer));
-    Value start = b.add(base, b.mul(from, side.perKey));
-    return b.add(start, b.mul(outer, side.acrossLanes ? side.perKey : side.perAcross));
+    Value start = b.add(base, b.mul(from, perKey));
+    return b.add(start, b.mul(outer, side.acrossLanes ? perKey : perAcross));
   };
   auto at = [&](Value outer) { return placeIn(base, places, firstKey, outer); };
   auto next = [&](Value outer) { return placeIn(nextBase, nextPlaces, nextKey, outer); };
@@ -52,10 +55,10 @@ void ThinCascadeEmitter::product(size_t number) {
 /// Emits `body` as if the next tile were this one; past the last key it has none.
 void ThinCascadeEmitter::bindNext(llvm::function_ref<void()> body) {
   const Values here(position);
-  Value ownKey = firstKey, ownKeys = keys, extent = b.c(shape.extent(shape.key));
+  Value ownKey = firstKey, ownKeys = keys, end = extent(shape.key);
   bindBatch(nextBatch);
-  firstKey = b.min(nextKey, extent);
-  keys = b.min(b.c(p.bk), b.sub(extent, firstKey));
+  firstKey = b.min(nextKey, end);
+  keys = b.min(b.c(p.bk), b.sub(end, firstKey));
   body();
   position = here, firstKey = ownKey, keys = ownKeys;
 }
@@ -64,10 +67,10 @@ void ThinCascadeEmitter::bindNext(llvm::function_ref<void()> body) {
 void ThinCascadeEmitter::packTile(size_t number) {
   const CascadeProduct &product = flow.products[number];
   const CascadeAccess &side = shape.ops[product.op].inputs[product.keySide];
-  const int64_t size = product.size(shape), perKey = side.strides[shape.key];
+  const int64_t size = product.size(shape);
   const bool isUnsigned = operands[product.op][product.keySide].isUnsigned;
   Value source = memory[product.op][product.keySide], pack = scratchAt(layout.packs[number], b.element, size * p.bk);
-  Value base = offsetOf(product.op, product.keySide);
+  Value base = offsetOf(product.op, product.keySide), perKey = stride(side, shape.key);
   b.loop(b.c(0), keys, 1, [&](Value key) {
     Value from =
         b.add(base, side.gathered ? placeOf(layout.places[number], p.bk, key) : b.mul(b.add(firstKey, key), perKey));

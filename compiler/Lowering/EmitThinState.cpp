@@ -57,30 +57,23 @@ void ThinCascadeEmitter::stageLaneSide(size_t number) {
 
 /// The keys that count for each row, and for some row of the batch.
 void ThinCascadeEmitter::findRange() {
-  const int32_t extent = int32_t(shape.extent(shape.key));
-  auto one = VectorType::get({1}, b.getI32Type());
-  auto boundOf = [&](CascadeRole role, int64_t place, int32_t otherwise) -> Value {
+  auto boundOf = [&](CascadeRole role, int64_t place, Value otherwise) -> Value {
     const CascadeOp *info = shape.find(role);
-    if (!info) return b.c(otherwise);
+    if (!info) return otherwise;
     const size_t op = info - shape.ops.data();
     auto load = [&](unsigned i) { return b.splat(b.load(memory[op][i], rowOffset(op, i)), 1); };
-    Value keys = evaluate(op, 1, load, [&](int i) { return indexVector(position[i], 1, false); });
-    auto limit = [&](int64_t value) {
-      auto type = cast<VectorType>(keys.getType());
-      return arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getIntegerAttr(type.getElementType(), value)));
-    };
-    keys = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, keys, limit(0)), limit(extent));
-    keys = b.convert(keys, one.getElementType(), false);
+    Value keys = withinKeys(evaluate(op, 1, load, [&](int i) { return indexVector(position[i], 1, false); }));
     Value number = vector::ExtractOp::create(b, keys, ArrayRef<int64_t>{0});
     b.store(number, stateAt(place, b.getI32Type(), layout.rows), row);
     return arith::IndexCastOp::create(b, b.getIndexType(), number);
   };
   Value range = stateAt(layout.range, b.getIndexType(), 2);
-  b.store(b.c(extent), range, b.c(0));
+  b.store(extent(shape.key), range, b.c(0));
   b.store(b.c(0), range, b.c(1));
   overRows([&](Value here) {
     row = here;
-    Value low = boundOf(CascadeRole::Low, layout.low, 0), high = boundOf(CascadeRole::High, layout.high, extent);
+    Value low = boundOf(CascadeRole::Low, layout.low, b.c(0));
+    Value high = boundOf(CascadeRole::High, layout.high, extent(shape.key));
     b.store(b.min(b.load(range, b.c(0)), low), range, b.c(0));
     b.store(b.max(b.load(range, b.c(1)), high), range, b.c(1));
   });

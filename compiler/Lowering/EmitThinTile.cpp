@@ -14,7 +14,7 @@ Value ThinCascadeEmitter::rowOffset(size_t op, unsigned operand) {
   const CascadeOp &info = shape.ops[op];
   const CascadeAccess &access = operand < info.inputs.size() ? info.inputs[operand] : info.output;
   Value sum = offsetOf(op, operand);
-  for (int i : flow.shared) sum = b.add(sum, b.mul(position[i], access.strides[i]));
+  for (int i : flow.shared) sum = b.add(sum, b.mul(position[i], stride(access, i)));
   return sum;
 }
 
@@ -41,7 +41,7 @@ void ThinCascadeEmitter::storeTile(int tensor, Value value, const Point &at) {
 
 /// Which lanes are keys that count; null where all are.
 Value ThinCascadeEmitter::countsAt(const Point &at) {
-  if (!hasBounds() && shape.extent(shape.key) % p.bk == 0) return Value();
+  if (!hasBounds() && !shape.isDynamic(shape.key) && shape.extent(shape.key) % p.bk == 0) return Value();
   Value numbers = b.numbers(at.key, p.lanes);
   Value end = arith::IndexCastOp::create(b, b.getI32Type(), b.add(firstKey, keys));
   auto compare = [&](arith::CmpIPredicate predicate, Value bound) {

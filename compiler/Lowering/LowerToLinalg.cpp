@@ -437,9 +437,11 @@ void LinalgLowering::lowerCascade(const Cascade &cascade) {
     const Assignment &assignment = p.assignments[i];
     const Role role = cascade.roles[i - cascade.first];
     if (role != Role::Finish) {
-      TensorType type = p.typeOf(assignment.result);
-      auto memref = MemRefType::get(type.shape, expressions.elementType(type.dtype));
-      memory[assignment.result] = known(memref::AllocOp::create(b, memref), 0, type, true);
+      SmallVector<OpFoldResult> extents;
+      for (IndexId axis : p.tensors[assignment.result].axes) extents.push_back(extentOf(axis, sizes));
+      const Type element = expressions.elementType(p.tensors[assignment.result].dtype);
+      memory[assignment.result] = rowMajor(memref::AllocOp::create(b, extents, element), assignment.result);
+      memory[assignment.result].plain = true;
     }
     lower(assignment, true);
     Operation *op = &b.getInsertionBlock()->back();

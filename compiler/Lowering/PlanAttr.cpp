@@ -22,41 +22,6 @@ static int64_t widestBytes(linalg::LinalgOp op) {
   return widest;
 }
 
-namespace {
-
-/// The extents and strides of a memref: constants, or sizes where it is a view with such.
-struct MixedLayout {
-  SmallVector<OpFoldResult> extents, strides;
-};
-
-/// Collects the sizes of an operation, each once.
-class SizeSlots {
-public:
-  int of(OpFoldResult size) {
-    auto value = dyn_cast<Value>(size);
-    if (!value) return -1;
-    auto *known = llvm::find(values, value);
-    if (known == values.end()) known = (values.push_back(value), values.end() - 1);
-    return int(known - values.begin());
-  }
-  SmallVector<Value> values;
-};
-
-} // namespace
-
-static FailureOr<MixedLayout> layoutOf(Value memref) {
-  auto type = cast<MemRefType>(memref.getType());
-  if (auto view = memref.getDefiningOp<memref::ReinterpretCastOp>())
-    return MixedLayout{view.getMixedSizes(), view.getMixedStrides()};
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  if (failed(type.getStridesAndOffset(strides, offset)) || ShapedType::isDynamic(offset) || !type.hasStaticShape() ||
-      llvm::any_of(strides, ShapedType::isDynamic))
-    return failure();
-  return MixedLayout{getAsIndexOpFoldResult(type.getContext(), type.getShape()),
-                     getAsIndexOpFoldResult(type.getContext(), strides)};
-}
-
 FailureOr<NestShape> shapeOf(linalg::LinalgOp op, SmallVectorImpl<Value> *sizes) {
   NestShape shape;
   SizeSlots slots;

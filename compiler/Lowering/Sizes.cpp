@@ -76,4 +76,34 @@ int64_t leastOf(OpFoldResult size) {
   return argument ? argumentAttr(argument, kLeastAttr) : 0;
 }
 
+FailureOr<MixedLayout> layoutOf(Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  if (auto view = memref.getDefiningOp<memref::ReinterpretCastOp>())
+    return MixedLayout{view.getMixedSizes(), view.getMixedStrides()};
+  if (auto alloc = memref.getDefiningOp<memref::AllocOp>()) {
+    MixedLayout layout{alloc.getMixedSizes(), {}};
+    int64_t stride = 1;
+    for (OpFoldResult extent : llvm::reverse(layout.extents)) {
+      layout.strides.insert(layout.strides.begin(), Builder(memref.getContext()).getIndexAttr(stride));
+      stride *= typicalOf(extent);
+    }
+    return layout;
+  }
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(type.getStridesAndOffset(strides, offset)) || ShapedType::isDynamic(offset) || !type.hasStaticShape() ||
+      llvm::any_of(strides, ShapedType::isDynamic))
+    return failure();
+  return MixedLayout{getAsIndexOpFoldResult(type.getContext(), type.getShape()),
+                     getAsIndexOpFoldResult(type.getContext(), strides)};
+}
+
+int SizeSlots::of(OpFoldResult size) {
+  auto value = dyn_cast<Value>(size);
+  if (!value) return -1;
+  auto *known = llvm::find(values, value);
+  if (known == values.end()) known = (values.push_back(value), values.end() - 1);
+  return int(known - values.begin());
+}
+
 } // namespace ein

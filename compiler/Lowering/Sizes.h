@@ -40,4 +40,20 @@ mlir::Value addSizeArgument(mlir::func::FuncOp fn, int64_t slot, int64_t typical
 int64_t typicalOf(mlir::OpFoldResult size);
 int64_t leastOf(mlir::OpFoldResult size);
 
+/// The extents and strides of a memref: constants, or sizes where it is a view with such.
+struct MixedLayout {
+  llvm::SmallVector<mlir::OpFoldResult> extents, strides;
+};
+/// Fails on a memref with dynamic numbers that is no view. What is only allocated is row-major, its strides examples.
+mlir::FailureOr<MixedLayout> layoutOf(mlir::Value memref);
+
+/// Collects the sizes of an operation, each once.
+class SizeSlots {
+public:
+  /// The place of a size among `values`; -1 for a constant.
+  int of(mlir::OpFoldResult size);
+
+  llvm::SmallVector<mlir::Value> values;
+};
+
 } // namespace ein

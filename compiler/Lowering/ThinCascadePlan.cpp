@@ -58,7 +58,8 @@ ThinSide thinSideOf(const CascadeShape &shape, const CascadeProduct &product) {
   int64_t next = 0;
   for (auto i = product.across.rbegin(); i != product.across.rend(); ++i) {
     if (next == 0) result.perAcross = next = side.strides[*i];
-    fused &= side.strides[*i] == next;
+    // Strides that come at run time may agree by chance in the examples.
+    fused &= side.strides[*i] == next && (side.strideSlot(*i) < 0 || product.across.size() == 1);
     next *= shape.extent(*i);
   }
   const bool isSingle = product.across.empty();
@@ -104,7 +105,9 @@ std::variant<ThinCascadePlan, std::string> planThinCascade(const CascadeShape &s
   if (!flow.obstacle.empty()) return flow.obstacle;
   ThinCascadePlan plan;
   plan.lanes = cpu.lanes(shape.elementBytes);
-  const int64_t rows = sharedRows(shape, flow), keys = shape.extent(shape.key);
+  for (int i : flow.shared)
+    if (shape.isDynamic(i)) return "its rows come at run time";
+  const int64_t rows = sharedRows(shape, flow), keys = shape.most(shape.key);
   // As many rows as fit without padding; more of them share each load.
   for (int64_t mr : {2, 4})
     if (mr <= plan.lanes && (rows % mr == 0 || rows + 1 == mr)) plan.mr = mr;
@@ -122,11 +125,14 @@ std::variant<ThinCascadePlan, std::string> planThinCascade(const CascadeShape &s
   const int64_t state = ThinCascadeScratch(shape, flow, plan).stateBytes, all = batchCount(shape, flow);
   plan.batches = std::clamp<int64_t>(cpu.l2Bytes / 2 / state, 1, nestedBatches(shape, flow));
   const int64_t groups = ceilDiv(all, plan.batches);
-  if (cascadeFlops(shape, flow) < kSerialFlops) {
+  plan.sized = shape.dynamicExtents();
+  if (isSmallCascade(shape, flow)) {
     plan.reason = "too little work for a team";
     return plan;
   }
-  plan.splits = chooseSplits(groups, keys, cpu.threads);
+  // States of parts have places of their own: there is a known number of them.
+  const bool isAnyCount = std::any_of(flow.batch.begin(), flow.batch.end(), [&](int i) { return shape.isDynamic(i); });
+  if (!isAnyCount) plan.splits = chooseSplits(groups, keys, cpu.threads);
   plan.threads = std::min(cpu.threads, groups * plan.splits);
   if (plan.splits > 1)
     plan.reason = "too few rows for the team";
@@ -149,6 +155,7 @@ std::string ThinCascadePlan::str() const {
   if (batches > 1) s << ", " << batches << " batches at a time";
   if (splits > 1) s << ", split-k " << splits;
   if (prefetch) s << ", prefetch";
+  if (!sized.empty()) s << ", sizes at run time: " << sized;
   s << ", threads " << threads;
   if (!reason.empty()) s << " (" << reason << ")";
   return s.str();

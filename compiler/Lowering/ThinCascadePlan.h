@@ -29,6 +29,7 @@ struct ThinCascadePlan {
   int64_t prefetch = 1; ///< whether lines of the next tile are asked for
   int64_t threads = 1;
   std::string reason; ///< why so many threads, and how they share
+  std::string sized;  ///< extents that come at run time
 
   /// Whether the decisions fit the shape: every number in its range.
   bool fits(const CascadeShape &shape, const CascadeFlow &flow) const;

@@ -26,7 +26,8 @@ public:
 private:
   LogicalResult bindArguments(NestBuilder &b, ValueRange arrays);
   void bindSizes(NestBuilder &b, func::FuncOp fn, Value sizes, IRMapping &known);
-  void setSizes(NestBuilder &b, const NestShape &shape, ArrayRef<Value> sizes, double threshold, int64_t threads);
+  void setSizes(NestBuilder &b, ArrayRef<Value> sizes);
+  void askForTeam(NestBuilder &b, ArrayRef<Value> extents, double threshold);
   Value emitWorkspaceBytes(NestBuilder &b, Value sizes);
   void emitBytesFunction(NestBuilder &b);
   FailureOr<NestOperand> sizedOperand(NestBuilder &b, Value memref, Value base);
@@ -56,8 +57,10 @@ void EntryEmitter::bindSizes(NestBuilder &b, func::FuncOp fn, Value sizes, IRMap
     Value size = LLVM::LoadOp::create(b, b.getI64Type(), place);
     known.map(argument, arith::IndexCastOp::create(b, b.getIndexType(), size).getResult());
   }
-  for (Operation &o : fn.getBody().front())
-    if (isa<arith::ArithDialect>(o.getDialect())) b.clone(o, known);
+  fn.walk([&](Operation *o) {
+    const bool isOfBody = !isa<func::FuncOp, scf::ExecuteRegionOp>(o->getParentOp());
+    if (isa<arith::ArithDialect>(o->getDialect()) && !isOfBody) b.clone(*o, known);
+  });
 }
 
 /// The bytes of all intermediates.
@@ -79,15 +82,17 @@ void EntryEmitter::emitBytesFunction(NestBuilder &b) {
   module.lookupSymbol<func::FuncOp>(kWorkspaceFunction).erase();
 }
 
-/// The sizes of the next step, and whether it has work for a team: `threshold` points and more.
-void EntryEmitter::setSizes(NestBuilder &b, const NestShape &shape, ArrayRef<Value> sizes, double threshold,
-                            int64_t threads) {
+/// The sizes of the next step.
+void EntryEmitter::setSizes(NestBuilder &b, ArrayRef<Value> sizes) {
   b.sizes.clear();
   b.teamPays = {};
   for (Value size : sizes) b.sizes.push_back(sizeOf.lookup(size));
-  if (!shape.sized || threads == 1) return;
+}
+
+/// Forks a team for the next step where there is work for one: `threshold` points and more.
+void EntryEmitter::askForTeam(NestBuilder &b, ArrayRef<Value> extents, double threshold) {
   Value points = b.c(1);
-  for (const LoopDim &d : shape.dims) points = b.mul(points, d.isDynamic() ? b.sizes[d.extentSlot] : b.c(d.extent));
+  for (Value extent : extents) points = b.mul(points, extent);
   b.teamPays = b.lessEqual(b.c(int64_t(threshold)), points);
 }
 
@@ -191,6 +196,12 @@ LogicalResult EntryEmitter::emitRegion(NestBuilder &b, scf::ExecuteRegionOp regi
   if (!attr) return region.emitOpError("has no ein.plan");
   FailureOr<AnyCascadePlan> any = planFromAttr(*cascade, attr);
   if (failed(any)) return region.emitOpError("has an ein.plan that is incomplete or does not fit its cascade");
+  const CascadeShape &shape = cascade->shape;
+  setSizes(b, cascade->sizes);
+  SmallVector<Value> extents;
+  for (int slot : shape.extentSlots)
+    if (slot >= 0) extents.push_back(b.sizes[slot]);
+  if (!extents.empty()) askForTeam(b, extents, kSerialFlops / flopsOfSizes(shape, analyseThinFlow(shape)));
   SmallVector<SmallVector<NestOperand>> operands;
   for (linalg::LinalgOp op : cascade->ops) {
     operands.emplace_back();
@@ -228,8 +239,12 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
   if (failed(plan)) return op->emitOpError("has an ein.plan that is incomplete or does not fit its shape");
   if (!analyseReduction(op)) return op->emitOpError("reduces by something else than add, multiply, maximum or minimum");
   const auto *tiled = std::get_if<ContractionPlan>(&*plan);
-  setSizes(b, *shape, sizes, tiled ? kSerialFlops / 2 : kSerialBytes / double(shape->elementBytes),
-           tiled ? tiled->threads : std::get<NestPlan>(*plan).threads);
+  setSizes(b, sizes);
+  if (shape->sized && (tiled ? tiled->threads : std::get<NestPlan>(*plan).threads) > 1) {
+    SmallVector<Value> extents;
+    for (const LoopDim &d : shape->dims) extents.push_back(d.isDynamic() ? b.sizes[d.extentSlot] : b.c(d.extent));
+    askForTeam(b, extents, tiled ? kSerialFlops / 2 : kSerialBytes / double(shape->elementBytes));
+  }
   SmallVector<NestOperand> operands;
   for (Value v : op->getOperands()) {
     FailureOr<NestOperand> operand = argumentOf(b, op, v);

@@ -32,7 +32,8 @@ struct AttentionOptions {
 /// The Program of softmax(scale * Q K^T + ...) V for operands of these types: queries, keys, values, then what the
 /// options name. Fewer heads of keys and values than of queries are shared (GQA) where their number divides. A row
 /// that sees no key is 0, its lse -inf. The result has the queries' dtype. Offsets, slopes, lengths are data: other
-/// values compile nothing. Errors: operand-count, rank and extent, at the operand.
+/// values compile nothing. Nor do other extents of b, q and k where CompileOptions::dynamic names these. Errors:
+/// operand-count, rank and extent, at the operand.
 Expected<std::string> attentionProgram(std::span<const TensorType> operands, const AttentionOptions &options = {});
 
 /// Compiles (or finds) and runs it on the global engine. One result: `logSumExp` is for attentionProgram. Thread-safe.

@@ -80,7 +80,9 @@ std::string reproducer(const Case &c) {
 }
 
 Expected<Execution> Execution::prepare(const Case &c) {
-  auto program = parseAndBind(c.text, c.types, c.options);
+  CompileOptions options = c.options;
+  options.dynamic.clear(); // extents are numbers here
+  auto program = parseAndBind(c.text, c.types, options);
   if (!program) return program.error();
   Execution execution;
   execution.source = c;

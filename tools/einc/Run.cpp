@@ -105,7 +105,9 @@ static Expected<Findings> examine(const RunArguments &arguments, const Request &
   if (!priors) return priors.error();
   if (auto ok = kernel.run(in, out); !ok) return ok.error();
   if (arguments.check) {
-    auto program = parseAndBind(request.text, request.operands, request.options);
+    CompileOptions options = request.options;
+    options.dynamic.clear(); // extents are numbers here
+    auto program = parseAndBind(request.text, request.operands, options);
     if (!program) return program.error();
     for (const TensorView &prior : viewsOf(*priors)) in.push_back(prior);
     findings.check = check(*program, in, out);
