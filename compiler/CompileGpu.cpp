@@ -30,10 +30,29 @@ void loadGpuDialects(mlir::MLIRContext &context) {
   context.loadDialect<mlir::gpu::GPUDialect, mlir::NVVM::NVVMDialect>();
 }
 
-/// Multiprocessors of the largest GPU of a kind.
+/// What the largest GPU of a kind has.
 static GpuModel modelOf(const GpuName &gpu) {
-  const int64_t multiprocessors = gpu.computeCapability == 80 ? 108 : gpu.computeCapability >= 100 ? 148 : 132;
-  return {multiprocessors, gpu.isSpecific && gpu.computeCapability == 90};
+  GpuModel model;
+  model.hasWgmma = gpu.isSpecific && gpu.computeCapability == 90;
+  model.halfProducts = 512;
+  model.sharedBytes = 99 << 10;
+  switch (gpu.computeCapability) {
+  case 80: model.multiprocessors = 108; break;
+  case 86: model.multiprocessors = 84; break;
+  case 87: model.multiprocessors = 16; break;
+  case 89: model.multiprocessors = 142; break;
+  case 90: model.multiprocessors = 132; break;
+  case 100: model.multiprocessors = 148; break;
+  default: model.multiprocessors = 188; break;
+  }
+  if (gpu.computeCapability == 80 || gpu.computeCapability == 87) model.sharedBytes = 163 << 10;
+  if (gpu.computeCapability == 90 || gpu.computeCapability == 100) model.sharedBytes = 227 << 10;
+  // Those for data centres have twice the tensor cores, and some of f64.
+  if (gpu.computeCapability % 10 == 0 && gpu.computeCapability != 120) {
+    model.halfProducts = 1024;
+    model.doubleProducts = 64;
+  }
+  return model;
 }
 
 bool gpuTakesCascades(mlir::func::FuncOp kernel, const Target &target) {

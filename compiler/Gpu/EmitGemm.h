@@ -12,6 +12,10 @@ struct GemmTile {
   mlir::Value number; ///< of the tile, by which partial sums are stored
 };
 
+/// Row and column of tile `number`, in groups of `raster` rows that are walked column by column: what runs at the same
+/// time reads few rows and columns.
+std::pair<mlir::Value, mlir::Value> walkTiles(KernelBuilder &b, mlir::Value number, int64_t rows, int64_t cols,
+                                              int64_t raster);
 /// Tile `unit` (of each cluster's tiles) in the order of the plan's raster, its part for the block of this rank.
 GemmTile gemmTile(KernelBuilder &b, const GemmPlan &plan, mlir::Value unit, mlir::Value rank);
 /// Where position `rows` of a tile is, relative to its first coordinates.

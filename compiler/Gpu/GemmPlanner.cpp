@@ -37,16 +37,6 @@ double predictCycles(const GemmPlan &p, const HopperModel &gpu) {
   return std::max(cycles, memory / (gpu.memoryBytes * double(gpu.multiprocessors))) + cycles / 16;
 }
 
-namespace {
-
-/// The indices by what they do, for one choice of which operand plays A.
-struct GemmGroups {
-  GemmDims batch, m, n, k;
-  GemmMajor majorA, majorB;
-  std::optional<GemmRefusal> refusal;
-};
-
-/// The index along which a tensor is contiguous, moved to the front of its group; false if it is not in that group.
 bool bringForward(GemmDims &dims, unsigned tensor) {
   auto at = std::find_if(dims.begin(), dims.end(), [&](const GemmDim &d) { return d.strides[tensor] == 1; });
   if (at == dims.end()) return false;
@@ -54,25 +44,39 @@ bool bringForward(GemmDims &dims, unsigned tensor) {
   return true;
 }
 
-GemmGroups groupsOf(const GemmRequest &request, bool swapped) {
-  GemmGroups g;
-  auto refuse = [&](std::string why, int operand = -1) {
-    g.refusal = {std::move(why), operand};
-    return g;
-  };
-  for (const LoopDim &d : simplify(request.shape).dims) {
+ContractionGroups groupContraction(const NestShape &shape, bool swapped) {
+  ContractionGroups g;
+  for (const LoopDim &d : simplify(shape).dims) {
     GemmDim dim{d.extent, 1, {d.strides[swapped], d.strides[!swapped], d.strides[2]}};
     const bool a = dim.strides[0] != 0, b = dim.strides[1] != 0;
-    if (d.valued) return refuse("the body uses the value of an index");
-    if (d.reduced ? !(a && b) : !(a || b)) return refuse("an index that only one tensor has");
+    if (d.valued) g.obstacle = "the body uses the value of an index";
+    if (d.reduced ? !(a && b) : !(a || b)) g.obstacle = "an index that only one tensor has";
     (d.reduced ? g.k : a && b ? g.batch : a ? g.m : g.n).push_back(dim);
   }
-  if (g.k.empty()) return refuse("nothing is contracted");
-  if (g.m.empty() || g.n.empty()) return refuse("an operand without rows of its own");
+  if (g.obstacle.empty() && g.k.empty()) g.obstacle = "nothing is contracted";
+  if (g.obstacle.empty() && (g.m.empty() || g.n.empty())) g.obstacle = "an operand without rows of its own";
   for (GemmDims *dims : {&g.batch, &g.m, &g.n})
     std::stable_sort(dims->begin(), dims->end(), [](const GemmDim &x, const GemmDim &y) {
       return std::abs(x.strides[2]) < std::abs(y.strides[2]);
     });
+  return g;
+}
+
+namespace {
+
+/// The groups, and which index is contiguous in each operand.
+struct GemmGroups : ContractionGroups {
+  GemmMajor majorA, majorB;
+  std::optional<GemmRefusal> refusal;
+};
+
+GemmGroups groupsOf(const GemmRequest &request, bool swapped) {
+  GemmGroups g{groupContraction(request.shape, swapped), {}, {}, {}};
+  auto refuse = [&](std::string why, int operand = -1) {
+    g.refusal = {std::move(why), operand};
+    return g;
+  };
+  if (!g.obstacle.empty()) return refuse(g.obstacle);
   const bool kOfA = bringForward(g.k, 0);
   const bool kOfB = kOfA ? g.k.front().strides[1] == 1 : bringForward(g.k, 1);
   g.majorA = kOfA ? GemmMajor::K : GemmMajor::MN;

@@ -25,6 +25,16 @@ struct GemmRequest {
   double alpha = 1;
 };
 
+/// The indices of a contraction by what they do, for one choice of which operand plays A; of batch, M and N those first
+/// along which the result's elements are closest.
+struct ContractionGroups {
+  GemmDims batch, m, n, k;
+  std::string obstacle; ///< why it is no product of matrices; empty if it is one
+};
+ContractionGroups groupContraction(const NestShape &shape, bool swapped);
+/// The index along which a tensor is contiguous, moved to the front of its group; false if it is not in that group.
+bool bringForward(GemmDims &dims, unsigned tensor);
+
 /// Why there is no plan.
 struct GemmRefusal {
   std::string reason;

@@ -5,6 +5,8 @@
 #include "compiler/Gpu/HopperAttention.h"
 #include "compiler/Gpu/HopperGemm.h"
 #include "compiler/Gpu/MatchAttention.h"
+#include "compiler/Gpu/MmaKernel.h"
+#include "compiler/Gpu/MmaPlanner.h"
 #include "compiler/Lowering/PlanAttr.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -19,14 +21,22 @@ namespace ein {
 
 int64_t GpuStep::scratchBytes() const {
   if (auto *gemm = std::get_if<GemmPlan>(&plan)) return gemm->workspaceBytes();
+  if (auto *mma = std::get_if<MmaPlan>(&plan)) return mma->workspaceBytes();
   if (std::holds_alternative<AttentionPlan>(plan)) return 0;
   return std::get<SimtPlan>(plan).partBytes();
 }
 
 std::string GpuStep::str() const {
-  if (auto *gemm = std::get_if<GemmPlan>(&plan)) return gemm->str();
-  if (auto *attention = std::get_if<AttentionPlan>(&plan)) return attention->str();
-  return std::get<SimtPlan>(plan).str() + (overwrite ? "" : "; adds to the result");
+  std::string text;
+  if (auto *simt = std::get_if<SimtPlan>(&plan))
+    text = simt->str() + (overwrite ? "" : "; adds to the result");
+  else if (auto *gemm = std::get_if<GemmPlan>(&plan))
+    text = gemm->str();
+  else if (auto *mma = std::get_if<MmaPlan>(&plan))
+    text = mma->str();
+  else
+    text = std::get<AttentionPlan>(plan).str();
+  return text + (reason.empty() ? "" : "; " + reason);
 }
 
 namespace {
@@ -76,32 +86,53 @@ bool sumsProducts(const Reduction &reduction) {
   return reduction.combine == Combine::Add && isa_and_nonnull<arith::MulFOp, arith::MulIOp>(term);
 }
 
-/// The types that tensor cores of Hopper take and give.
-std::optional<DType> gemmType(Type type) {
-  if (type.isBF16()) return DType::BF16;
-  if (type.isF16()) return DType::F16;
-  if (type.isF32()) return DType::F32;
+/// The types that tensor cores take and give.
+std::optional<DType> tensorCoreType(const SimtMemory &memory) {
+  if (memory.element.isBF16()) return DType::BF16;
+  if (memory.element.isF16()) return DType::F16;
+  if (memory.element.isF32()) return DType::F32;
+  if (memory.element.isF64()) return DType::F64;
+  if (memory.element.isInteger(8)) return memory.isUnsigned ? DType::U8 : DType::I8;
+  if (memory.element.isInteger(32)) return DType::I32;
   return std::nullopt;
 }
 
 int64_t alignmentOf(const SimtMemory &memory) { return std::gcd<int64_t>(16, memory.slot.offset); }
 
-/// The plan of a contraction for tensor cores, where they take it.
-std::optional<GemmPlan> planForTensorCores(const GpuStep &step, const NestShape &shape, const GpuModel &gpu) {
-  if (!gpu.hasWgmma || !isa<linalg::ContractOp>(step.op) || !step.overwrite) return std::nullopt;
+/// Gives a contraction a plan for tensor cores, or says why they do not take it. Nothing is said where the GPU has
+/// none for its types.
+bool planForTensorCores(GpuStep &step, const NestShape &shape, const GpuModel &gpu) {
+  if (gpu.halfProducts == 0 || !isa<linalg::ContractOp>(step.op) || !step.overwrite) return false;
   GemmRequest request;
   request.shape = shape;
   for (size_t o = 0; o < 3; ++o) {
-    auto type = gemmType(step.memory[o].element);
-    if (!type) return std::nullopt;
+    auto type = tensorCoreType(step.memory[o]);
+    if (!type) return false;
     request.types[o] = *type;
     request.alignment[o] = alignmentOf(step.memory[o]);
   }
-  HopperModel model;
+  const DType input = request.types[0];
+  if (input == DType::I32 || (input == DType::F32 && !gpu.tf32Products) || (input == DType::F64 && !gpu.doubleProducts))
+    return false;
+  auto take = [&](auto planned, const char *name) {
+    if (auto *refusal = std::get_if<GemmRefusal>(&planned)) {
+      step.reason += (step.reason.empty() ? "" : "; ") + ("no " + (name + (": " + refusal->reason)));
+      return false;
+    }
+    step.plan = std::move(std::get<0>(planned));
+    return true;
+  };
+  if (gpu.hasWgmma && byteSize(input) == 2) {
+    HopperModel model;
+    model.multiprocessors = gpu.multiprocessors;
+    if (take(planGemm(request, model), "wgmma")) return true;
+  }
+  MmaModel model;
   model.multiprocessors = gpu.multiprocessors;
-  auto planned = planGemm(request, model);
-  if (auto *plan = std::get_if<GemmPlan>(&planned)) return *plan;
-  return std::nullopt;
+  model.sharedBytes = gpu.sharedBytes;
+  model.halfProducts = gpu.halfProducts;
+  model.doubleProducts = gpu.doubleProducts;
+  return take(planMma(request, model, input == DType::F32 ? gpu.tf32Products : 1), "mma");
 }
 
 /// Where `rounding` does nothing but store what the step before it made, of f32, in a narrower type, and nothing else
@@ -124,7 +155,7 @@ FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &place
 /// A contraction for tensor cores that stores what `rounding` would.
 std::optional<GpuStep> planRounded(linalg::LinalgOp op, linalg::LinalgOp rounding, const std::string &name,
                                    Places &places, const GpuModel &gpu) {
-  if (!gpu.hasWgmma || !rounding || !isa<linalg::ContractOp>(op) || !startingFill(op)) return std::nullopt;
+  if (gpu.halfProducts == 0 || !rounding || !isa<linalg::ContractOp>(op) || !startingFill(op)) return std::nullopt;
   Value result = resultRounded(op, rounding);
   if (!result) return std::nullopt;
   OpBuilder b(op);
@@ -132,7 +163,7 @@ std::optional<GpuStep> planRounded(linalg::LinalgOp op, linalg::LinalgOp roundin
   Operation *stored = b.clone(*op);
   stored->setOperand(2, result);
   auto step = planStep(cast<linalg::LinalgOp>(stored), name, places, gpu, /*overwrite=*/true);
-  if (succeeded(step) && std::holds_alternative<GemmPlan>(step->plan)) {
+  if (succeeded(step) && !std::holds_alternative<SimtPlan>(step->plan)) {
     step->covers = 2;
     return std::move(*step);
   }
@@ -165,10 +196,7 @@ FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &place
   }
   SimtBody body{reduction->combine != Combine::None, hasTileableBody(op), sumsProducts(*reduction)};
   for (const SimtOperand &operand : operands) body.isTileable &= !operand.isConstant;
-  if (auto gemm = planForTensorCores(step, *shape, gpu))
-    step.plan = std::move(*gemm);
-  else
-    step.plan = planSimt(*shape, operands, body, gpu);
+  if (!planForTensorCores(step, *shape, gpu)) step.plan = planSimt(*shape, operands, body, gpu);
   return step;
 }
 
@@ -271,6 +299,9 @@ GpuKernels emitGpuKernels(func::FuncOp kernel, const std::vector<GpuStep> &steps
     if (auto *gemm = std::get_if<GemmPlan>(&step.plan)) {
       emitHopperGemm(kernels.module, *gemm, step.name);
       appendLaunches(gemmLaunches(*gemm, step.name, intermediates), step, 2, kernels.launches);
+    } else if (auto *mma = std::get_if<MmaPlan>(&step.plan)) {
+      emitMma(kernels.module, *mma, step.name);
+      appendLaunches(mmaLaunches(*mma, step.name, intermediates), step, 2, kernels.launches);
     } else if (auto *attention = std::get_if<AttentionPlan>(&step.plan)) {
       emitHopperAttention(kernels.module, *attention, step.name);
       appendLaunches(attentionLaunches(*attention, step.name), step, 3, kernels.launches);

@@ -3,7 +3,7 @@
 
 #include "compiler/Gpu/AttentionPlan.h"
 #include "compiler/Gpu/EmitSimt.h"
-#include "compiler/Gpu/GemmPlan.h"
+#include "compiler/Gpu/MmaPlan.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -15,7 +15,8 @@ namespace ein {
 struct GpuStep {
   mlir::linalg::LinalgOp op; ///< null for a cascade
   std::string name;          ///< of its first kernel: step0, step1, ...
-  std::variant<SimtPlan, GemmPlan, AttentionPlan> plan;
+  std::variant<SimtPlan, GemmPlan, MmaPlan, AttentionPlan> plan;
+  std::string reason = {};        ///< why it is not the plan that the GPU is fastest with; empty if it is
   std::vector<SimtMemory> memory; ///< its operands, then what its body gathers from; of attention Q, K, V, O and L
   bool overwrite = false;
   size_t covers = 1; ///< operations of the kernel that it does: a contraction may round what it stores

@@ -37,10 +37,6 @@ void HopperBuilder::syncGroup(Value id, int64_t threads) {
 
 void HopperBuilder::arriveGroup(Value id, int64_t threads) { NVVM::BarrierArriveOp::create(*this, id, c(threads)); }
 
-void HopperBuilder::syncBlock() {
-  NVVM::BarrierOp::create(*this, TypeRange(), Value(), Value(), NVVM::BarrierReductionAttr(), Value());
-}
-
 void HopperBuilder::syncCluster() {
   NVVM::ClusterArriveOp::create(*this, getUnitAttr());
   NVVM::ClusterWaitOp::create(*this, getUnitAttr());
@@ -129,8 +125,6 @@ Value HopperBuilder::descriptor(Value address, const WgmmaTile &tile) {
   Value wideField = arith::ExtUIOp::create(*this, getI64Type(), field);
   return arith::OrIOp::create(*this, wideField, c64(int64_t(tile.descriptor())));
 }
-
-Type HopperBuilder::halfType(DType type) { return type == DType::BF16 ? Type(getBF16Type()) : Type(getF16Type()); }
 
 static int columnsOf(Value accumulator) {
   return 2 * int(cast<LLVM::LLVMStructType>(accumulator.getType()).getBody().size());

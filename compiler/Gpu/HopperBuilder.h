@@ -35,8 +35,6 @@ public:
 
   // Threads. A warpgroup is four warps.
   mlir::Value warpgroup() { return uniform(div(threadIndex(), 128)); }
-  mlir::Value warp() { return uniform(div(threadIndex(), 32)); }
-  mlir::Value lane() { return rem(threadIndex(), 32); }
   mlir::Value threadOfGroup() { return rem(threadIndex(), 128); }
   mlir::Value clusterRank();
   /// One thread of warp 0 of the block runs `body`.
@@ -47,7 +45,6 @@ public:
   void syncGroup(mlir::Value id, int64_t threads = 128);
   /// Threads arrive and go on; others wait with `syncGroup`.
   void arriveGroup(mlir::Value id, int64_t threads);
-  void syncBlock();
   void syncCluster();
   /// Registers of each thread of this warpgroup from here on.
   void setRegisters(int64_t count, bool increase);
@@ -102,8 +99,6 @@ public:
   mlir::Value exp2(mlir::Value x);
   mlir::Value log2(mlir::Value x);
   mlir::Value reciprocal(mlir::Value x);
-
-  mlir::Type halfType(DType type);
 
 private:
   void oneThreadOf(mlir::Value warp, llvm::function_ref<void()> body);

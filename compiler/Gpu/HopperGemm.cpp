@@ -7,17 +7,20 @@ using namespace mlir;
 
 namespace ein {
 
+std::pair<Value, Value> walkTiles(KernelBuilder &b, Value number, int64_t rows, int64_t cols, int64_t raster) {
+  const int64_t height = std::min(raster, rows);
+  Value first = b.mul(b.div(number, height * cols), height), inGroup = b.rem(number, height * cols);
+  Value tall = rows % height == 0 ? b.c(height) : b.min(b.sub(b.c(rows), first), b.c(height));
+  return {b.add(first, b.rem(inGroup, tall)), b.div(inGroup, tall)};
+}
+
 GemmTile gemmTile(KernelBuilder &b, const GemmPlan &plan, Value unit, Value rank) {
   const int64_t rows = tilesOf(plan.m) / plan.cluster, cols = tilesOf(plan.n);
   GemmTile tile;
   tile.number = b.add(b.mul(unit, plan.cluster), rank);
-  Value batch = b.div(unit, rows * cols), inBatch = b.rem(unit, rows * cols);
-  // Groups of `raster` rows of tiles, column by column: what runs at the same time reads few rows and columns.
-  const int64_t height = std::min(plan.raster, rows);
-  Value first = b.mul(b.div(inBatch, height * cols), height), inGroup = b.rem(inBatch, height * cols);
-  Value tall = rows % height == 0 ? b.c(height) : b.min(b.sub(b.c(rows), first), b.c(height));
-  Value row = b.add(b.mul(b.add(first, b.rem(inGroup, tall)), plan.cluster), rank);
-  Value col = b.div(inGroup, tall);
+  Value batch = b.div(unit, rows * cols);
+  auto [rowOfClusters, col] = walkTiles(b, b.rem(unit, rows * cols), rows, cols, plan.raster);
+  Value row = b.add(b.mul(rowOfClusters, plan.cluster), rank);
   auto coordinates = [&](const GemmDims &dims, Value block) {
     SmallVector<Value> result;
     for (const GemmDim &d : dims) {

@@ -207,7 +207,13 @@ Value KernelBuilder::packHalves(Value low, Value high, Type half) {
   return LLVM::BitcastOp::create(*this, getI32Type(), rounded);
 }
 
+Type KernelBuilder::halfType(DType type) { return type == DType::BF16 ? Type(getBF16Type()) : Type(getF16Type()); }
+
 Value KernelBuilder::threadIndex() { return NVVM::ThreadIdXOp::create(*this, getI32Type()); }
+
+void KernelBuilder::syncBlock() {
+  NVVM::BarrierOp::create(*this, TypeRange(), Value(), Value(), NVVM::BarrierReductionAttr(), Value());
+}
 
 Value KernelBuilder::uniform(Value value) {
   return NVVM::ShflOp::create(*this, getI32Type(), c(-1), value, c(0), c(31), NVVM::ShflKind::idx, UnitAttr());

@@ -1,6 +1,8 @@
 // A builder with the vocabulary of GPU kernels: 32-bit arithmetic that folds constants, control, shared memory.
 #pragma once
 
+#include "ein/DType.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -85,9 +87,13 @@ public:
   mlir::Value vectorOf(mlir::ValueRange values);
   /// Two f32 rounded to a 16-bit type, the first in the low half of an i32.
   mlir::Value packHalves(mlir::Value low, mlir::Value high, mlir::Type half);
+  mlir::Type halfType(DType type);
 
   // Threads.
   mlir::Value threadIndex();
+  mlir::Value warp() { return uniform(div(threadIndex(), 32)); }
+  mlir::Value lane() { return rem(threadIndex(), 32); }
+  void syncBlock();
   /// A value that is the same in all lanes of a warp, as the compiler can see.
   mlir::Value uniform(mlir::Value value);
   mlir::Value shuffleXor(mlir::Value value, int64_t lanes);

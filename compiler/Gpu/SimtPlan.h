@@ -12,7 +12,11 @@ namespace ein {
 /// What the plans know of a GPU.
 struct GpuModel {
   int64_t multiprocessors = 132;
-  bool hasWgmma = false; ///< warpgroup products and tensor maps of Hopper
+  bool hasWgmma = false;     ///< warpgroup products and tensor maps of Hopper
+  int64_t sharedBytes = 0;   ///< that one block can have
+  double halfProducts = 0;   ///< of 16-bit floats by mma.sync, by cycle and multiprocessor; 0: it has none
+  double doubleProducts = 0; ///< the same of f64
+  int64_t tf32Products = 0;  ///< that may stand for one of f32: 1, or 3, which keep nearly all digits; 0: none
 
   /// Threads that keep all of them busy.
   int64_t threads() const { return multiprocessors * 1024; }

@@ -1,6 +1,7 @@
 // ein-emit-gpu-kernels: the kernels of plans in text.
 #include "compiler/Gpu/HopperAttention.h"
 #include "compiler/Gpu/HopperGemm.h"
+#include "compiler/Gpu/MmaKernel.h"
 #include "compiler/Transforms/Passes.h"
 
 using namespace mlir;
@@ -18,6 +19,12 @@ std::string emit(gpu::GPUModuleOp kernels, StringRef text, StringRef name) {
     const auto plan = parseAttentionPlan(text);
     if (!plan) return plan.error().message;
     emitHopperAttention(kernels, *plan, name);
+    return {};
+  }
+  if (text.starts_with("mma")) {
+    const auto plan = parseMmaPlan(text);
+    if (!plan) return plan.error().message;
+    emitMma(kernels, *plan, name);
     return {};
   }
   const auto plan = parseGemmPlan(text);
