@@ -149,6 +149,15 @@ TEST_F(BackgroundTest, ManyThreadsCompileOnce) {
   EXPECT_EQ(stats.hits + stats.misses, uint64_t(kThreads * kCalls + kKeys));
 }
 
+TEST_F(BackgroundTest, WhoWaitsDoesNotStandInTheQueue) {
+  constexpr int kKeys = 30;
+  for (int k = 0; k < kKeys; ++k) ASSERT_TRUE(copy(engine, copyText("slow", k)));
+  wait(engine, copyText("slow", kKeys - 1)); // 100 ms each
+  EXPECT_LT(engine.stats().compiles, uint64_t(kKeys - 1));
+  EXPECT_TRUE(copy(engine, copyText("slow", kKeys - 1)));
+  EXPECT_GE(engine.stats().hits, 1u);
+}
+
 TEST_F(BackgroundTest, DestructorWaitsForWhatHasBegun) {
   const int before = compilations();
   {
