@@ -30,7 +30,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <mutex>
+#include <utility>
 
 namespace ein {
 
@@ -40,6 +42,36 @@ namespace {
 std::mutex &compileMutex() {
   static std::mutex mutex;
   return mutex;
+}
+
+mlir::DialectRegistry translations() {
+  mlir::DialectRegistry registry;
+  mlir::registerBuiltinDialectTranslation(registry);
+  mlir::registerLLVMDialectTranslation(registry);
+  mlir::registerOpenMPDialectTranslation(registry);
+  return registry;
+}
+
+/// A context with the dialects of a compilation for a CPU. To make one takes 1 to 2 ms, so it is used again; not for
+/// ever, since what it interns stays in it.
+struct CompilerContext {
+  static constexpr int kMostUses = 64;
+
+  mlir::MLIRContext context;
+  int uses = 0;
+
+  CompilerContext() : context(translations(), mlir::MLIRContext::Threading::DISABLED) {
+    context.loadDialect<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::func::FuncDialect,
+                        mlir::LLVM::LLVMDialect, mlir::linalg::LinalgDialect, mlir::math::MathDialect,
+                        mlir::memref::MemRefDialect, mlir::omp::OpenMPDialect, mlir::scf::SCFDialect,
+                        mlir::ub::UBDialect, mlir::vector::VectorDialect>();
+  }
+};
+
+/// The context of the last compilation for a CPU that ended well. Under compileMutex.
+std::unique_ptr<CompilerContext> &spareContext() {
+  static std::unique_ptr<CompilerContext> spare;
+  return spare;
 }
 
 /// The explanation of a flat Program with the plans that its steps got, and the times that these take on a CPU.
@@ -110,15 +142,9 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   host->model.threads = std::max(1, request.options.threads);
 
   std::unique_lock<std::mutex> lock(compileMutex());
-  mlir::DialectRegistry registry;
-  mlir::registerBuiltinDialectTranslation(registry);
-  mlir::registerLLVMDialectTranslation(registry);
-  mlir::registerOpenMPDialectTranslation(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  context.loadDialect<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::func::FuncDialect,
-                      mlir::LLVM::LLVMDialect, mlir::linalg::LinalgDialect, mlir::math::MathDialect,
-                      mlir::memref::MemRefDialect, mlir::omp::OpenMPDialect, mlir::scf::SCFDialect, mlir::ub::UBDialect,
-                      mlir::vector::VectorDialect>();
+  std::unique_ptr<CompilerContext> compilerContext = std::exchange(spareContext(), nullptr);
+  if (!compilerContext) compilerContext = std::make_unique<CompilerContext>();
+  mlir::MLIRContext &context = compilerContext->context;
   DiagnosticText diagnostics(context);
   if (isGpu) loadGpuDialects(context);
 
@@ -198,6 +224,8 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   recorder.end("link", [] { return std::string(); });
 
   result.module.code = std::move(*image);
+  // What still refers to the context here is gone before the lock.
+  if (++compilerContext->uses < CompilerContext::kMostUses) spareContext() = std::move(compilerContext);
   return result;
 }
 

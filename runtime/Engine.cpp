@@ -27,7 +27,8 @@ using KernelPointer = std::shared_ptr<const LoadedKernel>;
 struct Flight {
   std::condition_variable changed;
   std::optional<Expected<KernelPointer>> outcome;
-  KernelPointer generic; ///< for calls that need not wait
+  KernelPointer generic;                     ///< for calls that need not wait
+  std::optional<KernelSource::Order> queued; ///< until somebody begins with it
 };
 
 /// What a call may be answered with while its kernel is being compiled.
@@ -68,10 +69,12 @@ struct Engine::Impl final : ForkLock {
   Expected<KernelPointer> findOrCompile(const Hazard &hazard, uint64_t hash, std::string_view key,
                                         const CompileRequest &request, const std::vector<TensorType> &operands,
                                         Answer answer);
-  /// For a flight of one's own: its outcome; nothing where it goes on in the background and has a generic kernel.
+  /// For a flight of one's own: its outcome; nothing where it has a generic kernel and goes on in the background.
   std::optional<Expected<KernelPointer>> fly(const std::shared_ptr<Flight> &flight, uint64_t hash, std::string_view key,
                                              const CompileRequest &request, const std::vector<TensorType> &operands,
                                              Answer answer);
+  /// Compiles what is queued, if nobody has begun. `isTold`: as below.
+  void flyQueued(Flight &flight, uint64_t hash, const std::string &key, bool isTold);
   /// Ends a flight. `isTold`: whether its outcome reaches a caller as it is.
   void land(Flight &flight, uint64_t hash, const std::string &key, const Expected<KernelPointer> &outcome, bool isTold);
 
@@ -166,6 +169,12 @@ Expected<KernelPointer> Engine::Impl::findOrCompile(const Hazard &hazard, uint64
     lock.lock();
   }
   const bool mayBeGeneric = answer == Answer::Generic;
+  if (!mayBeGeneric && flight->queued) {
+    // Who waits does not stand in the queue.
+    lock.unlock();
+    flyQueued(*flight, hash, std::string(key), /*isTold=*/true);
+    lock.lock();
+  }
   flight->changed.wait(lock, [&] { return flight->outcome || (mayBeGeneric && flight->generic); });
   if (!flight->outcome) {
     ++genericRuns;
@@ -192,20 +201,29 @@ std::optional<Expected<KernelPointer>> Engine::Impl::fly(const std::shared_ptr<F
   if (answer == Answer::Generic) {
     auto generic = source.generic(*order);
     if (!generic) return arrive(generic.error());
-    const auto job = [this, flight, hash, ownKey, order = *order] {
-      const ForkGate gate;
-      land(*flight, hash, ownKey, source.compile(order), /*isTold=*/false);
-    };
     if (*generic) {
       {
         const std::lock_guard lock(mutex);
         flight->generic = *generic;
+        flight->queued = std::move(*order);
       }
       flight->changed.notify_all();
-      if (background.add(job)) return std::nullopt;
+      const auto job = [this, flight, hash, ownKey] { flyQueued(*flight, hash, ownKey, /*isTold=*/false); };
+      if (!background.add(job)) flyQueued(*flight, hash, ownKey, /*isTold=*/true);
+      return std::nullopt;
     }
   }
   return arrive(source.compile(*order));
+}
+
+void Engine::Impl::flyQueued(Flight &flight, uint64_t hash, const std::string &key, bool isTold) {
+  const ForkGate gate;
+  std::optional<KernelSource::Order> order;
+  {
+    const std::lock_guard lock(mutex);
+    order.swap(flight.queued);
+  }
+  if (order) land(flight, hash, key, source.compile(*order), isTold);
 }
 
 void Engine::Impl::land(Flight &flight, uint64_t hash, const std::string &key, const Expected<KernelPointer> &outcome,

@@ -116,11 +116,16 @@ TEST(Generic, RefusesWhatTheCompilerRefuses) {
   EXPECT_GT(compared, 40u);
   Case c;
   c.types = types("f32[4,4]");
-  for (const char *text : {"in A: f32[i,j]; B[i,j] = A[i,j] * 2; C[i] = sum[j](B); out C; require nostore B, A",
-                           "in A: f32[i,j]; B[i] = sum[j](A); C[i] = sum[j](A * B); out C; require onepass C",
-                           "in A: f32[i,j]; B[i,j] = A[i]; out B"}) {
+  const std::pair<const char *, const char *> programs[] = {
+      {"in A: f32[i,j]\nB[i] = sum[j](A)\nC[i] = sum[j](A * exp(B))\nout C\nrequire onepass(C)", "E17"},
+      {"in A: f32[i,j]\nB[i] = sum[j](A)\nC[i] = sum[j](A * exp(B))\nout C\nrequire nostore(B)", "E18"},
+      {"in A: f32[i,j]\nB[i,j] = A[i]\nout B", nullptr}};
+  for (const auto &[text, rule] : programs) {
     c.text = text;
     expectSameError(c);
+    auto refused = GenericKernel::make(requestOf(c));
+    ASSERT_FALSE(refused) << text;
+    if (rule) EXPECT_EQ(refused.error().rule, rule);
   }
   c.text = "ij->ij";
   c.options.resultStrides = {{0, 1}};

@@ -30,8 +30,11 @@ if [ "$got" != "$want" ]; then
   exit 1
 fi
 
-step "libein stands without LLVM and MLIR"
-if ldd "$work"/prefix/lib*/libein.so | grep -E 'LLVM|MLIR'; then exit 1; fi
+step "libein and libein-generic stand without LLVM and MLIR"
+for library in libein.so libein-generic.so; do
+  linked=$(ldd "$work"/prefix/lib*/$library)
+  if echo "$linked" | grep -E 'LLVM|MLIR'; then exit 1; fi
+done
 
 if [ -x "$work/prefix/bin/einc" ]; then
   step "installed einc"

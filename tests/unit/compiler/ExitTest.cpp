@@ -1,6 +1,7 @@
 // Processes that end while the compiler works.
 #include "ein/Einsum.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -10,6 +11,12 @@
 using namespace ein;
 
 namespace {
+
+bool lingers = false;
+/// Registered before the compiler is loaded, so it runs after whatever that registers.
+[[maybe_unused]] const int registered = std::atexit([] {
+  if (lingers) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+});
 
 // What a compiler destroys at exit, a thread of it may be using: without compiler/ExitHandlers.cpp some of these crash.
 TEST(ExitTest, WhileCompilingInTheBackground) {
@@ -24,6 +31,7 @@ TEST(ExitTest, WhileCompilingInTheBackground) {
         if (!einsum("ij,jk,kl->il", {view, view, view}, options)) _exit(1);
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(8 * run));
+      lingers = true;
       std::exit(0);
     }
     int status = -1;
