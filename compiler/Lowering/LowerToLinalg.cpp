@@ -159,10 +159,17 @@ LinalgLowering::Memory LinalgLowering::sizedArgument(func::FuncOp fn, TensorId t
   Memory m = rowMajor(fn.getArgument(position), tensor);
   if (llvm::is_contained(own, CompiledModule::kRowMajor)) return m;
   ArrayRef<int32_t> slots = own.drop_front(own.size() / 2);
-  const int64_t parts = type.shape.size() > slots.size() ? 2 : 1; // of a complex number
-  for (auto [d, slot] : llvm::enumerate(slots))
-    m.strides[d] = slot < 0 ? OpFoldResult(b.getIndexAttr(type.strides[d]))
-                            : arithmetic.mul(sizes.lookup(slot), b.getIndexAttr(parts));
+  const Tensor &t = p.tensors[tensor];
+  const int64_t parts = type.shape.size() > t.axes.size() ? 2 : 1; // of a complex number
+  size_t axis = t.axes.size();
+  for (size_t d = slots.size(); d-- > 0;) {
+    OpFoldResult stride = b.getIndexAttr(0);
+    if (slots[d] >= 0) stride = arithmetic.mul(sizes.lookup(slots[d]), b.getIndexAttr(parts));
+    for (uint32_t n = t.groups.empty() ? 1 : t.groups[d]; n > 0; --n) {
+      m.strides[--axis] = slots[d] < 0 ? OpFoldResult(b.getIndexAttr(type.strides[axis])) : stride;
+      stride = arithmetic.mul(stride, m.shape[axis]);
+    }
+  }
   return m;
 }
 

@@ -19,10 +19,8 @@ std::vector<TensorType> typesOf(std::string operands, int64_t batches, int64_t q
 
 const AttentionCase kForms[] = {
     {"plain", {}, "f32[B,2,Q,20] f32[B,2,K,20] f32[B,2,K,33]"},
-    {"doubles", {}, "f64[B,2,Q,8] f64[B,2,K,8] f64[B,2,K,8]"},
     {"bfloat", {}, "bf16[B,2,Q,32] bf16[B,2,K,32] bf16[B,2,K,32]"},
     {"causal", with([](auto &o) { o.causal = true; }), "f32[B,1,Q,16] f32[B,1,K,16] f32[B,1,K,16]"},
-    {"causalBfloat", with([](auto &o) { o.causal = true; }), "bf16[B,1,Q,16] bf16[B,1,K,16] bf16[B,1,K,16]"},
     {"causalShared", with([](auto &o) { o.causal = true; }), "f32[B,6,Q,8] f32[B,2,K,8] f32[B,2,K,8]"},
     {"window", with([](auto &o) { o.causal = true, o.window = 30; }), "f32[B,1,Q,8] f32[B,1,K,8] f32[B,1,K,8]"},
     {"offset", with([](auto &o) { o.causal = o.offset = true; }), "f32[B,1,Q,8] f32[B,1,K,8] f32[B,1,K,8] i32[]"},
@@ -40,7 +38,7 @@ struct Names {
   const char *name;
   std::vector<std::string> dynamic;
 };
-const Names kNames[] = {{"keys", {"k"}}, {"lengths", {"k", "q"}}, {"all", {"b", "k", "q"}}};
+const Names kNames[] = {{"keys", {"k"}}, {"all", {"b", "k", "q"}}};
 
 class DynamicAttention : public ::testing::TestWithParam<std::tuple<AttentionCase, Names>> {};
 
@@ -66,10 +64,12 @@ void check(const AttentionCase &form, const std::vector<std::string> &dynamic, s
 
 TEST_P(DynamicAttention, AsInterpreted) {
   const auto &[form, names] = GetParam();
-  const int64_t few[] = {1, 5}, many[] = {70, 130}, short_[] = {0, 1, 2, 15, 16, 17, 63}, long_[] = {64, 65, 197};
-  check(form, names.dynamic, few, short_);
-  check(form, names.dynamic, few, long_);
-  check(form, names.dynamic, many, long_);
+  const int64_t one[] = {1}, few[] = {1, 5}, many[] = {70, 130}, odd[] = {70};
+  const int64_t below[] = {0, 1, 2, 15, 16, 17, 63}, above[] = {64, 65, 197};
+  const bool isAll = names.dynamic.size() > 1;
+  check(form, names.dynamic, isAll ? std::span<const int64_t>(few) : one, below);
+  check(form, names.dynamic, isAll ? std::span<const int64_t>(many) : odd, above);
+  if (!isAll) check(form, names.dynamic, one, above);
 }
 
 INSTANTIATE_TEST_SUITE_P(, DynamicAttention,
@@ -79,10 +79,12 @@ INSTANTIATE_TEST_SUITE_P(, DynamicAttention,
                          });
 
 TEST(DynamicAttentionLong, AsInterpreted) {
-  const int64_t one[] = {1}, keys[] = {256, 1000};
-  for (size_t form : {0, 2, 3, 5}) check(kForms[form], {"k"}, one, keys);
-  const int64_t more[] = {64, 100};
-  check(kForms[3], {"k", "q"}, more, keys);
+  const int64_t one[] = {1}, several[] = {64, 100}, keys[] = {256, 1000};
+  for (const AttentionCase &form : kForms)
+    if (std::string_view(form.name) == "bfloat" || std::string_view(form.name) == "causalShared") {
+      check(form, {"k"}, one, keys);
+      check(form, {"k", "q"}, several, keys);
+    }
 }
 
 /// Compiles attention with a growing number of keys; gives what the last kernel says of itself.
@@ -109,6 +111,7 @@ TEST(DynamicAttentionCompiles, TwiceForAnyLength) {
     Engine engine({.disk = DiskUse::Off});
     const auto dynamic = queriesToo ? std::vector<std::string>{"k", "q"} : std::vector<std::string>{"k"};
     const Explanation explanation = grow(engine, causal, dynamic, queriesToo);
+    ASSERT_FALSE(explanation.steps.empty());
     EXPECT_EQ(engine.stats().compiles, 2u);
     EXPECT_TRUE(explanation.boundaries.empty()) << explanation.str();
     EXPECT_EQ(explanation.steps.back().kind, "cascade") << explanation.str();
