@@ -90,9 +90,10 @@ std::optional<std::string> Marking::dynamicValueIn(ExprId root) const {
 Expected<void> Marking::checkUses() const {
   for (size_t i = 0; i < operands.size(); ++i) {
     const Tensor &t = p.tensors[p.inputs[i]];
-    auto name = dynamicIn(t.axes);
-    if (name && std::any_of(t.groups.begin(), t.groups.end(), [](uint32_t n) { return n != 1; }))
-      return cannotBeDynamic(*name, "'" + t.name + "' has a dimension that several indices share");
+    const std::vector<std::optional<IndexId>> own = indicesOfDimensions(t);
+    for (IndexId axis : t.axes)
+      if (p.indices[axis].dynamic >= 0 && std::find(own.begin(), own.end(), axis) == own.end())
+        return cannotBeDynamic(p.indices[axis].name, "'" + t.name + "' has a dimension that it shares with others");
     if (t.below && p.indices[*t.below].dynamic >= 0)
       return cannotBeDynamic(p.indices[*t.below].name, "the values of '" + t.name + "' are declared to be below it");
   }
@@ -115,10 +116,11 @@ Expected<void> Marking::checkUses() const {
 std::vector<TensorType> Marking::otherOperands() const {
   std::vector<TensorType> others(operands.begin(), operands.end());
   for (size_t o = 0; o < others.size(); ++o) {
-    const std::vector<IndexId> &axes = p.tensors[p.inputs[o]].axes;
+    const std::vector<std::optional<IndexId>> own = indicesOfDimensions(p.tensors[p.inputs[o]]);
     std::vector<int64_t> shape = others[o].shape;
-    for (size_t d = 0; d < std::min(shape.size(), axes.size()); ++d)
-      if (const int n = p.indices[axes[d]].dynamic; n >= 0) shape[d] = otherExtent(static_cast<size_t>(n), shape[d]);
+    for (size_t d = 0; d < std::min(shape.size(), own.size()); ++d)
+      if (const int n = own[d] ? p.indices[*own[d]].dynamic : -1; n >= 0)
+        shape[d] = otherExtent(static_cast<size_t>(n), shape[d]);
     others[o] = TensorType(others[o].dtype, std::move(shape));
   }
   return others;
@@ -150,6 +152,17 @@ Expected<void> Marking::compareWithOtherExtents() {
 }
 
 } // namespace
+
+std::vector<std::optional<IndexId>> indicesOfDimensions(const Tensor &tensor) {
+  if (tensor.groups.empty()) return {tensor.axes.begin(), tensor.axes.end()};
+  std::vector<std::optional<IndexId>> own;
+  size_t axis = 0;
+  for (uint32_t n : tensor.groups) {
+    own.push_back(n == 1 ? std::optional(tensor.axes[axis]) : std::nullopt);
+    axis += n;
+  }
+  return own;
+}
 
 Expected<void> markDynamicIndices(Program &p, std::string_view text, std::span<const TensorType> operands,
                                   const CompileOptions &options) {

@@ -15,4 +15,7 @@ namespace ein {
 Expected<void> markDynamicIndices(Program &p, std::string_view text, std::span<const TensorType> operands,
                                   const CompileOptions &options);
 
+/// The index of each stored dimension of a tensor; nothing for one that several indices share.
+std::vector<std::optional<IndexId>> indicesOfDimensions(const Tensor &tensor);
+
 } // namespace ein

@@ -1,4 +1,5 @@
 // Which numbers of a kernel with dynamic indices come with each call, and where.
+#include "compiler/IndexNotation/DynamicIndices.h"
 #include "compiler/Lowering/LowerToLinalg.h"
 
 namespace ein {
@@ -6,10 +7,10 @@ namespace ein {
 /// The places of one operand's extents and strides; new ones for strides that nothing else tells.
 static void appendSlots(const Program &p, TensorId tensor, const TensorType &type, int32_t &next,
                         std::vector<int32_t> &slots) {
-  const std::vector<IndexId> &axes = p.tensors[tensor].axes;
+  const std::vector<std::optional<IndexId>> own = indicesOfDimensions(p.tensors[tensor]);
   bool isDynamic = false;
   for (size_t d = 0; d < type.shape.size(); ++d) {
-    const int dynamic = d < axes.size() ? p.indices[axes[d]].dynamic : -1;
+    const int dynamic = d < own.size() && own[d] ? p.indices[*own[d]].dynamic : -1;
     isDynamic |= dynamic >= 0;
     slots.push_back(dynamic >= 0 ? dynamic : CompiledModule::kAsCompiled);
   }

@@ -19,7 +19,7 @@ struct CascadeRegion {
   mlir::scf::ExecuteRegionOp region;
   llvm::SmallVector<mlir::linalg::LinalgOp> ops; ///< as in `shape`
   CascadeShape shape;
-  mlir::Type element; ///< that is computed in
+  mlir::Type element;                   ///< that is computed in
   llvm::SmallVector<mlir::Value> sizes; ///< of @kernel, that come at run time: those that slots in `shape` name
 };
 

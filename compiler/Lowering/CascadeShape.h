@@ -29,7 +29,7 @@ struct CascadeAccess {
   int64_t bytes = 4;            ///< of an element in memory
   bool computed = true;         ///< whether elements are of the type that is computed in
   bool gathered = false;        ///< read at places that the body computes; strides are those of the other dimensions
-  std::vector<int> strideSlots; ///< by index: place among the sizes of a stride that comes at run time; empty: none does
+  std::vector<int> strideSlots; ///< by index: place among the sizes if it comes at run time, else -1; or empty
   std::vector<int> follows;     ///< indices that its places are computed from
   int64_t placeStride = 0;      ///< the smallest from one computed place to the next
 

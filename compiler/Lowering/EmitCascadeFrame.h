@@ -46,7 +46,9 @@ protected:
 
   // EmitCascadeFrame.cpp
   /// Constants, or what comes at run time.
-  Value extent(int index) { return shape.isDynamic(index) ? b.sizes[shape.extentSlots[index]] : b.c(shape.extent(index)); }
+  Value extent(int index) {
+    return shape.isDynamic(index) ? b.sizes[shape.extentSlots[index]] : b.c(shape.extent(index));
+  }
   Value stride(const CascadeAccess &access, int index);
   /// The product of extents.
   Value countOf(const std::vector<int> &indices);

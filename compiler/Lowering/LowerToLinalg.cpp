@@ -11,6 +11,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 using namespace mlir;
@@ -159,10 +160,18 @@ LinalgLowering::Memory LinalgLowering::sizedArgument(func::FuncOp fn, TensorId t
   Memory m = rowMajor(fn.getArgument(position), tensor);
   if (llvm::is_contained(own, CompiledModule::kRowMajor)) return m;
   ArrayRef<int32_t> slots = own.drop_front(own.size() / 2);
-  const int64_t parts = type.shape.size() > slots.size() ? 2 : 1; // of a complex number
-  for (auto [d, slot] : llvm::enumerate(slots))
-    m.strides[d] = slot < 0 ? OpFoldResult(b.getIndexAttr(type.strides[d]))
-                            : arithmetic.mul(sizes.lookup(slot), b.getIndexAttr(parts));
+  ArrayRef<uint32_t> groups = p.tensors[tensor].groups;
+  size_t axis = groups.empty() ? slots.size() : std::accumulate(groups.begin(), groups.end(), size_t(0));
+  const int64_t parts = type.shape.size() > axis ? 2 : 1; // of a complex number
+  for (size_t d = slots.size(); d-- > 0;) {
+    OpFoldResult stride = b.getIndexAttr(0);
+    if (slots[d] >= 0) stride = arithmetic.mul(sizes.lookup(slots[d]), b.getIndexAttr(parts));
+    for (uint32_t n = groups.empty() ? 1 : groups[d]; n > 0; --n) {
+      --axis;
+      m.strides[axis] = slots[d] < 0 ? OpFoldResult(b.getIndexAttr(type.strides[axis])) : stride;
+      stride = arithmetic.mul(stride, m.shape[axis]);
+    }
+  }
   return m;
 }
 

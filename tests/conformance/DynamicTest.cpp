@@ -133,7 +133,7 @@ constexpr Refusal kRefusals[] = {
     {"ij,jk->ik", "f32[2,3] f32[3,4]", "x", "there is no index 'x' to be dynamic"},
     {"in X: f32[i,k]\nM = mean[k](X)\nout M", "f32[3,100]", "k", "is part of a value"},
     {"in X: f32[i,k]\nM = top[k -> n](X)\nindex n = 2\nout M[i,n]", "f32[3,100]", "k", "are listed"},
-    {"in X: f32[(i j)], Y: f32[j]\nZ = X * Y\nout Z[i,j]", "f32[12] f32[3]", "i", "several indices share"},
+    {"in X: f32[(i j)], Y: f32[j]\nZ = X * Y\nout Z[i,j]", "f32[12] f32[3]", "i", "shares with others"},
     {"in X: f32[v,d], t: i32[n] below(v)\nZ[n,d] = X[t[n],d]\nout Z", "f32[12,3] i32[5]", "v", "below"},
     {"in X: f32[v,d], t: i32[n] below(v)\nZ[n,d] = X[t[n],d]\nout Z", "f32[12,3] i32[5]", "d", "computed"},
     {"index u = 2 * k\nin X: f32[k], Y: f32[u]\nZ = X\nW = Y\nout Z, W", "f32[80] f32[160]", "k", "has extent"},

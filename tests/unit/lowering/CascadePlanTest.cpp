@@ -95,6 +95,53 @@ CascadePlan planOf(const CascadeShape &shape, const CpuModel &cpu = avx512()) {
 
 std::string obstacleOf(const CascadeShape &shape) { return analyseFlow(shape, -1, true).obstacle; }
 
+/// The same with extents of some letters at run time; all strides as in the examples.
+CascadeShape withSizes(CascadeShape shape, const std::string &letters, const std::string &dynamic) {
+  shape.extentSlots.assign(shape.extents.size(), -1);
+  for (char letter : dynamic) shape.extentSlots[letters.find(letter)] = 0;
+  return shape;
+}
+
+TEST(CascadePlan, SizesAtRunTime) {
+  const std::string letters = "bdehkq"; // in the order of their numbers
+  for (int64_t q : {13, 521})
+    for (int64_t k : {17, 509})
+      for (const CpuModel &base : allCpus())
+        for (const char *dynamic : {"k", "kq", "bkq", "q"}) {
+          CpuModel cpu = base;
+          cpu.threads = 7;
+          const CascadeShape shape = withSizes(attention(sizes(3, q, k, 64)), letters, dynamic);
+          const CascadePlan p = planOf(shape, cpu);
+          SCOPED_TRACE(p.str());
+          EXPECT_TRUE(p.fits(shape, analyseFlow(shape, p.lane, p.direct)));
+          const bool hasKeys = shape.isDynamic(shape.key), hasRows = shape.isDynamic(p.lane);
+          EXPECT_NE(p.str().find(hasKeys ? "sizes at run time: keys" : "sizes at run time: rows"), std::string::npos);
+          // No copy of all keys, whose room would have to be known, and panels of one width.
+          for (int64_t packing : p.packing) EXPECT_FALSE(hasKeys && KeyPacking(packing) == KeyPacking::Head);
+          if (hasRows) EXPECT_EQ(p.narrowPanels, 0);
+          // A tile is as large as its class can fill, whatever the example.
+          if (hasKeys) EXPECT_GE(p.bk, k < 64 ? 63 : 96 - 12);
+        }
+}
+
+TEST(CascadePlan, FewRowsOfDynamicKeys) {
+  CascadeShape shape = withSizes(attention(sizes(3, 1, 509, 64)), "bdehkq", "k");
+  CpuModel cpu = avx512();
+  cpu.threads = 16;
+  auto plan = planCascade(shape, cpu);
+  ASSERT_TRUE(std::holds_alternative<ThinCascadePlan>(plan));
+  EXPECT_GT(std::get<ThinCascadePlan>(plan).splits, 1); // the keys may become many
+  EXPECT_NE(std::get<ThinCascadePlan>(plan).str().find("sizes at run time: keys"), std::string::npos);
+  // Parts of the keys need a known number of batches.
+  plan = planCascade(withSizes(shape, "bdehkq", "bk"), cpu);
+  ASSERT_TRUE(std::holds_alternative<ThinCascadePlan>(plan));
+  EXPECT_EQ(std::get<ThinCascadePlan>(plan).splits, 1);
+  // Rows that share keys are known, or lanes follow them.
+  EXPECT_TRUE(std::holds_alternative<CascadePlan>(
+      planCascade(withSizes(attention(sizes(3, 13, 509, 64)), "bdehkq", "kq"), cpu)));
+  EXPECT_NE(obstacleOf(withSizes(shape, "bdehkq", "d")).find("neither row nor key"), std::string::npos);
+}
+
 TEST(CascadePlan, DecisionsFitEveryShape) {
   for (int64_t q : {1, 5, 17, 64, 197, 577, 1500})
     for (int64_t k : {1, 7, 96, 197, 4096})
