@@ -102,7 +102,9 @@ const Expression kExpressions[] = {
     {"ik,kj->ij", "f32[16,3000] f32[3000,16]"},           // the depth in parts
     {"ik,kj->ij", "c64[20,17] c64[17,30]"},               // complex
     {"ik,kj->ij", "bool[33,40] bool[40,31]"},             // or of ands
-    {"ik,kj->ij", "bf16[64,64] bf16[64,64]"},             // tensor cores on Hopper
+    {"ik,kj->ij", "bf16[64,64] bf16[64,64]"},             // tensor cores
+    {"ik,jk->ij", "f16[33,50] f16[40,50]"},               // tensor cores, a layout that TMA does not take
+    {"bki,bkj->bji", "f64[2,33,20] f64[2,33,18]"},        // tensor cores for f64
     {"ik,kj->ij", "f32[40,33]{-33,-1} f32[33,40]{1,33}"}, // strides
     {"in X: f32[i,j]; Y = softmax[j](X); out Y", "f32[20,130]"},
     {"in X: f32[i], I: i32[j] below(i); Y[j] = X[I[j]]; out Y", "f32[20] i32[50]"},
