@@ -123,6 +123,20 @@ TEST(GpuModelExpression, EveryKindOfKernel) {
   }
 }
 
+/// Where the target allows tensor cores for f32, and with integers.
+TEST(GpuModelExpression, TensorCoresByOption) {
+  Case c;
+  c.text = "ki,jk->ij";
+  c.types = types("f32[40,37] f32[33,40]");
+  EXPECT_EQ(mistake(c, "sm_80+tf32x3", 1), "");
+  EXPECT_NE(mistake(c, "sm_80+tf32", 1), "") << "as exact as f32";
+  for (const char *type : {"i8[40,40] i8[33,40]", "u8[40,40] u8[33,40]"}) {
+    c.types = types(type);
+    c.options.resultDType = type[0] == 'i' ? DType::I32 : DType::U32;
+    EXPECT_EQ(mistake(c, "sm_80", 2), "") << type;
+  }
+}
+
 TEST(GpuModelExpression, OtherSemirings) {
   for (Semiring semiring : {Semiring::MinPlus, Semiring::MaxPlus, Semiring::MaxTimes, Semiring::LogAddExpPlus}) {
     Case c;
