@@ -31,11 +31,12 @@ void loadGpuDialects(mlir::MLIRContext &context) {
 }
 
 /// What the largest GPU of a kind has.
-static GpuModel modelOf(const GpuName &gpu) {
+static GpuModel modelOf(const Target &target) {
+  const GpuName &gpu = *findGpu(target.gpu);
   GpuModel model;
+  model.tf32Products = target.tf32Products();
   model.hasWgmma = gpu.isSpecific && gpu.computeCapability == 90;
   model.halfProducts = 512;
-  model.sharedBytes = 99 << 10;
   switch (gpu.computeCapability) {
   case 80: model.multiprocessors = 108; break;
   case 86: model.multiprocessors = 84; break;
@@ -45,8 +46,9 @@ static GpuModel modelOf(const GpuName &gpu) {
   case 100: model.multiprocessors = 148; break;
   default: model.multiprocessors = 188; break;
   }
-  if (gpu.computeCapability == 80 || gpu.computeCapability == 87) model.sharedBytes = 163 << 10;
-  if (gpu.computeCapability == 90 || gpu.computeCapability == 100) model.sharedBytes = 227 << 10;
+  // Code that later GPUs run as well must do with what the least of them has.
+  const bool isLarge = gpu.isSpecific && (gpu.computeCapability == 90 || gpu.computeCapability == 100);
+  model.sharedBytes = (isLarge ? 227 : 99) << 10;
   // Those for data centres have twice the tensor cores, and some of f64.
   if (gpu.computeCapability % 10 == 0 && gpu.computeCapability != 120) {
     model.halfProducts = 1024;
@@ -56,7 +58,7 @@ static GpuModel modelOf(const GpuName &gpu) {
 }
 
 bool gpuTakesCascades(mlir::func::FuncOp kernel, const Target &target) {
-  return takesCascades(kernel, modelOf(*findGpu(target.gpu)));
+  return takesCascades(kernel, modelOf(target));
 }
 
 static std::string textOf(const std::vector<GpuStep> &steps) {
@@ -68,7 +70,7 @@ static std::string textOf(const std::vector<GpuStep> &steps) {
 Expected<void> compileForGpu(mlir::func::FuncOp kernel, const FlatProgram &flat, const CompileRequest &request,
                              const DiagnosticText &diagnostics, Recorder &recorder, CompileResult &result) {
   const GpuName &gpu = *findGpu(request.options.target.gpu);
-  mlir::FailureOr<std::vector<GpuStep>> steps = planGpuSteps(kernel, modelOf(gpu));
+  mlir::FailureOr<std::vector<GpuStep>> steps = planGpuSteps(kernel, modelOf(request.options.target));
   if (failed(steps)) return diagnostics.error("gpu-plan");
   CompiledModule &module = result.module;
   module.explanation = explain(flat);

@@ -124,7 +124,6 @@ void MmaEmitter::emit() {
     llvm::append_range(after, multiplyStage(now[0], now.drop_front(2)));
     return after;
   });
-  b.waitCopies(0);
   ValueRange sums = ValueRange(results).drop_front(2);
   Value row = b.add(block.row, warpRow), col = b.add(block.col, warpCol);
   if (p.split == 1)

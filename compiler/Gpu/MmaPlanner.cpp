@@ -71,6 +71,14 @@ int64_t chunkOf(const MmaPlan &p, unsigned operand, int64_t alignment) {
   return chunk * bytes < 4 ? 1 : chunk;
 }
 
+/// Registers of sums beside which what makes fragments still fits: three products have twice as many of them, and those
+/// of bytes across the rows are put together one by one.
+int64_t mostRegisters(const MmaPlan &p) {
+  const bool gathers =
+      p.elementBytes() == 1 && (p.operands[0].major == GemmMajor::MN || p.operands[1].major == GemmMajor::MN);
+  return p.products == 3 || gathers ? 64 : 128;
+}
+
 class MmaPlanner {
 public:
   MmaPlanner(const GemmRequest &request, const MmaModel &gpu, int64_t products)
@@ -137,8 +145,7 @@ void MmaPlanner::tryBlocks(MmaPlan p) {
       p.warpsM = block.warpsM;
       p.warpsN = block.warpsN;
       p.depth = bytes / p.elementBytes();
-      // Three products have twice the fragments in registers.
-      if (p.registers() > (p.products == 3 ? 64 : 128)) continue;
+      if (p.registers() > mostRegisters(p)) continue;
       for (unsigned o : {0u, 1u}) p.operands[o].chunk = std::min(chunks[o], p.width(o));
       p.stages = std::clamp<int64_t>(gpu.sharedBytes / p.stageBytes(), 0, 4);
       const double units = double(gpu.multiprocessors);

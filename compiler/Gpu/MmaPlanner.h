@@ -9,11 +9,11 @@ namespace ein {
 /// What the planner knows of a GPU with mma.sync. Rates are by cycle and multiprocessor.
 struct MmaModel {
   int64_t multiprocessors = 108;
-  int64_t sharedBytes = 163 << 10; ///< that one block can have
-  double halfProducts = 1024;      ///< multiplications of 16-bit floats; of tf32 half as many, of bytes twice
-  double doubleProducts = 64;      ///< of f64
-  double cacheBytes = 40;          ///< L2 to shared memory
-  double memoryBytes = 10;         ///< global memory to L2
+  int64_t sharedBytes = 99 << 10; ///< that one block can have
+  double halfProducts = 1024;     ///< multiplications of 16-bit floats; of tf32 half as many, of bytes twice
+  double doubleProducts = 64;     ///< of f64
+  double cacheBytes = 40;         ///< L2 to shared memory
+  double memoryBytes = 10;        ///< global memory to L2
 };
 
 /// The plan that is predicted to be the fastest. `products`: of tf32 for one of f32, 1 or 3.

@@ -102,7 +102,9 @@ const Expression kExpressions[] = {
     {"ik,kj->ij", "f32[16,3000] f32[3000,16]"},           // the depth in parts
     {"ik,kj->ij", "c64[20,17] c64[17,30]"},               // complex
     {"ik,kj->ij", "bool[33,40] bool[40,31]"},             // or of ands
-    {"ik,kj->ij", "bf16[64,64] bf16[64,64]"},             // tensor cores on Hopper
+    {"ik,kj->ij", "bf16[64,64] bf16[64,64]"},             // tensor cores
+    {"ik,jk->ij", "f16[33,50] f16[40,50]"},               // tensor cores, a layout that TMA does not take
+    {"bki,bkj->bji", "f64[2,33,20] f64[2,33,18]"},        // tensor cores for f64
     {"ik,kj->ij", "f32[40,33]{-33,-1} f32[33,40]{1,33}"}, // strides
     {"in X: f32[i,j]; Y = softmax[j](X); out Y", "f32[20,130]"},
     {"in X: f32[i], I: i32[j] below(i); Y[j] = X[I[j]]; out Y", "f32[20] i32[50]"},
@@ -118,6 +120,20 @@ TEST(GpuModelExpression, EveryKindOfKernel) {
     // Kernels without tensor cores are the same for both.
     ++seed;
     EXPECT_EQ(mistake(c, seed % 2 ? "sm_80" : "sm_90a", seed), "") << e.text << " of " << e.types;
+  }
+}
+
+/// Where the target allows tensor cores for f32, and with integers.
+TEST(GpuModelExpression, TensorCoresByOption) {
+  Case c;
+  c.text = "ki,jk->ij";
+  c.types = types("f32[40,37] f32[33,40]");
+  EXPECT_EQ(mistake(c, "sm_80+tf32x3", 1), "");
+  EXPECT_NE(mistake(c, "sm_80+tf32", 1), "") << "as exact as f32";
+  for (const char *type : {"i8[40,40] i8[33,40]", "u8[40,40] u8[33,40]"}) {
+    c.types = types(type);
+    c.options.resultDType = type[0] == 'i' ? DType::I32 : DType::U32;
+    EXPECT_EQ(mistake(c, "sm_80", 2), "") << type;
   }
 }
 

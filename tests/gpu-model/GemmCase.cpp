@@ -2,6 +2,7 @@
 #include "tests/gpu-model/GemmCase.h"
 
 #include "compiler/Gpu/HopperGemm.h"
+#include "compiler/Gpu/MmaKernel.h"
 #include "tests/gpu-model/WgmmaOperands.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -13,14 +14,6 @@
 
 namespace ein::gpumodel {
 namespace {
-
-/// Elements from the first to the last of a tensor.
-int64_t span(const GemmPlan &plan, unsigned tensor) {
-  int64_t last = 0;
-  for (const GemmDims *group : {&plan.batch, &plan.m, &plan.n, &plan.k})
-    for (const GemmDim &dim : *group) last += (dim.extent - 1) * dim.strides[tensor];
-  return last + 1;
-}
 
 /// Calls `visit(offsets)` with the offset in each tensor of every point of some groups.
 template <class Visit>
@@ -45,24 +38,39 @@ void forEachPoint(const std::vector<const GemmDims *> &groups, std::array<int64_
 
 } // namespace
 
+template <class T> static double numberAt(const std::vector<uint8_t> &bytes, int64_t i) {
+  T value;
+  std::memcpy(&value, &bytes[i * sizeof(T)], sizeof(T));
+  return double(value);
+}
+
 double elementOf(const ModelTensor &tensor, DType type, int64_t i) {
   const std::vector<uint8_t> &bytes = tensor.bytes;
-  if (type == DType::F32) {
-    float value;
-    std::memcpy(&value, &bytes[i * 4], 4);
-    return value;
+  switch (type) {
+  case DType::F32: return numberAt<float>(bytes, i);
+  case DType::F64: return numberAt<double>(bytes, i);
+  case DType::I32: return numberAt<int32_t>(bytes, i);
+  case DType::I8: return numberAt<int8_t>(bytes, i);
+  case DType::U8: return numberAt<uint8_t>(bytes, i);
+  default:
+    return decode(type == DType::BF16 ? MatrixType::BF16 : MatrixType::F16, bytes[i * 2] | bytes[i * 2 + 1] << 8);
   }
-  return decode(type == DType::BF16 ? MatrixType::BF16 : MatrixType::F16, bytes[i * 2] | bytes[i * 2 + 1] << 8);
+}
+
+/// The bits of a float between 1/4 and 2, of either sign.
+static uint64_t randomFloat(int digits, int exponentBits, std::mt19937 &random) {
+  const uint64_t exponent = (uint64_t(1) << (exponentBits - 1)) - 3 + random() % 3;
+  const uint64_t mantissa = (uint64_t(random()) << 32 | random()) & ((uint64_t(1) << digits) - 1);
+  return uint64_t(random() & 1) << (digits + exponentBits) | exponent << digits | mantissa;
 }
 
 ModelTensor randomTensor(DType type, int64_t elements, std::mt19937 &random) {
   ModelTensor tensor;
+  const int exponentBits = type == DType::F64 ? 11 : type == DType::F16 ? 5 : 8;
+  const int bytes = int(byteSize(type)), digits = 8 * bytes - 1 - exponentBits;
   for (int64_t i = 0; i < elements; ++i) {
-    uint32_t exponent = type == DType::BF16 ? 125 + random() % 3 : 13 + random() % 3;
-    uint16_t bits = uint16_t((random() & 1) << 15 | exponent << (type == DType::BF16 ? 7 : 10) |
-                             random() % (type == DType::BF16 ? 128 : 1024));
-    tensor.bytes.push_back(uint8_t(bits));
-    tensor.bytes.push_back(uint8_t(bits >> 8));
+    const uint64_t bits = isInteger(type) ? random() : randomFloat(digits, exponentBits, random);
+    for (int byte = 0; byte < bytes; ++byte) tensor.bytes.push_back(uint8_t(bits >> 8 * byte));
   }
   return tensor;
 }
@@ -74,38 +82,78 @@ mlir::MLIRContext &modelContext() {
   return context;
 }
 
-GemmKernels::GemmKernels(const GemmPlan &plan) {
+static void emptyModule(GemmKernels &result) {
   mlir::OpBuilder b(&modelContext());
-  module = mlir::ModuleOp::create(b.getUnknownLoc());
-  b.setInsertionPointToEnd(module->getBody());
-  kernels = mlir::gpu::GPUModuleOp::create(b, b.getUnknownLoc(), "kernels");
+  result.module = mlir::ModuleOp::create(b.getUnknownLoc());
+  b.setInsertionPointToEnd(result.module->getBody());
+  result.kernels = mlir::gpu::GPUModuleOp::create(b, b.getUnknownLoc(), "kernels");
+}
+
+GemmKernels::GemmKernels(const GemmPlan &plan) {
+  emptyModule(*this);
   emitHopperGemm(kernels, plan, "gemm");
 }
 
-GemmCase::GemmCase(const GemmPlan &plan, uint32_t seed) : plan(plan), launches(gemmLaunches(plan, "gemm")) {
-  std::mt19937 random(seed);
-  ModelTensor a = randomTensor(plan.input, span(plan, 0), random), b = randomTensor(plan.input, span(plan, 1), random);
-  buffers.operands = {a, b};
-  if (plan.swapped) std::swap(buffers.operands[0], buffers.operands[1]);
-  buffers.results = {{std::vector<uint8_t>(span(plan, 2) * byteSize(plan.result), 0xff)}};
+GemmKernels::GemmKernels(const MmaPlan &plan) {
+  emptyModule(*this);
+  emitMma(kernels, plan, "gemm");
 }
 
-std::string GemmCase::compare(const ModelTensor &result) const {
-  const ModelTensor &a = buffers.operands[plan.swapped], &b = buffers.operands[!plan.swapped];
-  double unit = plan.result == DType::F32 ? 0x1p-22 : plan.result == DType::BF16 ? 0x1p-8 : 0x1p-11;
+GemmCase::GemmCase(const GemmPlan &plan, uint32_t seed) : productError(0x1p-20), launches(gemmLaunches(plan, "gemm")) {
+  fill(plan, seed);
+}
+
+GemmCase::GemmCase(const MmaPlan &plan, uint32_t seed) : productError(0x1p-20), launches(mmaLaunches(plan, "gemm")) {
+  if (plan.input == DType::F32 && plan.products == 1) productError = 0x1p-10; // half a unit of tf32 from each factor
+  if (plan.input == DType::F64) productError = 0x1p-48;
+  fill(plan, seed);
+}
+
+template <class Plan> void GemmCase::fill(const Plan &plan, uint32_t seed) {
+  input = plan.input, result = plan.result, swapped = plan.swapped, alpha = plan.alpha;
+  batch = plan.batch, m = plan.m, n = plan.n, k = plan.k;
+  std::mt19937 random(seed);
+  ModelTensor a = randomTensor(input, span(0), random), b = randomTensor(input, span(1), random);
+  buffers.operands = {a, b};
+  if (swapped) std::swap(buffers.operands[0], buffers.operands[1]);
+  buffers.results = {{std::vector<uint8_t>(span(2) * byteSize(result), 0xff)}};
+}
+
+/// Elements from the first to the last of a tensor.
+int64_t GemmCase::span(unsigned tensor) const {
+  int64_t last = 0;
+  for (const GemmDims *group : {&batch, &m, &n, &k})
+    for (const GemmDim &dim : *group) last += (dim.extent - 1) * dim.strides[tensor];
+  return last + 1;
+}
+
+/// Half a unit in the last place, relative to the value.
+static double roundingOf(DType type) {
+  switch (type) {
+  case DType::BF16: return 0x1p-8;
+  case DType::F16: return 0x1p-11;
+  case DType::F64: return 0x1p-50;
+  default: return 0x1p-22;
+  }
+}
+
+std::string GemmCase::compare(const ModelTensor &got) const {
+  const ModelTensor &a = buffers.operands[swapped], &b = buffers.operands[!swapped];
   std::string wrong;
   int64_t count = 0;
-  forEachPoint({&plan.batch, &plan.m, &plan.n}, {}, [&](const std::array<int64_t, 3> &at) {
+  forEachPoint({&batch, &m, &n}, {}, [&](const std::array<int64_t, 3> &at) {
     double sum = 0, magnitude = 0;
-    forEachPoint({&plan.k}, at, [&](const std::array<int64_t, 3> &k) {
-      double product = elementOf(a, plan.input, k[0]) * elementOf(b, plan.input, k[1]);
+    forEachPoint({&k}, at, [&](const std::array<int64_t, 3> &point) {
+      double product = elementOf(a, input, point[0]) * elementOf(b, input, point[1]);
       sum += product;
       magnitude += std::abs(product);
     });
-    double got = elementOf(result, plan.result, at[2]), want = sum * plan.alpha;
-    if (std::abs(got - want) <= unit * std::abs(want) + 0x1p-20 * magnitude * std::abs(plan.alpha)) return;
+    double value = elementOf(got, result, at[2]), want = sum * alpha;
+    double most =
+        isInteger(result) ? 0 : roundingOf(result) * std::abs(want) + productError * magnitude * std::abs(alpha);
+    if (std::abs(value - want) <= most) return;
     if (count++ == 0)
-      wrong = "element " + std::to_string(at[2]) + " is " + std::to_string(got) + ", not " + std::to_string(want);
+      wrong = "element " + std::to_string(at[2]) + " is " + std::to_string(value) + ", not " + std::to_string(want);
   });
   return count ? wrong + "; " + std::to_string(count) + " elements are wrong\n" : "";
 }
@@ -117,7 +165,7 @@ std::string GemmCase::run(const ModelProgram &program, uint32_t seed) const {
   return report->str() + compare(copy.results[0]);
 }
 
-std::string checkGemm(const GemmPlan &plan, const std::vector<uint32_t> &seeds) {
+template <class Plan> static std::string check(const Plan &plan, const std::vector<uint32_t> &seeds) {
   GemmKernels kernels(plan);
   auto program = ModelProgram::compile(kernels.kernels);
   if (!program) return program.error().render();
@@ -127,5 +175,8 @@ std::string checkGemm(const GemmPlan &plan, const std::vector<uint32_t> &seeds) 
       wrong += "seed " + std::to_string(seed) + ":\n" + found;
   return wrong;
 }
+
+std::string checkGemm(const GemmPlan &plan, const std::vector<uint32_t> &seeds) { return check(plan, seeds); }
+std::string checkGemm(const MmaPlan &plan, const std::vector<uint32_t> &seeds) { return check(plan, seeds); }
 
 } // namespace ein::gpumodel

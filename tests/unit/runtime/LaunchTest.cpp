@@ -9,8 +9,8 @@ using namespace ein;
 namespace {
 
 TEST(Target, ParseAndPrintRoundTrip) {
-  for (const char *name :
-       {"host", "host:x86-64-v3", "x86-64-v4", "cuda:sm_80", "cuda:sm_90", "cuda:sm_90a", "cuda:sm_120a"}) {
+  for (const char *name : {"host", "host:x86-64-v3", "x86-64-v4", "cuda:sm_80", "cuda:sm_90", "cuda:sm_90a",
+                           "cuda:sm_120a", "cuda:sm_80+tf32", "cuda:sm_90a+tf32x3"}) {
     auto target = Target::parse(name);
     ASSERT_TRUE(target) << target.error().render();
     EXPECT_EQ(target->str(), name);
@@ -19,7 +19,8 @@ TEST(Target, ParseAndPrintRoundTrip) {
 }
 
 TEST(Target, RefusesOthersAndSaysWhatThereIs) {
-  for (const char *name : {"cuda", "cuda:", "cuda:sm_75", "cuda:90a", "sm_90a", "cuda:sm_90b"}) {
+  for (const char *name : {"cuda", "cuda:", "cuda:sm_75", "cuda:90a", "sm_90a", "cuda:sm_90b", "cuda:sm_80+",
+                           "cuda:sm_80+tf32x2", "cuda:+tf32"}) {
     auto target = Target::parse(name);
     ASSERT_FALSE(target) << name;
     EXPECT_NE(target.error().help.find("cuda:sm_90a"), std::string::npos) << target.error().help;

@@ -10,3 +10,10 @@ module attributes {ein.kernels = {
 
 // CHECK: kernel "gemm": not a gemm plan: no 'input='
 module attributes {ein.kernels = {gemm = "gemm output=bf16"}} {}
+
+// -----
+
+// CHECK: kernel "gemm": not an mma plan: A: copies from addresses that are no multiples
+module attributes {ein.kernels = {
+  gemm = "mma input=bf16 result=bf16 products=1 swapped=0 batch=[] m=[64:36,0,64/1] n=[64:0,40,1/1] k=[36:1,1,0/1] a=k chunkA=8 b=k chunkB=4 warpM=32 warpN=32 warpsM=2 warpsN=2 depth=32 stages=3 split=1 pair=2 raster=8 alpha=1"
+}} {}
