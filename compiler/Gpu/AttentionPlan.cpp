@@ -66,6 +66,9 @@ std::string AttentionPlan::obstacle() const {
     return "a tile is neither 64 nor 128 keys";
   if (tileWidth() > 128 && tileKeys() > 64) return "accumulators that do not fit the registers";
   if (position >= rows.size()) return "no such index of rows";
+  if (bodies < 0 || bodies >= 2 * LogSum || (has(Low) && lowest) || (has(High) && highest) ||
+      (has(LogSum) && !logSum) || (has(Score) && softcap != 0))
+    return "operations of the cascade that contradict the plan";
   for (const auto &bound : {lowest, highest})
     if (bound && (*bound > INT32_MAX / 4 || *bound < INT32_MIN / 4)) return "a bound of the mask";
   if (!std::isfinite(scale) || !std::isfinite(softcap) || softcap < 0) return "a factor that is not finite";

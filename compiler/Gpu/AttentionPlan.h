@@ -46,6 +46,22 @@ struct AttentionPlan {
   int64_t section = 1;     ///< batches that are walked together, longest rows first: what L2 holds of keys and values
   bool tensorStore = true; ///< the result leaves by TMA; else straight from registers, in pairs
 
+  /// What operations of the cascade compute, where the members above cannot say it.
+  enum Body : int64_t {
+    Score = 1,   ///< the score, from scale * product
+    Guard = 2,   ///< whether a key counts for a row, one by one
+    Low = 4,     ///< the first key that counts for a row
+    High = 8,    ///< the first after those that do
+    Result = 16, ///< the result, from maximum, sum and sum of values
+    LogSum = 32, ///< what goes to L, from maximum and sum
+  };
+  int64_t bodies = 0;
+  bool boundsRise = true; ///< Low and High rise with the index `position` of a tile's rows, and depend on no other
+
+  bool has(Body body) const { return bodies & body; }
+  /// Whether no tile of keys is known to count whole.
+  bool masksAll() const { return has(Guard) || (bodies & (Low | High) && !boundsRise); }
+
   int64_t tileRows() const;
   int64_t tileDepth() const { return (depth + 63) / 64 * 64; }
   int64_t tileWidth() const { return (width + 63) / 64 * 64; }
@@ -54,7 +70,7 @@ struct AttentionPlan {
   int64_t batches() const;
   int64_t keyTiles() const { return key.tiles(); }
   int64_t threads() const { return 128 * (consumers + 1); }
-  bool masked() const { return lowest || highest; }
+  bool masked() const { return lowest || highest || bodies & (Guard | Low | High); }
 
   /// Bytes and offsets in shared memory: queries (later results), stages of keys, of values, barriers.
   int64_t bytesQ() const { return tileRows() * tileDepth() * 2; }

@@ -24,6 +24,7 @@ std::string AttentionPlan::str() const {
   w.field("stages", stages);
   w.field("section", section);
   w.field("tensor-store", int64_t(tensorStore));
+  if (bodies) w.field("bodies", bodies), w.field("rising", int64_t(boundsRise));
   return w.line;
 }
 
@@ -52,6 +53,7 @@ Expected<AttentionPlan> parseAttentionPlan(std::string_view text) {
   r.field("stages", p.stages);
   r.field("section", p.section);
   r.field("tensor-store", p.tensorStore);
+  if (!r.rest.empty()) r.field("bodies", p.bodies), r.field("rising", p.boundsRise);
   if (r.end()) {
     if (keys.size() == 1) p.key = keys.front();
     r.wrong = keys.size() == 1 ? p.obstacle() : "not one index of keys";

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "compiler/Gpu/LaunchPlan.h"
+#include "compiler/Gpu/SimtCascadePlan.h"
 #include "compiler/Gpu/SimtPlan.h"
 #include "compiler/Lowering/BodyEmitter.h"
+#include "compiler/Lowering/CascadeRegion.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
@@ -25,6 +27,12 @@ struct SimtMemory {
 void emitSimt(mlir::gpu::GPUModuleOp module, const SimtPlan &plan, mlir::linalg::LinalgOp op,
               llvm::ArrayRef<SimtMemory> operands, bool overwrite, int64_t scratch, llvm::StringRef name,
               std::vector<GpuLaunch> &launches);
+
+/// The same of a fused cascade. `memory`: of each operation its operands, then the memory of each gather; virtual
+/// tensors have none.
+void emitSimtCascade(mlir::gpu::GPUModuleOp module, const SimtCascadePlan &plan, const CascadeRegion &region,
+                     llvm::ArrayRef<SimtMemory> memory, int64_t scratch, llvm::StringRef name,
+                     std::vector<GpuLaunch> &launches);
 
 /// Dynamic shared memory of the kernels of a module: `@smem`, made at the first call.
 mlir::LLVM::GlobalOp sharedMemoryOf(mlir::gpu::GPUModuleOp module);

@@ -23,6 +23,7 @@ int64_t GpuStep::scratchBytes() const {
   if (auto *gemm = std::get_if<GemmPlan>(&plan)) return gemm->workspaceBytes();
   if (auto *mma = std::get_if<MmaPlan>(&plan)) return mma->workspaceBytes();
   if (std::holds_alternative<AttentionPlan>(plan)) return 0;
+  if (auto *cascade = std::get_if<SimtCascadePlan>(&plan)) return cascade->partBytes();
   return std::get<SimtPlan>(plan).partBytes();
 }
 
@@ -34,6 +35,8 @@ std::string GpuStep::str() const {
     text = gemm->str();
   else if (auto *mma = std::get_if<MmaPlan>(&plan))
     text = mma->str();
+  else if (auto *cascade = std::get_if<SimtCascadePlan>(&plan))
+    text = cascade->str();
   else
     text = std::get<AttentionPlan>(plan).str();
   return text + (reason.empty() ? "" : "; " + reason);
@@ -200,25 +203,97 @@ FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &place
   return step;
 }
 
+/// The memory of the operations of a cascade: of each its operands, then what it gathers from. Virtual tensors have
+/// none. Fails on what is neither.
+FailureOr<std::vector<SimtMemory>> memoryOfCascade(const CascadeRegion &cascade, Places &places) {
+  std::vector<SimtMemory> all;
+  for (linalg::LinalgOp op : cascade.ops) {
+    SmallVector<Value> values(op->getOperands());
+    for (memref::LoadOp load : gathersOf(op)) values.push_back(load.getMemRef());
+    for (Value value : values) {
+      FailureOr<SimtMemory> memory = SimtMemory();
+      if (!value.getDefiningOp<memref::AllocOp>()) memory = places.memoryOf(value);
+      if (failed(memory)) return failure();
+      all.push_back(std::move(*memory));
+    }
+  }
+  return all;
+}
+
 /// A cascade as attention; nothing where there is no kernel for it.
-std::optional<GpuStep> planAttention(scf::ExecuteRegionOp region, std::string name, Places &places,
-                                     const GpuModel &gpu) {
+std::optional<GpuStep> planAttention(const CascadeRegion &cascade, const std::vector<SimtMemory> &memory,
+                                     const std::string &name, Places &places, const GpuModel &gpu) {
   if (!gpu.hasWgmma) return std::nullopt;
-  FailureOr<CascadeRegion> cascade = readCascade(region);
-  if (failed(cascade)) return std::nullopt;
-  auto match = matchAttention(*cascade, gpu.multiprocessors);
+  auto match = matchAttention(cascade, gpu.multiprocessors);
   auto *found = std::get_if<AttentionMatch>(&match);
   if (!found) return std::nullopt;
   GpuStep step;
-  step.name = std::move(name);
+  step.name = name;
   step.plan = found->plan;
   for (Value tensor : found->tensors) {
     if (!tensor) continue;
-    FailureOr<SimtMemory> memory = places.memoryOf(tensor);
-    if (failed(memory) || alignmentOf(*memory) < 16) return std::nullopt;
-    step.memory.push_back(std::move(*memory));
+    FailureOr<SimtMemory> place = places.memoryOf(tensor);
+    if (failed(place) || alignmentOf(*place) < 16) return std::nullopt;
+    step.memory.push_back(std::move(*place));
   }
+  if (!found->plan.bodies) return step;
+  // Of the operations that run on tensor cores nothing is read here, and results are written elsewhere.
+  step.bodies = std::move(found->bodies);
+  step.bodies.memory = memory;
+  size_t at = 0;
+  for (auto [number, op] : llvm::enumerate(step.bodies.cascade.ops)) {
+    const size_t operands = op->getNumOperands(), all = operands + gathersOf(op).size();
+    for (size_t i = 0; i < all; ++i)
+      if (!step.bodies.takes(number) || i == size_t(op.getNumDpsInputs())) step.bodies.memory[at + i] = {};
+    at += all;
+  }
+  llvm::append_range(step.memory, step.bodies.memory);
   return step;
+}
+
+/// A cascade by warps; nothing where there is no kernel for it.
+std::optional<GpuStep> planByWarps(const CascadeRegion &cascade, const std::vector<SimtMemory> &memory,
+                                   const std::string &name, const GpuModel &gpu) {
+  std::vector<std::vector<int64_t>> alignment;
+  size_t at = 0;
+  for (linalg::LinalgOp op : cascade.ops) {
+    alignment.emplace_back();
+    const size_t all = op->getNumOperands() + gathersOf(op).size();
+    for (size_t i = 0; i < all; ++i)
+      if (i != size_t(op.getNumDpsInputs())) alignment.back().push_back(alignmentOf(memory[at + i])); // not the output
+    at += all;
+  }
+  auto planned = planSimtCascade(cascade.shape, alignment, gpu);
+  auto *plan = std::get_if<SimtCascadePlan>(&planned);
+  if (!plan) return std::nullopt;
+  GpuStep step;
+  step.name = name;
+  step.plan = std::move(*plan);
+  step.memory = memory;
+  step.cascade = cascade;
+  return step;
+}
+
+/// Whether tensor cores would leave most of the GPU idle: few rows share their keys, and blocks are few.
+bool hasFewRows(const AttentionPlan &plan, const GpuModel &gpu) {
+  constexpr int64_t few = 16;
+  int64_t rows = 1;
+  for (const AttentionDim &d : plan.rows) rows *= d.extent;
+  return rows <= few && plan.batches() * 2 < gpu.multiprocessors;
+}
+
+/// A cascade as one kernel; nothing where there is none.
+std::optional<GpuStep> planCascade(scf::ExecuteRegionOp region, const std::string &name, Places &places,
+                                   const GpuModel &gpu) {
+  FailureOr<CascadeRegion> cascade = readCascade(region);
+  if (failed(cascade)) return std::nullopt;
+  FailureOr<std::vector<SimtMemory>> memory = memoryOfCascade(*cascade, places);
+  if (failed(memory)) return std::nullopt;
+  auto attention = planAttention(*cascade, *memory, name, places, gpu);
+  if (attention && !hasFewRows(std::get<AttentionPlan>(attention->plan), gpu)) return attention;
+  auto byWarps = planByWarps(*cascade, *memory, name, gpu);
+  if (attention && (!byWarps || std::get<SimtCascadePlan>(byWarps->plan).split == 1)) return attention;
+  return byWarps;
 }
 
 /// Appends launches whose slots name operands and results by their place in the step: `operands` of the step's memory,
@@ -257,7 +332,7 @@ void tidy(gpu::GPUModuleOp module) {
 bool takesCascades(func::FuncOp kernel, const GpuModel &gpu) {
   Places places(kernel);
   return llvm::all_of(cascadesOf(kernel),
-                      [&](scf::ExecuteRegionOp region) { return planAttention(region, "", places, gpu).has_value(); });
+                      [&](scf::ExecuteRegionOp region) { return planCascade(region, "", places, gpu).has_value(); });
 }
 
 FailureOr<std::vector<GpuStep>> planGpuSteps(func::FuncOp kernel, const GpuModel &gpu) {
@@ -272,7 +347,7 @@ FailureOr<std::vector<GpuStep>> planGpuSteps(func::FuncOp kernel, const GpuModel
     auto op = dyn_cast<linalg::LinalgOp>(ops[i]),
          next = i + 1 < ops.size() ? dyn_cast<linalg::LinalgOp>(ops[i + 1]) : linalg::LinalgOp();
     auto special = op ? planRounded(op, next, name, places, gpu)
-                      : planAttention(cast<scf::ExecuteRegionOp>(ops[i]), name, places, gpu);
+                      : planCascade(cast<scf::ExecuteRegionOp>(ops[i]), name, places, gpu);
     if (special) {
       steps.push_back(std::move(*special));
       continue;
@@ -303,8 +378,11 @@ GpuKernels emitGpuKernels(func::FuncOp kernel, const std::vector<GpuStep> &steps
       emitMma(kernels.module, *mma, step.name);
       appendLaunches(mmaLaunches(*mma, step.name, intermediates), step, 2, kernels.launches);
     } else if (auto *attention = std::get_if<AttentionPlan>(&step.plan)) {
-      emitHopperAttention(kernels.module, *attention, step.name);
+      const auto more = emitHopperAttention(kernels.module, *attention, step.name, &step.bodies);
       appendLaunches(attentionLaunches(*attention, step.name), step, 3, kernels.launches);
+      llvm::append_range(kernels.launches.back().arguments, more);
+    } else if (auto *cascade = std::get_if<SimtCascadePlan>(&step.plan)) {
+      emitSimtCascade(kernels.module, *cascade, step.cascade, step.memory, intermediates, step.name, kernels.launches);
     } else {
       emitSimt(kernels.module, std::get<SimtPlan>(step.plan), step.op, step.memory, step.overwrite, intermediates,
                step.name, kernels.launches);

@@ -1,7 +1,7 @@
 // From the linalg operations of a kernel to the kernels of a GPU: plans, then a gpu.module and its launches.
 #pragma once
 
-#include "compiler/Gpu/AttentionPlan.h"
+#include "compiler/Gpu/AttentionBodies.h"
 #include "compiler/Gpu/EmitSimt.h"
 #include "compiler/Gpu/MmaPlan.h"
 
@@ -14,10 +14,14 @@ namespace ein {
 /// One linalg operation, or one fused cascade, planned.
 struct GpuStep {
   mlir::linalg::LinalgOp op; ///< null for a cascade
+  CascadeRegion cascade;     ///< of a SimtCascadePlan
+  AttentionBodies bodies;    ///< of an AttentionPlan that has some
   std::string name;          ///< of its first kernel: step0, step1, ...
-  std::variant<SimtPlan, GemmPlan, MmaPlan, AttentionPlan> plan;
-  std::string reason = {};        ///< why it is not the plan that the GPU is fastest with; empty if it is
-  std::vector<SimtMemory> memory; ///< its operands, then what its body gathers from; of attention Q, K, V, O and L
+  std::variant<SimtPlan, GemmPlan, MmaPlan, AttentionPlan, SimtCascadePlan> plan;
+  std::string reason = {}; ///< why it is not the plan that the GPU is fastest with; empty if it is
+  /// Its operands, then what its body gathers from; of attention Q, K, V, O and L, then that of its bodies; of other
+  /// cascades as `emitSimtCascade` wants it.
+  std::vector<SimtMemory> memory;
   bool overwrite = false;
   size_t covers = 1; ///< operations of the kernel that it does: a contraction may round what it stores
 
@@ -27,7 +31,7 @@ struct GpuStep {
   std::string str() const;
 };
 
-/// Whether every fused cascade of a kernel is attention that this GPU has a kernel for.
+/// Whether this GPU has a kernel for every fused cascade.
 bool takesCascades(mlir::func::FuncOp kernel, const GpuModel &gpu);
 
 /// Plans every step of `@kernel`, whose memref arguments carry `ein.operand`, `ein.result` or `ein.workspace`. Fails

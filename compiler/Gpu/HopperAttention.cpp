@@ -8,7 +8,28 @@ using namespace mlir;
 
 namespace ein {
 
-AttentionItem attentionItem(KernelBuilder &b, const AttentionPlan &plan, Value index) {
+/// The keys of a tile's first and last row, where bounds rise from one to the other.
+static void findKeys(HopperBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies, AttentionItem &item) {
+  const AttentionDim &d = plan.rows[plan.position];
+  Value first = item.rows[plan.position], last = b.add(first, d.tile - 1);
+  if (d.extent % d.tile != 0) last = b.min(last, b.c(d.extent - 1));
+  if (plan.lowest) item.lowAtFirst = b.add(first, *plan.lowest), item.lowAtLast = b.add(last, *plan.lowest);
+  if (plan.highest)
+    item.highAtFirst = b.add(first, *plan.highest + 1), item.highAtLast = b.add(last, *plan.highest + 1);
+  if (!plan.boundsRise) return;
+  SmallVector<Value> lastRow = item.rows;
+  lastRow[plan.position] = last;
+  if (plan.has(AttentionPlan::Low)) {
+    item.lowAtFirst = bodies.bound(true, item.batch, item.rows);
+    item.lowAtLast = bodies.bound(true, item.batch, lastRow);
+  }
+  if (plan.has(AttentionPlan::High)) {
+    item.highAtFirst = bodies.bound(false, item.batch, item.rows);
+    item.highAtLast = bodies.bound(false, item.batch, lastRow);
+  }
+}
+
+AttentionItem attentionItem(HopperBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies, Value index) {
   const int64_t rowTiles = plan.rowTiles(), batches = plan.batches(), height = std::min(plan.section, batches);
   Value first = b.mul(b.div(index, height * rowTiles), height), inSection = b.rem(index, height * rowTiles);
   Value tall = batches % height == 0 ? b.c(height) : b.min(b.sub(b.c(batches), first), b.c(height));
@@ -26,16 +47,13 @@ AttentionItem attentionItem(KernelBuilder &b, const AttentionPlan &plan, Value i
   };
   item.batch = coordinates(plan.batch, batch);
   item.rows = coordinates(plan.rows, rowTile);
-  const AttentionDim &rows = plan.rows[plan.position];
-  item.firstPosition = item.rows[plan.position];
-  item.lastPosition = b.add(item.firstPosition, rows.tile - 1);
-  if (rows.extent % rows.tile != 0) item.lastPosition = b.min(item.lastPosition, b.c(rows.extent - 1));
+  findKeys(b, plan, bodies, item);
   // At least one tile, also where no key counts.
   const int64_t keys = plan.tileKeys(), most = plan.keyTiles();
   Value low = b.c(0), high = b.c(most);
-  if (plan.lowest) low = b.min(b.div(b.max(b.add(item.firstPosition, *plan.lowest), b.c(0)), keys), b.c(most - 1));
-  if (plan.highest) {
-    Value end = b.max(b.add(item.lastPosition, *plan.highest + 1), b.c(0));
+  if (item.lowAtFirst) low = b.min(b.div(b.max(item.lowAtFirst, b.c(0)), keys), b.c(most - 1));
+  if (item.highAtLast) {
+    Value end = b.max(item.highAtLast, b.c(0));
     high = b.max(b.min(b.div(b.add(end, keys - 1), keys), b.c(most)), b.add(low, 1));
   }
   item.lastTile = b.sub(high, 1);
@@ -56,15 +74,16 @@ namespace {
 
 class AttentionEmitter {
 public:
-  AttentionEmitter(gpu::GPUModuleOp module, const AttentionPlan &plan, StringRef name)
-      : p(plan), b(module, name, signature(plan)), softmax(b, plan), tileQ{true, 128, p.tileRows() * 128},
-        tileK{true, 128, p.tileKeys() * 128}, tileV{false, 128, p.tileKeys() * 128} {}
+  AttentionEmitter(gpu::GPUModuleOp module, const AttentionPlan &plan, AttentionBodyEmitter &bodies, StringRef name)
+      : p(plan), bodies(bodies), b(module, name, signature(plan, bodies)), softmax(b, plan, bodies),
+        tileQ{true, 128, p.tileRows() * 128}, tileK{true, 128, p.tileKeys() * 128},
+        tileV{false, 128, p.tileKeys() * 128} {}
 
   void emit();
 
 private:
   using Parameter = KernelSignature::Parameter;
-  static KernelSignature signature(const AttentionPlan &plan);
+  static KernelSignature signature(const AttentionPlan &plan, const AttentionBodyEmitter &bodies);
 
   /// What goes from one item to the next.
   struct Rings {
@@ -107,20 +126,23 @@ private:
   Value turnBarrier(Value of) { return b.add(of, 3); }
 
   const AttentionPlan &p;
+  AttentionBodyEmitter &bodies;
   HopperBuilder b;
   SoftmaxEmitter softmax;
   WgmmaTile tileQ, tileK, tileV;
   Value group, consumer, leads;
 };
 
-KernelSignature AttentionEmitter::signature(const AttentionPlan &plan) {
+KernelSignature AttentionEmitter::signature(const AttentionPlan &plan, const AttentionBodyEmitter &bodies) {
   KernelSignature s{{Parameter::TensorMap, Parameter::TensorMap, Parameter::TensorMap}, plan.threads(), 1};
   s.parameters.push_back(plan.tensorStore ? Parameter::TensorMap : Parameter::Pointer);
   if (plan.logSum) s.parameters.push_back(Parameter::Pointer);
+  s.parameters.resize(s.parameters.size() + bodies.parameters().size(), Parameter::Pointer);
   return s;
 }
 
 void AttentionEmitter::emit() {
+  bodies.bind(b, p.logSum ? 5 : 4);
   prologue();
   b.ifThen(b.equal(group, 0), [&] { produce(); }, [&] { consume(); });
 }
@@ -143,7 +165,7 @@ void AttentionEmitter::eachItem(function_ref<Rings(const AttentionItem &, Rings)
   Value first = NVVM::BlockIdXOp::create(b, b.getI32Type()), step = NVVM::GridDimXOp::create(b, b.getI32Type());
   Value zero = b.c(0);
   b.loop(first, b.c(p.rowTiles() * p.batches()), step, {zero, zero, zero, zero, zero}, [&](Value index, ValueRange v) {
-    const Rings next = body(attentionItem(b, p, index), {{v[0], v[1]}, {v[2], v[3]}, v[4]});
+    const Rings next = body(attentionItem(b, p, bodies, index), {{v[0], v[1]}, {v[2], v[3]}, v[4]});
     return SmallVector<Value>{next.k.index, next.k.phase, next.v.index, next.v.phase, next.roundQ};
   });
 }
@@ -250,7 +272,7 @@ Value AttentionEmitter::issueOutput(const State &state) {
 void AttentionEmitter::exponentiate(State &state, Value products, const AttentionItem &item, Value step,
                                     Value scale[2]) {
   Value tile = b.sub(item.lastTile, step);
-  const SmallVector<Value> scores = softmax.scores(b.unpack(products), item, tile, consumer);
+  const SmallVector<Value> scores = softmax.scores(b.unpack(products), item, tile);
   const SmallVector<Value> weights = softmax.step(scores, state.softmax, scale);
   // Two accumulators beside each other are what a product takes as A.
   state.probabilities.clear();
@@ -273,6 +295,7 @@ AttentionEmitter::State AttentionEmitter::restored(ValueRange v) {
 
 /// All tiles of keys of an item. The rings come back where the next item begins.
 AttentionEmitter::State AttentionEmitter::attend(const AttentionItem &item, Rings rings) {
+  softmax.begin(item, consumer);
   b.waitBarrier(barrierQ(0), rings.roundQ);
   Value scale[2];
   State state{rings, Value(), softmax.initial(), {}};
@@ -316,8 +339,7 @@ AttentionEmitter::State AttentionEmitter::attend(const AttentionItem &item, Ring
 void AttentionEmitter::store(const AttentionItem &item, State &state) {
   softmax.finish(state.softmax);
   SmallVector<Value> output = b.unpack(state.output);
-  Value inverse[2] = {softmax.inverse(state.softmax, 0), softmax.inverse(state.softmax, 1)};
-  for (auto [i, v] : llvm::enumerate(output)) v = arith::MulFOp::create(b, v, inverse[i % 4 / 2]);
+  softmax.divide(state.softmax, output);
   if (p.logSum) storeLogSum(item, state.softmax, b.argument(4));
   Value first = b.mul(consumer, 64);
   if (!p.tensorStore) {
@@ -385,9 +407,12 @@ void AttentionEmitter::storeLogSum(const AttentionItem &item, const SoftmaxState
 
 } // namespace
 
-void emitHopperAttention(gpu::GPUModuleOp module, const AttentionPlan &plan, StringRef name) {
+std::vector<GpuArgument> emitHopperAttention(gpu::GPUModuleOp module, const AttentionPlan &plan, StringRef name,
+                                             const AttentionBodies *bodies) {
   assert(plan.obstacle().empty() && "a plan that no kernel can follow");
-  AttentionEmitter(module, plan, name).emit();
+  AttentionBodyEmitter bodyEmitter(module, plan, plan.bodies ? bodies : nullptr);
+  AttentionEmitter(module, plan, bodyEmitter, name).emit();
+  return bodyEmitter.parameters();
 }
 
 } // namespace ein

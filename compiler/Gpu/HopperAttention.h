@@ -4,10 +4,16 @@
 #include "compiler/Gpu/AttentionPlan.h"
 #include "compiler/Gpu/KernelBuilder.h"
 
+#include <vector>
+
 namespace ein {
 
-/// Emits the kernel of `plan` into `module`. Its parameters and launch are those of `attentionLaunches`.
-/// `plan.obstacle()` must be empty, and the dialects arith, gpu, llvm, nvvm and scf loaded.
-void emitHopperAttention(mlir::gpu::GPUModuleOp module, const AttentionPlan &plan, llvm::StringRef name);
+struct AttentionBodies;
+
+/// Emits the kernel of `plan` into `module`. Its launch is that of `attentionLaunches`, its parameters those and the
+/// ones that are returned. `plan.obstacle()` must be empty, and the dialects arith, gpu, llvm, nvvm and scf loaded.
+/// `bodies`: what `plan.bodies` needs.
+std::vector<GpuArgument> emitHopperAttention(mlir::gpu::GPUModuleOp module, const AttentionPlan &plan,
+                                             llvm::StringRef name, const AttentionBodies *bodies = nullptr);
 
 } // namespace ein

@@ -10,8 +10,9 @@ namespace ein {
 
 static constexpr double kLog2E = 1.4426950408889634074, kLn2 = 0.69314718055994530942;
 
-SoftmaxEmitter::SoftmaxEmitter(HopperBuilder &b, const AttentionPlan &plan)
-    : b(b), p(plan), transformed(plan.softcap != 0 || !(plan.scale > 0)),
+SoftmaxEmitter::SoftmaxEmitter(HopperBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies)
+    : b(b), p(plan), bodies(bodies),
+      transformed(plan.softcap != 0 || !(plan.scale > 0) || plan.has(AttentionPlan::Score)),
       factor(kLog2E * (plan.softcap != 0 ? plan.softcap
                        : transformed     ? 1
                                          : plan.scale)) {}
@@ -30,46 +31,70 @@ Value SoftmaxEmitter::capped(Value product) {
   return arith::SubFOp::create(b, b.f(1), arith::MulFOp::create(b, ratio, b.f(2)));
 }
 
+void SoftmaxEmitter::begin(const AttentionItem &item, Value consumer) {
+  Value first = b.add(b.mul(consumer, 64), fragmentRow(b));
+  batch = item.batch;
+  for (int64_t half : {0, 1}) {
+    rows[half] = rowOf(b, p, item, b.add(first, 8 * half));
+    Value position = rows[half][p.position];
+    low[half] = p.has(AttentionPlan::Low) ? bodies.bound(true, batch, rows[half])
+                : p.lowest                ? b.add(position, *p.lowest)
+                                          : Value();
+    high[half] = p.has(AttentionPlan::High) ? bodies.bound(false, batch, rows[half])
+                 : p.highest                ? b.min(b.add(position, *p.highest + 1), b.c(p.key.extent))
+                                            : b.c(p.key.extent);
+  }
+}
+
 /// Whether some key of the tile that begins at `start` does not count for some row; nothing if all always do.
 Value SoftmaxEmitter::cutsTile(const AttentionItem &item, Value start) {
   Value cuts;
   auto also = [&](Value v) { cuts = cuts ? Value(arith::OrIOp::create(b, cuts, v)) : v; };
   Value end = b.add(start, p.tileKeys());
   if (p.key.extent % p.tileKeys() != 0) also(b.less(b.c(p.key.extent), end));
-  if (p.highest) also(b.less(b.add(item.firstPosition, *p.highest + 1), end));
-  if (p.lowest) also(b.less(start, b.add(item.lastPosition, *p.lowest)));
+  if (item.highAtFirst) also(b.less(item.highAtFirst, end));
+  if (item.lowAtLast) also(b.less(start, item.lowAtLast));
   return cuts;
 }
 
-SmallVector<Value> SoftmaxEmitter::masked(ValueRange scores, const AttentionItem &item, Value start, Value consumer) {
+SmallVector<Value> SoftmaxEmitter::masked(ValueRange scores, Value start) {
   Value none = b.f(-std::numeric_limits<double>::infinity());
-  Value first = b.add(b.mul(consumer, 64), fragmentRow(b)), origin = b.add(start, b.mul(b.rem(b.lane(), 4), 2));
-  Value low[2], high[2];
+  Value origin = b.add(start, b.mul(b.rem(b.lane(), 4), 2));
+  Value from[2], to[2];
   for (int64_t half : {0, 1}) {
-    Value position = rowOf(b, p, item, b.add(first, 8 * half))[p.position];
-    high[half] = b.c(p.key.extent);
-    if (p.highest) high[half] = b.min(high[half], b.add(position, *p.highest + 1));
-    high[half] = b.sub(high[half], origin);
-    if (p.lowest) low[half] = b.sub(b.add(position, *p.lowest), origin);
+    to[half] = b.sub(high[half], origin);
+    if (low[half]) from[half] = b.sub(low[half], origin);
   }
   SmallVector<Value> result;
   for (auto [i, score] : llvm::enumerate(scores)) {
     const unsigned half = i % 4 / 2;
-    Value column = b.c(int64_t(8 * (i / 4) + i % 2));
-    Value kept = b.select(b.less(column, high[half]), score, none);
-    if (p.lowest) kept = b.select(b.less(column, low[half]), none, kept);
+    const int64_t first = int64_t(8 * (i / 4));
+    Value column = b.c(first + int64_t(i % 2));
+    Value kept = b.select(b.less(column, to[half]), score, none);
+    if (low[half]) kept = b.select(b.less(column, from[half]), none, kept);
     result.push_back(kept);
+    if (!p.has(AttentionPlan::Guard) || i % 2 == 0) continue;
+    const auto [one, other] = bodies.counts(batch, rows[half], b.add(origin, first));
+    result[i - 1] = b.select(one, result[i - 1], none);
+    result[i] = b.select(other, result[i], none);
   }
   return result;
 }
 
-SmallVector<Value> SoftmaxEmitter::scores(ValueRange products, const AttentionItem &item, Value tile, Value consumer) {
+SmallVector<Value> SoftmaxEmitter::scores(ValueRange products, const AttentionItem &item, Value tile) {
   SmallVector<Value> values(products);
   if (transformed)
     for (Value &v : values) v = capped(v);
   Value start = b.mul(tile, p.tileKeys());
-  if (Value cuts = cutsTile(item, start))
-    return b.replaceIf(cuts, values, [&] { return masked(values, item, start, consumer); });
+  if (p.has(AttentionPlan::Score)) {
+    Value origin = b.add(start, b.mul(b.rem(b.lane(), 4), 2));
+    for (size_t i = 0; i < values.size(); i += 2) {
+      Value key = b.add(origin, int64_t(8 * (i / 4)));
+      std::tie(values[i], values[i + 1]) = bodies.scores(batch, rows[i % 4 / 2], key, values[i], values[i + 1]);
+    }
+  }
+  if (p.masksAll()) return masked(values, start);
+  if (Value cuts = cutsTile(item, start)) return b.replaceIf(cuts, values, [&] { return masked(values, start); });
   return values;
 }
 
@@ -118,7 +143,27 @@ Value SoftmaxEmitter::inverse(const SoftmaxState &state, unsigned row) {
   return b.select(isEmpty, b.f(0), inverse);
 }
 
+Value SoftmaxEmitter::maximum(const SoftmaxState &state, unsigned row) {
+  return arith::MulFOp::create(b, reference(state.maximum[row]), b.f(factor * kLn2));
+}
+
+void SoftmaxEmitter::divide(const SoftmaxState &state, MutableArrayRef<Value> output) {
+  if (!p.has(AttentionPlan::Result)) {
+    const Value factors[2] = {inverse(state, 0), inverse(state, 1)};
+    for (auto [i, v] : llvm::enumerate(output)) v = arith::MulFOp::create(b, v, factors[i % 4 / 2]);
+    return;
+  }
+  const Value maxima[2] = {maximum(state, 0), maximum(state, 1)};
+  Value own = b.mul(b.rem(b.lane(), 4), 2);
+  for (size_t i = 0; i < output.size(); i += 2) {
+    const unsigned row = i % 4 / 2;
+    std::tie(output[i], output[i + 1]) = bodies.results(batch, rows[row], b.add(own, int64_t(8 * (i / 4))), output[i],
+                                                        output[i + 1], state.sum[row], maxima[row]);
+  }
+}
+
 Value SoftmaxEmitter::logSum(const SoftmaxState &state, unsigned row) {
+  if (p.has(AttentionPlan::LogSum)) return bodies.logSum(batch, rows[row], state.sum[row], maximum(state, row));
   Value shift = arith::MulFOp::create(b, reference(state.maximum[row]), b.f(factor));
   return arith::MulFOp::create(b, arith::AddFOp::create(b, shift, b.log2(state.sum[row])), b.f(kLn2));
 }

@@ -36,6 +36,11 @@ private:
   std::string findScores();
   std::string capScores(linalg::LinalgOp op);
   std::string bound(size_t op, std::optional<int64_t> &value, int64_t shift);
+  std::string boundByBody(size_t op, AttentionPlan::Body body, std::optional<size_t> &place);
+  bool rises(size_t op);
+  std::string findPointwise(int &tensor);
+  std::string resultByBody(size_t op);
+  void findBodies();
   std::string findIndices();
   std::string findResult(size_t op);
   std::string addIndex(int index);
@@ -52,13 +57,15 @@ private:
   int scores = -1, weights = -1, total = -1, output = -1;  ///< operations
   int maximum = -1, depth = -1, width = -1, position = -1; ///< operation, indices
   SmallVector<size_t> pointwise, finishes;
+  std::vector<std::pair<AttentionDim, int>> batch; ///< with the index of each
 };
 
 std::string AttentionMatcher::run() {
   if (std::string why = findOperations(); !why.empty()) return why;
   if (std::string why = findScores(); !why.empty()) return why;
   for (size_t op : finishes)
-    if (std::string why = findResult(op); !why.empty()) return why;
+    if (!findResult(op).empty())
+      if (std::string why = resultByBody(op); !why.empty()) return why;
   if (!accesses[AttentionPlan::O]) return "no result that is divided by the sum of the weights";
   return findIndices();
 }
@@ -74,12 +81,19 @@ std::string AttentionMatcher::findOperations() {
     bool fine = true;
     switch (op.role) {
     case CascadeRole::Low:
-      if (std::string why = bound(i, match.plan.lowest, 0); !why.empty()) return why;
+      if (!bound(i, match.plan.lowest, 0).empty())
+        if (std::string why = boundByBody(i, AttentionPlan::Low, match.bodies.low); !why.empty()) return why;
       break;
     case CascadeRole::High:
-      if (std::string why = bound(i, match.plan.highest, -1); !why.empty()) return why;
+      if (!bound(i, match.plan.highest, -1).empty())
+        if (std::string why = boundByBody(i, AttentionPlan::High, match.bodies.high); !why.empty()) return why;
       break;
-    case CascadeRole::Guard: return "a mask that is no range of keys";
+    case CascadeRole::Guard:
+      if (llvm::any_of(op.inputs, [](const CascadeAccess &a) { return a.tensor >= 0; }))
+        return "a mask that is made of scores";
+      match.plan.bodies |= AttentionPlan::Guard;
+      match.bodies.guards.push_back(i);
+      break;
     case CascadeRole::Tile:
       if (op.contracts)
         fine = once(scores, i);
@@ -101,6 +115,7 @@ std::string AttentionMatcher::findOperations() {
 /// Keys from `q + c` on, or up to there.
 std::string AttentionMatcher::bound(size_t op, std::optional<int64_t> &value, int64_t shift) {
   const char *why = "a mask that is no comparison of the key with an index and a constant";
+  if (value) return why;
   linalg::LinalgOp body = cascade.ops[op];
   int64_t constant = shift;
   Value v = body.getBlock()->getTerminator()->getOperand(0);
@@ -125,6 +140,40 @@ std::string AttentionMatcher::bound(size_t op, std::optional<int64_t> &value, in
   return why;
 }
 
+/// A range of keys that an operation computes.
+std::string AttentionMatcher::boundByBody(size_t op, AttentionPlan::Body body, std::optional<size_t> &place) {
+  const bool isLow = body == AttentionPlan::Low;
+  if (place || (isLow ? match.plan.lowest : match.plan.highest)) return "a range of keys with two ends";
+  place = op;
+  match.plan.bodies |= body;
+  match.plan.boundsRise &= rises(op);
+  return {};
+}
+
+/// Whether a bound rises with one index, `position`, as far as its body tells.
+bool AttentionMatcher::rises(size_t op) {
+  linalg::LinalgOp body = cascade.ops[op];
+  SmallVector<std::pair<Value, bool>> left{{body.getBlock()->getTerminator()->getOperand(0), true}};
+  while (!left.empty()) {
+    const auto [v, mayMove] = left.pop_back_val();
+    Operation *maker = v.getDefiningOp();
+    if (!maker || isa<arith::ConstantOp>(maker)) continue;
+    if (auto index = dyn_cast<linalg::IndexOp>(maker)) {
+      const int at = shape.ops[op].loops[index.getDim()];
+      if (!mayMove || (position >= 0 && position != at)) return false;
+      position = at;
+    } else if (isa<arith::SubIOp>(maker)) {
+      left.push_back({maker->getOperand(0), mayMove});
+      left.push_back({maker->getOperand(1), false});
+    } else if (isa<arith::AddIOp, arith::MaxSIOp, arith::MinSIOp, arith::IndexCastOp, arith::ExtSIOp>(maker)) {
+      for (Value operand : maker->getOperands()) left.push_back({operand, mayMove});
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
 /// scale * product, or softcap * tanh(scale * product / softcap), in as many steps as there are.
 std::string AttentionMatcher::findScores() {
   const CascadeOp &product = shape.ops[scores];
@@ -138,12 +187,7 @@ std::string AttentionMatcher::findScores() {
   set(AttentionPlan::Q, inputs[keysFirst], queries);
   set(AttentionPlan::K, inputs[!keysFirst], keys);
   int tensor = product.output.tensor;
-  for (size_t i : pointwise) {
-    const CascadeOp &op = shape.ops[i];
-    if (op.inputs.size() != 1 || op.inputs[0].tensor != tensor) return "scores that more than an inner product makes";
-    if (std::string why = capScores(cascade.ops[i]); !why.empty()) return why;
-    tensor = op.output.tensor;
-  }
+  if (std::string why = findPointwise(tensor); !why.empty()) return why;
   const CascadeOp &weight = shape.ops[weights], &sum = shape.ops[output];
   if (shape.ops[maximum].inputs[0].tensor != tensor || weight.inputs[0].tensor != tensor ||
       shape.ops[total].inputs[0].tensor != weight.output.tensor)
@@ -153,6 +197,29 @@ std::string AttentionMatcher::findScores() {
   if (sum.inputs[valuesFirst].tensor != weight.output.tensor || values.memory < 0)
     return "a sum of something else than weights times values in memory";
   set(AttentionPlan::V, sums.getDpsInputs()[!valuesFirst], values);
+  return {};
+}
+
+/// Pointwise operations between the product and the scores: as factors and a cap, else as bodies.
+std::string AttentionMatcher::findPointwise(int &tensor) {
+  const AttentionPlan plain = match.plan;
+  bool caps = true;
+  std::vector<int> made{tensor};
+  for (size_t i : pointwise) {
+    const CascadeOp &op = shape.ops[i];
+    caps = caps && op.inputs.size() == 1 && op.inputs[0].tensor == made.back() && capScores(cascade.ops[i]).empty();
+    for (const CascadeAccess &input : op.inputs)
+      if (input.tensor >= 0 && !llvm::is_contained(made, input.tensor)) return "scores that weights are made into";
+    if (!linalg::LinalgOp(cascade.ops[i]).getBlock()->getTerminator()->getOperand(0).getType().isF32())
+      return "scores that are not f32";
+    made.push_back(op.output.tensor);
+  }
+  tensor = made.back();
+  if (caps) return {};
+  match.plan.scale = plain.scale;
+  match.plan.softcap = 0;
+  match.plan.bodies |= AttentionPlan::Score;
+  match.bodies.scores.assign(pointwise.begin(), pointwise.end());
   return {};
 }
 
@@ -221,6 +288,32 @@ std::string AttentionMatcher::findResult(size_t number) {
   return {};
 }
 
+/// Any other function of the maximum, the sum of weights and the sum of values.
+std::string AttentionMatcher::resultByBody(size_t number) {
+  const CascadeOp &op = shape.ops[number];
+  linalg::LinalgOp body = cascade.ops[number];
+  const auto type = dtypeOf(body.getDpsInits()[0]);
+  if (!type) return "a result that is no float of 16 or 32 bits";
+  bool ofValues = false;
+  for (const CascadeAccess &input : op.inputs) {
+    if (input.tensor < 0) continue;
+    ofValues |= input.tensor == shape.ops[output].output.tensor;
+    if (!llvm::is_contained(
+            {shape.ops[output].output.tensor, shape.ops[total].output.tensor, shape.ops[maximum].output.tensor},
+            input.tensor))
+      return "a result of something else than maximum and sums";
+  }
+  if (accesses[ofValues ? AttentionPlan::O : AttentionPlan::L]) return "more than one result of a kind";
+  (ofValues ? match.bodies.result : match.bodies.logSum) = number;
+  match.plan.bodies |= ofValues ? AttentionPlan::Result : AttentionPlan::LogSum;
+  if (ofValues)
+    match.plan.result = *type;
+  else
+    match.plan.logSum = *type;
+  set(ofValues ? AttentionPlan::O : AttentionPlan::L, body.getDpsInits()[0], op.output);
+  return {};
+}
+
 AttentionDim AttentionMatcher::dimOf(int index) const {
   AttentionDim d{shape.extent(index), 1, {}};
   for (unsigned t = 0; t < 5; ++t)
@@ -238,6 +331,7 @@ std::string AttentionMatcher::addIndex(int index) {
   AttentionPlan &p = match.plan;
   if (index == position && shape.extent(index) == 1) {
     p.rows = {dimOf(index)};
+    match.bodies.rows = {index};
     return {};
   }
   if (index == shape.key) {
@@ -259,10 +353,11 @@ std::string AttentionMatcher::addIndex(int index) {
   } else if (index == position ||
              (position < 0 && !k && !v && (p.rows.empty() || p.rows[0].extent < shape.extent(index)))) {
     if (k || v) return "keys that depend on the index of queries that masks compare";
-    if (!p.rows.empty()) p.batch.push_back(p.rows[0]);
+    if (!p.rows.empty()) batch.emplace_back(p.rows[0], match.bodies.rows[0]);
     p.rows = {dimOf(index)};
+    match.bodies.rows = {index};
   } else {
-    p.batch.push_back(dimOf(index));
+    batch.emplace_back(dimOf(index), index);
   }
   return {};
 }
@@ -274,7 +369,7 @@ std::string AttentionMatcher::findIndices() {
     if (std::string why = addIndex(index); !why.empty()) return why;
   }
   // A single query.
-  if (p.rows.empty()) p.rows = {{1, 1, {8, 0, 0, 8, 1}}};
+  if (p.rows.empty()) p.rows = {{1, 1, {8, 0, 0, 8, 1}}}, match.bodies.rows = {-1};
   if (depth < 0 || width < 0) return "no index of features";
   std::array<std::optional<DType>, 3> types;
   for (unsigned t : {AttentionPlan::Q, AttentionPlan::K, AttentionPlan::V}) types[t] = dtypeOf(match.tensors[t]);
@@ -282,16 +377,33 @@ std::string AttentionMatcher::findIndices() {
     return "operands that are not all bf16 or all f16";
   p.input = *types[0];
   // Heads that share keys lie closest in the result: they come first, so that what runs together reads the same keys.
-  llvm::stable_sort(p.batch, [](const AttentionDim &x, const AttentionDim &y) {
-    return std::abs(x.strides[AttentionPlan::O]) < std::abs(y.strides[AttentionPlan::O]);
+  llvm::stable_sort(batch, [](const auto &x, const auto &y) {
+    return std::abs(x.first.strides[AttentionPlan::O]) < std::abs(y.first.strides[AttentionPlan::O]);
   });
   // Few queries: heads of a group are rows of the same tile.
-  for (size_t i = 0; i < p.batch.size() && p.rows[0].extent <= 32; ++i)
-    if (p.batch[i].strides[AttentionPlan::K] == 0 && p.batch[i].strides[AttentionPlan::V] == 0) {
-      p.rows.push_back(p.batch[i]);
-      p.batch.erase(p.batch.begin() + i--);
-    }
+  const bool joins = p.rows[0].extent <= 32;
+  for (const auto &[d, index] : batch) {
+    const bool isRow = joins && d.strides[AttentionPlan::K] == 0 && d.strides[AttentionPlan::V] == 0;
+    (isRow ? p.rows : p.batch).push_back(d);
+    (isRow ? match.bodies.rows : match.bodies.batch).push_back(index);
+  }
+  findBodies();
   return {};
+}
+
+/// What bodies are given, and whether bounds hold for all rows of a tile that stand at the same position.
+void AttentionMatcher::findBodies() {
+  AttentionBodies &bodies = match.bodies;
+  bodies.cascade = cascade;
+  bodies.width = width;
+  bodies.product = shape.ops[scores].output.tensor;
+  bodies.maximum = shape.ops[maximum].output.tensor;
+  bodies.total = shape.ops[total].output.tensor;
+  bodies.output = shape.ops[output].output.tensor;
+  for (const auto &op : {bodies.low, bodies.high})
+    for (int row : bodies.rows)
+      if (op && row >= 0)
+        for (const CascadeAccess &input : shape.ops[*op].inputs) match.plan.boundsRise &= !input.moves(row);
 }
 
 } // namespace

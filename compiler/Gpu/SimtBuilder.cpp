@@ -23,6 +23,7 @@ Value SimtBuilder::over(Value a, int64_t b) { return b == 1 ? a : createOrFold<a
 Value SimtBuilder::modulo(Value a, int64_t b) { return b == 1 ? k(0) : createOrFold<arith::RemUIOp>(a, k(b)); }
 Value SimtBuilder::least(Value a, Value b) { return createOrFold<arith::MinUIOp>(a, b); }
 Value SimtBuilder::less(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, a, b); }
+Value SimtBuilder::both(Value a, Value b) { return !a ? b : !b ? a : createOrFold<arith::AndIOp>(a, b); }
 Value SimtBuilder::isZero(Value a) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, a, k(0)); }
 Value SimtBuilder::toI32(Value a) { return index.isInteger(32) ? a : createOrFold<arith::TruncIOp>(getI32Type(), a); }
 Value SimtBuilder::toIndex(Value a) { return a.getType() == index ? a : createOrFold<arith::ExtSIOp>(index, a); }
@@ -106,28 +107,32 @@ Value SimtBuilder::vectorOf(ArrayRef<Value> elements) {
   return vector;
 }
 
-Value SimtBuilder::exchangeWord(Value word, int32_t mask) {
-  auto constant = [&](int32_t v) { return LLVM::ConstantOp::create(*this, getI32IntegerAttr(v)); };
-  return NVVM::ShflOp::create(*this, getI32Type(), constant(-1), word, constant(mask), constant(31),
-                              NVVM::ShflKind::bfly, UnitAttr());
+Value SimtBuilder::exchange(Value scalar, int32_t mask) {
+  return shuffle(scalar, LLVM::ConstantOp::create(*this, getI32IntegerAttr(mask)), NVVM::ShflKind::bfly);
 }
 
-Value SimtBuilder::exchange(Value scalar, int32_t mask) {
+Value SimtBuilder::fromLane(Value scalar, Value lane) { return shuffle(scalar, toI32(lane), NVVM::ShflKind::idx); }
+
+/// Words of 32 bits, as the hardware shuffles them.
+Value SimtBuilder::shuffle(Value scalar, Value lane, NVVM::ShflKind kind) {
+  auto constant = [&](int32_t v) { return LLVM::ConstantOp::create(*this, getI32IntegerAttr(v)); };
   Type type = scalar.getType();
   const unsigned bits = type.getIntOrFloatBitWidth();
   Type same = getIntegerType(bits), word = getI32Type();
+  auto shuffleWord = [&](Value v) -> Value {
+    return NVVM::ShflOp::create(*this, word, constant(-1), v, lane, constant(31), kind, UnitAttr());
+  };
   Value whole = isa<FloatType>(type) ? arith::BitcastOp::create(*this, same, scalar).getResult() : scalar;
   if (bits == 64) {
     Value shift = arith::ConstantOp::create(*this, getI64IntegerAttr(32));
-    Value low = exchangeWord(arith::TruncIOp::create(*this, word, whole), mask);
-    Value high = exchangeWord(arith::TruncIOp::create(*this, word, arith::ShRUIOp::create(*this, whole, shift)), mask);
+    Value low = shuffleWord(arith::TruncIOp::create(*this, word, whole));
+    Value high = shuffleWord(arith::TruncIOp::create(*this, word, arith::ShRUIOp::create(*this, whole, shift)));
     high = arith::ShLIOp::create(*this, arith::ExtUIOp::create(*this, same, high), shift);
     whole = arith::OrIOp::create(*this, high, arith::ExtUIOp::create(*this, same, low));
   } else if (bits < 32) {
-    Value wide = exchangeWord(arith::ExtUIOp::create(*this, word, whole), mask);
-    whole = arith::TruncIOp::create(*this, same, wide);
+    whole = arith::TruncIOp::create(*this, same, shuffleWord(arith::ExtUIOp::create(*this, word, whole)));
   } else {
-    whole = exchangeWord(whole, mask);
+    whole = shuffleWord(whole);
   }
   return isa<FloatType>(type) ? arith::BitcastOp::create(*this, type, whole).getResult() : whole;
 }

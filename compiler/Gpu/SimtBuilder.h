@@ -4,6 +4,7 @@
 #include "compiler/Lowering/NestBuilder.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 namespace ein {
 
@@ -23,6 +24,7 @@ public:
   Value modulo(Value a, int64_t b);
   Value least(Value a, Value b);
   Value less(Value a, Value b);
+  Value both(Value a, Value b); ///< conditions; null: always
   Value least(Value a, int64_t b) { return least(a, k(b)); }
   Value less(Value a, int64_t b) { return less(a, k(b)); }
   Value plus(Value a, int64_t b) { return b ? plus(a, k(b)) : a; }
@@ -61,6 +63,8 @@ public:
   Value spread(Value scalar, int64_t lanes) { return vectorOf(llvm::SmallVector<Value>(lanes, scalar)); }
   /// A scalar from the thread of the warp whose number differs in the bits of `mask`.
   Value exchange(Value scalar, int32_t mask);
+  /// A scalar from the thread `lane` of the warp.
+  Value fromLane(Value scalar, Value lane);
 
   /// An llvm.func that is a kernel of blocks of `threads`, with pointers to global memory. `body` gets them.
   void kernel(mlir::gpu::GPUModuleOp module, llvm::StringRef name, int64_t threads, unsigned pointers,
@@ -69,7 +73,7 @@ public:
   mlir::Type index; ///< i32 or i64
 
 private:
-  Value exchangeWord(Value word, int32_t mask);
+  Value shuffle(Value scalar, Value lane, mlir::NVVM::ShflKind kind);
 };
 
 /// The type of an element in memory: i8 for i1.

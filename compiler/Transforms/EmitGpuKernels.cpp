@@ -18,6 +18,7 @@ std::string emit(gpu::GPUModuleOp kernels, StringRef text, StringRef name) {
   if (text.starts_with("attention")) {
     const auto plan = parseAttentionPlan(text);
     if (!plan) return plan.error().message;
+    if (plan->bodies) return "operations of the cascade are part of it, and are not in its text";
     emitHopperAttention(kernels, *plan, name);
     return {};
   }

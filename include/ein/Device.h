@@ -15,6 +15,7 @@ namespace ein {
 
 class CudaContext;
 class CudaModule;
+class DeviceCache;
 
 /// What the CUDA driver says of one GPU.
 struct DeviceInfo {
@@ -106,16 +107,18 @@ public:
 
   Expected<Stream> makeStream() const;
   Expected<Buffer> allocate(size_t bytes) const;
-  /// The kernel of a text for this GPU: from the disk cache, or compiled. `options.target` may name a GPU; any other is
-  /// replaced by this one's. Nothing is kept in memory: keep the kernel.
+  /// The kernel of a text for this GPU: from memory, from the disk cache, or compiled. `options.target` may name a GPU;
+  /// any other is replaced by this one's. Kernels stay in memory as long as a copy of this device or of the kernel
+  /// lives.
   Expected<DeviceKernel> compile(std::string_view text, std::span<const TensorType> operands,
                                  const CompileOptions &options = {}) const;
   /// Hands the PTX of a module to the driver, or takes what the driver made of it before from the disk cache.
   Expected<DeviceKernel> load(CompiledModule module) const;
 
 private:
-  explicit Device(std::shared_ptr<CudaContext> context) : context(std::move(context)) {}
+  explicit Device(std::shared_ptr<CudaContext> context);
   std::shared_ptr<CudaContext> context;
+  std::shared_ptr<DeviceCache> cache;
 };
 
 } // namespace ein

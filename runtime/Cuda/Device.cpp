@@ -1,6 +1,7 @@
 // Devices, their memory and streams.
 #include "ein/Device.h"
 #include "runtime/Cuda/Context.h"
+#include "runtime/Cuda/DeviceCache.h"
 
 #include <array>
 
@@ -87,6 +88,9 @@ Expected<std::shared_ptr<CudaContext>> CudaContext::open(int ordinal) {
 }
 
 CudaContext::~CudaContext() { driver.primaryContextRelease(device); }
+
+Device::Device(std::shared_ptr<CudaContext> context)
+    : context(std::move(context)), cache(std::make_shared<DeviceCache>()) {}
 
 Expected<Device> Device::open(int ordinal) {
   auto context = CudaContext::open(ordinal);

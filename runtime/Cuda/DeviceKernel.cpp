@@ -1,9 +1,11 @@
 // Kernels on a device: compiled or found on disk, loaded, launched, timed.
 #include "ein/Compile.h"
+#include "runtime/Cuda/DeviceCache.h"
 #include "runtime/Cuda/Module.h"
 #include "runtime/DiskCache.h"
 #include "runtime/DiskKey.h"
 #include "runtime/Environment.h"
+#include "runtime/KernelKey.h"
 
 namespace ein {
 namespace {
@@ -79,9 +81,20 @@ Expected<DeviceKernel> Device::compile(std::string_view text, std::span<const Te
       fine.error().message = "operand " + std::to_string(i) + ": " + fine.error().message;
       return fine.error();
     }
-  auto module = compiledModule(request);
-  if (!module) return module.error();
-  return load(std::move(*module));
+  KernelKey key;
+  key.add(text);
+  key.add(operands.size());
+  for (const TensorType &operand : operands) key.add(operand);
+  key.add(request.options, request.options.threads);
+  auto kernel = cache->get(key.bytes(), [&]() -> Expected<DeviceCache::Module> {
+    auto module = compiledModule(request);
+    if (!module) return module.error();
+    auto made = load(std::move(*module));
+    if (!made) return made.error();
+    return made->loaded;
+  });
+  if (!kernel) return kernel.error();
+  return DeviceKernel(std::move(*kernel));
 }
 
 const CompiledModule &DeviceKernel::module() const { return loaded->module(); }

@@ -164,8 +164,9 @@ Expected<void> CudaModule::fill(ArgumentValue &value, const GpuArgument &argumen
 
 Expected<void> CudaModule::launchAll(std::span<const TensorView> operands, std::span<const TensorView> results,
                                      cuda::Address workspace, cuda::StreamHandle stream) const {
-  std::vector<ArgumentValue> values;
-  std::vector<void *> pointers;
+  // Kept by the thread, so that a launch allocates nothing.
+  static thread_local std::vector<ArgumentValue> values;
+  static thread_local std::vector<void *> pointers;
   for (const Entry &entry : entries) {
     const GpuLaunch &launch = *entry.launch;
     values.resize(launch.arguments.size());

@@ -1,79 +1,18 @@
 // Whole expressions, compiled for a GPU, in the CPU model: as the interpreter computes them, and without a fault.
-#include "ein/Compile.h"
-#include "tests/conformance/Generators.h"
-#include "tests/gpu-model/GemmCase.h"
-#include "tests/gpu-model/RunOnModel.h"
-#include "tools/einc/Operands.h"
+#include "tests/conformance/ExamplePrograms.h"
+#include "tests/gpu-model/ExpressionCase.h"
 
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/Parser/Parser.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
-#include <cstring>
+#include <gtest/gtest.h>
 
 using namespace ein;
 using namespace ein::gpumodel;
 using namespace ein::test;
 
 namespace {
-
-/// The bytes of a tensor on the host, and which of them is the element at index zero.
-ModelTensor copyOf(const TensorView &view) {
-  int64_t low, high;
-  view.type.addressRange(low, high);
-  const int64_t size = byteSize(view.type.dtype);
-  const auto *first = static_cast<const uint8_t *>(view.data);
-  ModelTensor tensor;
-  // The element at index zero lies on a multiple of 16.
-  tensor.origin = (-low * size + 15) / 16 * 16;
-  tensor.bytes.resize(size_t(tensor.origin + low * size), 0);
-  tensor.bytes.insert(tensor.bytes.end(), first + low * size, first + high * size);
-  return tensor;
-}
-
-void copyBack(const ModelTensor &tensor, const TensorView &view) {
-  int64_t low, high;
-  view.type.addressRange(low, high);
-  const int64_t size = byteSize(view.type.dtype);
-  std::memcpy(static_cast<uint8_t *>(view.data) + low * size, tensor.bytes.data() + tensor.origin + low * size,
-              size_t((high - low) * size));
-}
-
-/// Compiles a case for a GPU and runs its kernels in the model; what is wrong, or nothing.
-std::string mistake(Case c, const char *gpu, uint32_t seed) {
-  c.options.target = {{}, false, gpu};
-  c.options.threads = 1;
-  c.options.plans.clear();
-  CompileRequest request;
-  request.text = c.text;
-  request.operands = c.types;
-  request.options = c.options;
-  request.dumpStages = {"nvvm"};
-  auto result = compile(request);
-  if (!result) return result.error().render();
-  auto parsed = mlir::parseSourceString<mlir::ModuleOp>(result->stages.at(0).second, &modelContext());
-  if (!parsed) return "the nvvm stage cannot be read";
-  auto kernels = *parsed->getOps<mlir::gpu::GPUModuleOp>().begin();
-  auto program = ModelProgram::compile(kernels);
-  if (!program) return program.error().render();
-
-  auto execution = Execution::prepare(c);
-  if (!execution) return execution.error().render();
-  auto results = einc::allocateAll(result->module.results);
-  if (!results) return results.error().render();
-  execution->results = std::move(*results);
-  auto priors = einc::fillPriors(c.options, execution->results, c.seed);
-  if (!priors) return priors.error().render();
-  execution->priors = std::move(*priors);
-  ModelBuffers buffers;
-  for (const einc::HostTensor &operand : execution->operands) buffers.operands.push_back(copyOf(operand.view));
-  for (const einc::HostTensor &tensor : execution->results) buffers.results.push_back(copyOf(tensor.view));
-  buffers.resultsHold = c.options.beta != 0;
-  auto report = (*program)->run(result->module.launches, result->module.workspaceBytes, buffers, seed);
-  if (!report) return report.error().render();
-  for (size_t i = 0; i < buffers.results.size(); ++i) copyBack(buffers.results[i], execution->results[i].view);
-  auto agrees = agreesWithInterpreter(*execution);
-  return report->str() + (agrees ? "" : agrees.message());
-}
 
 struct Expression {
   const char *text, *types;
@@ -162,6 +101,192 @@ TEST(GpuModelExpression, RandomEinsumsAndPrograms) {
   for (uint64_t seed = 1; seed <= 5; ++seed)
     for (const Case &c : {randomEinsum(seed), randomProgram(seed)})
       EXPECT_EQ(mistake(c, seed % 2 ? "sm_90a" : "sm_80", uint32_t(seed)), "") << "seed " << seed << ": " << c.text;
+}
+
+/// Chains of reductions that are one pass, each with a mechanism of its own.
+const Expression kCascades[] = {
+    // Inner products by vectors, sums by two of a thread, several rows of a warp.
+    {"in Q: bf16[h,q,d], K: bf16[h,k,d], V: bf16[h,k,e]; O[h,q,e] = sum[k](softmax[k](sum[d](Q * K) / 8) * V); out O",
+     "bf16[2,9,64] bf16[2,70,64] bf16[2,70,64]"},
+    // Causal, f32, features that no vector takes; more of them than a warp has lanes.
+    {"in Q: f32[q,d], K: f32[k,d], V: f32[k,e]; P = softmax[k | k <= q + 3](sum[d](Q * K)); O[q,e] = sum[k](P * V); "
+     "L = lse[k | k <= q + 3](sum[d](Q * K)); out O, L[q]",
+     "f32[19,5] f32[40,5] f32[40,37]"},
+    // A window that leaves rows without keys, f64 through shuffles.
+    {"in Q: f64[q,d], K: f64[k,d], V: f64[k,e]; P = softmax[k | k > q + 5 and k < q + 30](sum[d](Q * K)); "
+     "O[q,e] = sum[k](P * V); out O; require onepass(O)",
+     "f64[50,8] f64[50,8] f64[50,4]"},
+    // Few rows and many keys: parts, which a second kernel adds up.
+    {"in Q: f16[h,d], K: f16[k,d], V: f16[k,e]; O[h,e] = sum[k](softmax[k](sum[d](Q * K)) * V); "
+     "L = lse[k](sum[d](Q * K)); out O, L[h]; require onepass(O, L)",
+     "f16[3,16] f16[700,16] f16[700,24]"},
+    // Parts that hold no key of some rows.
+    {"in Q: f32[b,d], K: f32[b,k,d], V: f32[b,k,e], n: i32[b]; "
+     "O[b,e] = sum[k](softmax[k | k < n](sum[d](Q * K)) * V); out O; require onepass(O)",
+     "f32[2,8] f32[2,400,8] f32[2,400,8] i32[2]"},
+    // A guard by data.
+    {"in Q: f32[q,d], K: f32[k,d], V: f32[k,e], M: bool[q,k]; "
+     "O[q,e] = sum[k](softmax[k | M](sum[d](Q * K)) * V); out O; require onepass(O)",
+     "f32[17,8] f32[33,8] f32[33,8] bool[17,33]"},
+    // Sums of exponentials alone.
+    {"in X: bf16[t,c], W: bf16[v,c]; L[t] = lse[v](sum[c](X * W)); out L; require onepass(L)",
+     "bf16[19,24] bf16[90,24]"},
+    // No exponentials.
+    {"in Q: f32[q,d], K: f32[k,d], V: f32[k,e]; O[q,e] = sum[k](max(sum[d](Q * K), 0) * V); out O; require onepass(O)",
+     "f32[33,6] f32[70,6] f32[70,9]"},
+    // Two softmaxes share their values.
+    {"in Q: f32[q,d], K: f32[k,d], R: f32[q,d], V: f32[k,e]; "
+     "O[q,e] = sum[k]((softmax[k](sum[d](Q * K)) - softmax[k](sum[d](R * K))) * V); out O; require onepass(O)",
+     "f32[9,8] f32[40,8] f32[9,8] f32[40,12]"},
+};
+
+TEST(GpuModelExpression, CascadesInOnePass) {
+  uint32_t seed = 0;
+  for (const Expression &e : kCascades) {
+    Case c;
+    c.text = e.text;
+    c.types = types(e.types);
+    EXPECT_NE(plansOf(c, "sm_80").find("simt cascade"), std::string::npos) << e.text;
+    EXPECT_EQ(mistake(c, "sm_80", ++seed), "") << e.text << " of " << e.types;
+  }
+}
+
+/// Attention on tensor cores with operations that no plan can say; extents of keys even and odd.
+const Expression kVariants[] = {
+    // A bias for each pair.
+    {"in Q: bf16[h,q,d], K: bf16[h,k,d], V: bf16[h,k,e], B: f32[h,q,k]; "
+     "O[h,q,e]: bf16 = sum[k](softmax[k](sum[d](Q * K) / 8 + B) * V); out O; require onepass(O)",
+     "bf16[2,70,64] bf16[2,150,64] bf16[2,150,64] f32[2,70,150]"},
+    {"in Q: f16[h,q,d], K: f16[h,k,d], V: f16[h,k,e], B: f16[k]; "
+     "O[h,q,e]: f16 = sum[k](softmax[k](sum[d](Q * K) / 8 + B) * V); out O; require onepass(O)",
+     "f16[1,40,16] f16[1,77,16] f16[1,77,16] f16[77]"},
+    // A mask by data.
+    {"in Q: bf16[h,q,d], K: bf16[h,k,d], V: bf16[h,k,e], M: bool[q,k]; "
+     "O[h,q,e]: bf16 = sum[k](softmax[k | M](sum[d](Q * K) / 8) * V); out O; require onepass(O)",
+     "bf16[2,30,16] bf16[2,135,16] bf16[2,135,16] bool[30,135]"},
+    // Key lengths of each batch; the window and slopes of each head, sinks in sum and log-sum-exp.
+    {"in Q: bf16[b,q,d], K: bf16[b,k,d], V: bf16[b,k,e], n: i32[b]; "
+     "O[b,q,e]: bf16 = sum[k](softmax[k | k < n[b]](sum[d](Q * K) / 8) * V); out O; require onepass(O)",
+     "bf16[2,20,16] bf16[2,140,16] bf16[2,140,16] i32[2]"},
+    {"in Q: bf16[h,q,d], K: bf16[h,k,d], V: bf16[h,k,e], slope: f32[h], snk: f32[h], w: i32; "
+     "S = 50 * tanh(sum[d](Q * K) / 400) - slope * (q - k); P = softmax[k | k <= q and q - k < w](S, sink = snk); "
+     "L = lse[k | k <= q and q - k < w](S); O[h,q,e]: bf16 = sum[k](P * V); out O, L[h,q]; require onepass(O, L)",
+     "bf16[2,200,24] bf16[2,200,24] bf16[2,200,24] f32[2] f32[2] i32[]"},
+    // Bounds that rise and fall from row to row.
+    {"in Q: bf16[q,d], K: bf16[k,d], V: bf16[k,e], n: i32[q]; "
+     "O[q,e]: bf16 = sum[k](softmax[k | k < n](sum[d](Q * K) / 8) * V); out O; require onepass(O)",
+     "bf16[40,16] bf16[140,16] bf16[140,16] i32[40]"},
+    // A gate on the result.
+    {"in Q: bf16[h,q,d], K: bf16[h,k,d], V: bf16[h,k,e], G: bf16[h,q,e]; "
+     "O[h,q,e]: bf16 = sigmoid(G) * sum[k](softmax[k](sum[d](Q * K) / 8) * V); out O; require onepass(O)",
+     "bf16[2,40,16] bf16[2,70,16] bf16[2,70,40] bf16[2,40,40]"},
+};
+
+/// Integers of a kind: lengths, windows.
+void setIntegers(Execution &execution) {
+  for (const einc::HostTensor &operand : execution.operands)
+    for (int64_t i = 0; operand.view.type.dtype == DType::I32 && i < operand.view.type.numElements(); ++i)
+      setElement(DType::I32, operand.view.data, i, double(i == 1 ? 0 : 37 + i * 29 % 100));
+}
+
+TEST(GpuModelExpression, AttentionWithBodies) {
+  uint32_t seed = 0;
+  for (const Expression &e : kVariants) {
+    Case c;
+    c.text = e.text;
+    c.types = types(e.types);
+    const std::string plans = plansOf(c, "sm_90a");
+    EXPECT_EQ(plans.rfind("step0: attention", 0), 0U) << e.text << ": " << plans;
+    EXPECT_NE(plans.find(" bodies="), std::string::npos) << e.text << ": " << plans;
+    EXPECT_EQ(mistake(c, "sm_90a", ++seed, setIntegers), "") << e.text << " of " << e.types;
+  }
+}
+
+/// Where few rows share their keys, warps share the keys on Hopper, too.
+TEST(GpuModelExpression, FewRowsAreDecodedByWarps) {
+  Case c;
+  c.text = "in Q: bf16[b,h,d], K: bf16[b,k,h,d], V: bf16[b,k,h,e]; "
+           "O[b,h,e]: bf16 = sum[k](softmax[k](sum[d](Q * K) / 8) * V); out O; require onepass(O)";
+  c.types = types("bf16[1,2,64] bf16[1,300,2,64] bf16[1,300,2,64]");
+  EXPECT_NE(plansOf(c, "sm_90a").find("parts"), std::string::npos) << plansOf(c, "sm_90a");
+  EXPECT_EQ(mistake(c, "sm_90a", 1), "");
+}
+
+/// Makes operand `number` of the `n`th operation of a kind, from the end where `n` is negative, a constant.
+template <class Op> void setOperand(mlir::gpu::GPUModuleOp kernels, int n, unsigned number, int32_t value) {
+  std::vector<Op> ops;
+  kernels.walk([&](Op op) { ops.push_back(op); });
+  mlir::Operation *op = ops.at(size_t(n < 0 ? int(ops.size()) + n : n));
+  mlir::OpBuilder b(op);
+  op->setOperand(number, mlir::arith::ConstantOp::create(b, op->getLoc(), b.getI32IntegerAttr(value)));
+}
+
+TEST(GpuModelExpression, PlantedFaultsInCascades) {
+  using mlir::NVVM::ShflOp;
+  struct Fault {
+    const char *name;
+    size_t cascade; ///< of kCascades
+    void (*plant)(mlir::gpu::GPUModuleOp);
+  };
+  const Fault faults[] = {
+      {"maxima of half a warp", 0, [](auto k) { setOperand<ShflOp>(k, 0, 2, 0); }},
+      {"weights from the first lane only", 0,
+       [](auto k) {
+         int n = 0, first = -1;
+         k.walk([&](ShflOp op) {
+           if (op.getKind() == mlir::NVVM::ShflKind::idx && first < 0) first = n;
+           ++n;
+         });
+         setOperand<ShflOp>(k, first, 2, 0);
+       }},
+      {"only one part is added", 3, [](auto k) { setOperand<mlir::scf::ForOp>(k, -1, 1, 1); }},
+      {"keys from the second on", 1,
+       [](auto k) {
+         bool first = true;
+         k.walk([&](mlir::scf::ForOp loop) {
+           if (!first || !loop->template getParentOfType<mlir::scf::IfOp>()) return;
+           if (loop->template getParentOfType<mlir::scf::ForOp>()) return;
+           mlir::OpBuilder b(loop);
+           loop.setLowerBound(mlir::arith::ConstantOp::create(b, loop.getLoc(), b.getI32IntegerAttr(1)));
+           first = false;
+         });
+       }},
+  };
+  for (const Fault &fault : faults) {
+    Case c;
+    c.text = kCascades[fault.cascade].text;
+    c.types = types(kCascades[fault.cascade].types);
+    EXPECT_NE(mistake(c, "sm_80", 1, {}, fault.plant), "") << fault.name << " is not reported";
+  }
+}
+
+TEST(GpuModelExpression, ExamplePrograms) {
+  for (const Example &example : kExamples) {
+    const std::string text = withoutRequirements(textOf(example));
+    // Integers are offsets, windows and lengths: each corner masks otherwise.
+    const int corners = text.find("softmax") != std::string::npos && text.find("int32") != std::string::npos ? 4 : 1;
+    for (size_t shape = 0; shape < example.shapes.size(); ++shape)
+      for (int corner = 0; corner < (shape == 0 ? corners : 1); ++corner) {
+        Case c;
+        c.text = text;
+        c.types = types(example.shapes[shape]);
+        const char *gpu = (shape + corner) % 2 ? "sm_90a" : "sm_80";
+        EXPECT_EQ(mistake(c, gpu, 1, [&](Execution &e) { setCorner(e, corner); }), "")
+            << example.file << " of " << example.shapes[shape] << ", corner " << corner << ", " << gpu;
+      }
+  }
+}
+
+/// What is one pass on the CPU is one pass on both kinds of GPUs.
+TEST(GpuModelExpression, ExampleProgramsMeetTheirRequirements) {
+  for (const Example &example : kExamples)
+    for (const char *gpu : {"sm_80", "sm_90a"}) {
+      Case c;
+      c.text = textOf(example);
+      c.types = types(example.shapes[0]);
+      if (c.text.find("require") == std::string::npos) continue;
+      EXPECT_EQ(plansOf(c, gpu).rfind("step0", 0), 0U) << example.file << ": " << plansOf(c, gpu);
+    }
 }
 
 } // namespace

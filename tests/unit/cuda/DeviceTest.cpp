@@ -4,10 +4,23 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <dlfcn.h>
+#include <new>
+#include <thread>
 
 using namespace ein;
+
+static std::atomic<uint64_t> allocations = 0;
+
+void *operator new(size_t bytes) {
+  ++allocations;
+  if (void *memory = std::malloc(bytes ? bytes : 1)) return memory;
+  std::abort();
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -15,6 +28,7 @@ namespace {
 struct Controls {
   decltype(&fakeReset) reset;
   decltype(&fakeFail) fail;
+  decltype(&fakeQuiet) quiet;
   decltype(&fakeCalls) calls;
   decltype(&fakeAlive) alive;
 
@@ -22,6 +36,7 @@ struct Controls {
     void *library = dlopen(EIN_FAKE_CUDA, RTLD_NOW | RTLD_LOCAL);
     reset = reinterpret_cast<decltype(reset)>(dlsym(library, "fakeReset"));
     fail = reinterpret_cast<decltype(fail)>(dlsym(library, "fakeFail"));
+    quiet = reinterpret_cast<decltype(quiet)>(dlsym(library, "fakeQuiet"));
     calls = reinterpret_cast<decltype(calls)>(dlsym(library, "fakeCalls"));
     alive = reinterpret_cast<decltype(alive)>(dlsym(library, "fakeAlive"));
   }
@@ -269,6 +284,56 @@ TEST_F(DeviceTest, MemoryComesBackAsItWent) {
   ASSERT_TRUE(buffer->copyIn(in, *stream, buffer->data(), sizeof in));
   ASSERT_TRUE(buffer->copyOut(out, *stream, buffer->data(), sizeof out));
   EXPECT_STREQ(out, in);
+}
+
+TEST_F(DeviceTest, CompilesATextOnce) {
+  auto device = Device::open();
+  ASSERT_TRUE(device) << device.error().render();
+  const std::vector<TensorType> types(2, TensorType(DType::F32, {64}));
+  std::vector<std::thread> threads;
+  std::vector<const CompiledModule *> modules(4);
+  for (const CompiledModule *&module : modules)
+    threads.emplace_back([&] {
+      auto kernel = device->compile("i,i->i", types);
+      if (kernel) module = &kernel->module();
+    });
+  for (std::thread &thread : threads) thread.join();
+  for (const CompiledModule *module : modules) EXPECT_EQ(module, modules[0]);
+  EXPECT_NE(modules[0], nullptr);
+  EXPECT_EQ(count("cuModuleLoadData"), 1);
+
+  const Device copy = *device;
+  ASSERT_TRUE(copy.compile("i,i->i", types));
+  EXPECT_EQ(count("cuModuleLoadData"), 1) << "copies share what is in memory";
+  CompileOptions options;
+  options.alpha = 2;
+  ASSERT_TRUE(device->compile("i,i->i", types, options));
+  EXPECT_EQ(count("cuModuleLoadData"), 2) << "another kernel";
+}
+
+TEST_F(DeviceTest, WhatFailedIsTriedAgain) {
+  auto device = Device::open();
+  ASSERT_TRUE(device) << device.error().render();
+  const std::vector<TensorType> types(2, TensorType(DType::F32, {64}));
+  fake.fail("cuModuleLoadData", 1, 2);
+  EXPECT_FALSE(device->compile("i,i->i", types));
+  auto again = device->compile("i,i->i", types);
+  EXPECT_TRUE(again) << again.error().render();
+}
+
+TEST_F(DeviceTest, AHeldKernelLaunchesWithoutAllocating) {
+  auto loaded = load();
+  ASSERT_TRUE(loaded) << loaded.error().render();
+  const auto run = [&] { return loaded->kernel.launch(loaded->operands, loaded->results, loaded->stream); };
+  ASSERT_TRUE(run()); // tensor maps are encoded, this thread has its room
+  fake.quiet(true);
+  const uint64_t before = allocations;
+  const bool fine = bool(run());
+  const uint64_t after = allocations;
+  fake.quiet(false);
+  EXPECT_TRUE(fine);
+  EXPECT_EQ(after, before);
+  EXPECT_GT(before, 0U) << "allocations are not counted";
 }
 
 } // namespace

@@ -93,7 +93,23 @@ TEST(AttentionPlan, RefusesDecisionsThatDoNotFit) {
   EXPECT_TRUE(broken([](AttentionPlan &p) { p.rows[0].strides[AttentionPlan::K] = 8; }));
   EXPECT_TRUE(broken([](AttentionPlan &p) { p.softcap = -1; }));
   EXPECT_TRUE(broken([](AttentionPlan &p) { p.position = 1; }));
+  EXPECT_TRUE(broken([](AttentionPlan &p) { p.bodies = AttentionPlan::High; })) << "two ends of the keys";
+  EXPECT_TRUE(broken([](AttentionPlan &p) { p.bodies = AttentionPlan::LogSum; })) << "a body for no result";
   EXPECT_TRUE(broken([](AttentionPlan &p) { p.result = DType::F32; })) << "stored by stmatrix";
+}
+
+TEST(AttentionPlan, PrintsWhatTheCascadeComputes) {
+  AttentionPlan p = attention(2, 8, 1, 1024, 1024, 128);
+  EXPECT_EQ(p.str().find("bodies"), std::string::npos);
+  p.bodies = AttentionPlan::Score | AttentionPlan::High;
+  p.boundsRise = false;
+  EXPECT_EQ(p.obstacle(), "");
+  EXPECT_TRUE(p.masked());
+  EXPECT_TRUE(p.masksAll());
+  EXPECT_NE(p.str().find(" bodies=9 rising=0"), std::string::npos) << p.str();
+  const auto read = parseAttentionPlan(p.str());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, p);
 }
 
 } // namespace

@@ -20,6 +20,7 @@ struct State {
   std::string calls;
   std::map<std::string, std::pair<int, int>> failures; // calls left, result
   int alive = 0;
+  bool quiet = false;
   std::set<std::string> names; // of functions that were asked for: their handles
 };
 
@@ -30,6 +31,7 @@ State &state() {
 
 /// Records a call; its result, 0 unless it is to fail.
 int called(const std::string &function, const std::string &details = "") {
+  if (state().quiet) return 0;
   state().calls += function + (details.empty() ? "" : " " + details) + "\n";
   auto failure = state().failures.find(function);
   if (failure == state().failures.end() || --failure->second.first > 0) return 0;
@@ -65,6 +67,7 @@ EXPORT void fakeReset(int computeCapability) {
   state().alive = alive;
 }
 EXPORT void fakeFail(const char *function, int nth, int result) { state().failures[function] = {nth, result}; }
+EXPORT void fakeQuiet(bool quiet) { state().quiet = quiet; }
 EXPORT const char *fakeCalls() { return state().calls.c_str(); }
 EXPORT int fakeAlive() { return state().alive; }
 
@@ -153,6 +156,7 @@ EXPORT int cuFuncSetAttribute(void *function, int attribute, int value) {
 }
 EXPORT int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                           unsigned shared, void *, void **parameters, void **) {
+  if (state().quiet) return 0;
   uint64_t first = 0;
   std::memcpy(&first, parameters[0], sizeof first);
   return called("cuLaunchKernel", static_cast<char *>(function) + (" grid " + text(gx, gy, gz)) + " block " +
