@@ -92,9 +92,10 @@ Value ThinCascadeEmitter::lanesOf(const Multiplication &m, Value start, Value ne
   return b.widened(vector, m.isUnsigned);
 }
 
-/// As many dot products at once as there are lanes: their sums are one vector.
+/// As many dot products at once as there are lanes: their sums are one vector. Where nothing is asked for ahead of time
+/// the vectors of B come in the order of memory, else from several places at once, which share the vectors of A.
 void ThinCascadeEmitter::dot(const Multiplication &m) {
-  const int64_t wide = p.lanes / p.mr;
+  const int64_t wide = p.lanes / p.mr, together = p.prefetch ? wide : 1;
   Value last = b.sub(m.outer, b.c(1));
   b.loop(b.c(0), m.outer, wide, [&](Value outer) {
     Values starts, nexts;
@@ -104,29 +105,35 @@ void ThinCascadeEmitter::dot(const Multiplication &m) {
       nexts.push_back(m.next ? m.next(number) : Value());
     }
     b.loop(0, layout.rows, p.mr, [&](Value row) {
+      int64_t first = 0;
       auto trip = [&](Value lane, ValueRange carried, std::optional<int64_t> count) {
         Values sums(carried), left;
         for (int64_t u = 0; u < p.mr; ++u)
           left.push_back(b.loadVector(p.lanes, m.a, b.add(b.mul(b.add(row, u), m.pitchA), lane)));
-        for (int64_t i = 0; i < wide; ++i) {
-          Value right = lanesOf(m, starts[i], nexts[i], lane, count);
+        for (int64_t i = 0; i < together; ++i) {
+          Value right = lanesOf(m, starts[first + i], nexts[first + i], lane, count);
           for (int64_t u = 0; u < p.mr; ++u) {
-            Value &sum = sums[u * wide + i];
+            Value &sum = sums[u * together + i];
             sum = b.multiplyAdd(left[u], right, sum);
           }
         }
         return sums;
       };
-      Values sums(p.lanes, b.constant(0, p.lanes));
-      const int64_t whole = m.size ? *m.size / p.lanes * p.lanes : 0;
-      Value end = m.size ? b.c(whole) : keys;
-      if (!m.size || whole)
-        sums = b.loop(b.c(0), end, p.lanes, sums,
-                      [&](Value lane, ValueRange carried) { return trip(lane, carried, std::nullopt); });
-      if (m.size && *m.size > whole) sums = trip(b.c(whole), sums, *m.size - whole);
-      Value all = b.sumRows(sums);
+      Values all(p.lanes);
+      for (; first < wide; first += together) {
+        Values sums(p.mr * together, b.constant(0, p.lanes));
+        const int64_t whole = m.size ? *m.size / p.lanes * p.lanes : 0;
+        Value end = m.size ? b.c(whole) : keys;
+        if (!m.size || whole)
+          sums = b.loop(b.c(0), end, p.lanes, sums,
+                        [&](Value lane, ValueRange carried) { return trip(lane, carried, std::nullopt); });
+        if (m.size && *m.size > whole) sums = trip(b.c(whole), sums, *m.size - whole);
+        for (int64_t u = 0; u < p.mr; ++u)
+          for (int64_t i = 0; i < together; ++i) all[u * wide + first + i] = sums[u * together + i];
+      }
+      Value products = b.sumRows(all);
       for (int64_t u = 0; u < p.mr; ++u) {
-        Value to = b.add(b.mul(b.add(row, u), m.pitchC), outer), value = b.slice(all, u * wide, wide);
+        Value to = b.add(b.mul(b.add(row, u), m.pitchC), outer), value = b.slice(products, u * wide, wide);
         if (m.adds) value = arith::AddFOp::create(b, value, b.loadVector(wide, m.c, to));
         b.storeVector(value, m.c, to);
       }
@@ -140,15 +147,15 @@ void ThinCascadeEmitter::addUp(const Multiplication &m) {
     b.loop(0, layout.rows, p.mr, [&](Value row) {
       Values zero(p.mr * vectors, b.constant(0, p.lanes));
       Values sums = b.loop(b.c(0), m.outer, 1, zero, [&](Value outer, ValueRange carried) {
-        Values next(carried), right;
+        Values next(carried), left;
         Value start = m.at(outer), ahead = m.next ? m.next(outer) : Value();
-        for (int64_t j = 0; j < vectors; ++j)
-          right.push_back(
-              lanesOf(m, start, ahead, b.add(first, j * p.lanes), j + 1 == vectors ? count : std::optional<int64_t>()));
-        for (int64_t u = 0; u < p.mr; ++u) {
-          Value left = b.splat(b.load(m.a, b.add(b.mul(b.add(row, u), m.pitchA), outer)), p.lanes);
-          for (int64_t j = 0; j < vectors; ++j)
-            next[u * vectors + j] = b.multiplyAdd(left, right[j], next[u * vectors + j]);
+        for (int64_t u = 0; u < p.mr; ++u)
+          left.push_back(b.splat(b.load(m.a, b.add(b.mul(b.add(row, u), m.pitchA), outer)), p.lanes));
+        for (int64_t j = 0; j < vectors; ++j) {
+          Value right =
+              lanesOf(m, start, ahead, b.add(first, j * p.lanes), j + 1 == vectors ? count : std::optional<int64_t>());
+          for (int64_t u = 0; u < p.mr; ++u)
+            next[u * vectors + j] = b.multiplyAdd(left[u], right, next[u * vectors + j]);
         }
         return next;
       });

@@ -59,11 +59,12 @@ Value ThinCascadeEmitter::countsAt(const Point &at) {
 /// far scaled to it.
 void ThinCascadeEmitter::rescale(Value row, int score, Value largest) {
   Value maxima = maximaIn(state, flow.scores[score].max);
-  Value most = vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF, largest);
-  Value power = arith::MulFOp::create(b, most, b.constant(kLog2E)), now = b.load(maxima, row);
-  Value limit = arith::AddFOp::create(b, now, b.constant(kLazyPowers));
-  b.ifThen(arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, power, limit), [&] {
-    Value next = LLVM::FCeilOp::create(b, power);
+  Value powers = arith::MulFOp::create(b, largest, b.constant(kLog2E, p.lanes)), now = b.load(maxima, row);
+  Value limit = b.splat(arith::AddFOp::create(b, now, b.constant(kLazyPowers)), p.lanes);
+  Value exceeds = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, powers, limit);
+  b.ifThen(vector::ReductionOp::create(b, vector::CombiningKind::OR, exceeds), [&] {
+    Value most = vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF, powers);
+    Value next = LLVM::FCeilOp::create(b, most);
     Value factor = emitShortExp2(b, b.splat(arith::SubFOp::create(b, now, next), p.lanes));
     b.store(next, maxima, row);
     for (auto [op, info] : llvm::enumerate(shape.ops)) {

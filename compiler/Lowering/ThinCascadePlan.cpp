@@ -71,6 +71,7 @@ ThinSide thinSideOf(const CascadeShape &shape, const CascadeProduct &product) {
     result.perKey = product.size(shape);
     result.perAcross = 1;
   }
+  result.dense = !result.packed && result.acrossLanes && !side.gathered && result.perKey == product.size(shape);
   return result;
 }
 
@@ -112,14 +113,19 @@ std::variant<ThinCascadePlan, std::string> planThinCascade(const CascadeShape &s
   for (int64_t mr : {2, 4})
     if (mr <= plan.lanes && (rows % mr == 0 || rows + 1 == mr)) plan.mr = mr;
   int64_t widest = 1, keyBytes = 1;
+  bool isDense = true;
   for (const CascadeProduct &p : flow.products) {
     const CascadeAccess &side = shape.ops[p.op].inputs[p.keySide];
     keyBytes = std::max(keyBytes, p.size(shape) * side.bytes);
     widest = std::max(widest, ceilDiv(p.size(shape), plan.lanes));
+    isDense &= thinSideOf(shape, p).dense;
   }
-  // Accumulators, the vectors that they share, one broadcast.
-  const int64_t most = std::max<int64_t>(1, (cpu.vectorRegisters - 2) / (plan.mr + 1));
+  // Accumulators, a broadcast for each row, one vector that they share.
+  const int64_t most = std::max<int64_t>(1, (cpu.vectorRegisters - 1) / plan.mr - 1);
   plan.nv = ceilDiv(widest, ceilDiv(widest, most));
+  // Memory that is read from end to end the CPU fetches ahead by itself, faster than for hints; but not during the
+  // products of many rows.
+  plan.prefetch = !isDense || rows > 1 || widest > plan.nv;
   const int64_t wanted = std::clamp<int64_t>(kTileBytes / keyBytes, plan.lanes, 512);
   plan.bk = ceilDiv(std::min(wanted, keys), plan.lanes) * plan.lanes;
   const int64_t state = ThinCascadeScratch(shape, flow, plan).stateBytes, all = batchCount(shape, flow);

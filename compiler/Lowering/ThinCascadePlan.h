@@ -11,6 +11,7 @@ namespace ein {
 struct ThinSide {
   bool packed = false;               ///< copied tile by tile to [keys][across]: nothing it has is adjacent
   bool acrossLanes = true;           ///< lanes follow the indices across; else the key
+  bool dense = false;                ///< keys follow each other in memory, with nothing between
   int64_t perKey = 0, perAcross = 0; ///< where the key is gathered, perKey is of no use
 };
 ThinSide thinSideOf(const CascadeShape &shape, const CascadeProduct &product);
@@ -26,7 +27,7 @@ struct ThinCascadePlan {
   int64_t bk = 1;       ///< keys in a tile; a multiple of the lanes
   int64_t batches = 1;  ///< in a group
   int64_t splits = 1;   ///< parts of the keys
-  int64_t prefetch = 1; ///< whether lines of the next tile are asked for
+  int64_t prefetch = 1; ///< whether lines of the next tile are asked for; else memory is read from end to end
   int64_t threads = 1;
   std::string reason; ///< why so many threads, and how they share
   std::string sized;  ///< extents that come at run time
