@@ -32,11 +32,13 @@ double predictCycles(const MmaPlan &p, const MmaModel &gpu) {
     copies += std::max(double(p.operandBytes(o)) / gpu.cacheBytes,
                        count / 32 * (double(p.operands[o].chunk) * bytes < 4 ? 16 : 4));
   }
+  // Copies are asked for all stages but one before they are needed; memory that is busy takes so long.
+  const double latency = 1000, arrival = (latency + copies) / double(p.stages - 1);
   const double barrier = 30, fill = 1500;
   const bool neighbours = p.n.front().strides[2] == 1;
   const double drain = double(p.tileM() * p.tileN()) / 32 * (neighbours ? 0.5 : 2);
   const double tile =
-      double(p.depthBlocksPerPart()) * (std::max({products, fragments, copies}) + barrier) + fill + drain;
+      double(p.depthBlocksPerPart()) * (std::max({products, fragments, copies, arrival}) + barrier) + fill + drain;
   const double waves = std::ceil(double(p.tiles() * p.split) / double(gpu.multiprocessors));
   double cycles = waves * tile;
   if (p.split > 1) // partial sums come back from L2 in a second launch

@@ -1,7 +1,8 @@
 """lit configuration: %einc and %ein-opt are the programs of this build, %exactly is FileCheck for whole lines.
 
-Features are what this CPU can run: x86-64-v3 (AVX2, FMA) and x86-64-v4 (AVX-512)."""
+Features are what this CPU can run: x86-64-v3 (AVX2, FMA) and x86-64-v4 (AVX-512); and ptxas, where it is installed."""
 import os
+import shutil
 
 import lit.formats
 
@@ -28,3 +29,5 @@ if {"avx2", "fma"} <= flags:
     config.available_features.add("x86-64-v3")
 if {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"} <= flags:
     config.available_features.add("x86-64-v4")
+if shutil.which("ptxas"):
+    config.available_features.add("ptxas")
