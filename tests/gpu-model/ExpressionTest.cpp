@@ -260,6 +260,30 @@ TEST(GpuModelExpression, PlantedFaultsInCascades) {
   }
 }
 
+/// Bodies that always read the first element of their tensors.
+TEST(GpuModelExpression, PlantedFaultsInBodies) {
+  constexpr unsigned firstOfBodies = 4; // behind queries, keys, values and result
+  uint32_t seed = 0;
+  for (const Expression &e : kVariants) {
+    Case c;
+    c.text = e.text;
+    c.types = types(e.types);
+    int planted = 0;
+    const auto plant = [&](mlir::gpu::GPUModuleOp kernels) {
+      kernels.walk([&](mlir::LLVM::GEPOp place) {
+        auto pointer = mlir::dyn_cast<mlir::BlockArgument>(place.getBase());
+        if (!pointer || pointer.getArgNumber() < firstOfBodies || place.getDynamicIndices().size() != 1) return;
+        mlir::OpBuilder b(place);
+        mlir::Value index = place.getDynamicIndices()[0];
+        place->setOperand(1, mlir::arith::ConstantOp::create(b, place.getLoc(), b.getIntegerAttr(index.getType(), 0)));
+        ++planted;
+      });
+    };
+    EXPECT_NE(mistake(c, "sm_90a", ++seed, setIntegers, plant), "") << e.text;
+    EXPECT_GT(planted, 0) << e.text;
+  }
+}
+
 TEST(GpuModelExpression, ExamplePrograms) {
   for (const Example &example : kExamples) {
     const std::string text = withoutRequirements(textOf(example));
