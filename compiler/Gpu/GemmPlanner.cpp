@@ -198,8 +198,7 @@ void GemmPlanner::tryEpilogues(GemmPlan p) {
 }
 
 void GemmPlanner::trySplits(GemmPlan p) {
-  for (int64_t parts : {1, 2, 3, 4, 6, 8, 12, 16, 24, 32}) {
-    if (parts > 1 && (p.depthBlocks() / parts < 4 || p.tiles() * parts > 2 * gpu.multiprocessors)) break;
+  for (int64_t parts : depthSplits(p.depthBlocks(), p.tiles(), gpu.multiprocessors)) {
     p.split = parts;
     consider(p);
   }
@@ -230,6 +229,15 @@ void GemmPlanner::consider(GemmPlan p) {
 }
 
 } // namespace
+
+std::vector<int64_t> depthSplits(int64_t depthBlocks, int64_t tiles, int64_t multiprocessors) {
+  std::vector<int64_t> splits{1};
+  for (int64_t parts : {2, 3, 4, 6, 8, 12, 16, 24, 32}) {
+    if (depthBlocks / parts < 4 || tiles * parts > 2 * multiprocessors) break;
+    splits.push_back(parts);
+  }
+  return splits;
+}
 
 std::variant<GemmPlan, GemmRefusal> planGemm(const GemmRequest &request, const HopperModel &gpu) {
   if (request.types[0] != request.types[1]) return GemmRefusal{"operands of different types"};

@@ -5,6 +5,7 @@
 #include "compiler/Lowering/NestShape.h"
 
 #include <variant>
+#include <vector>
 
 namespace ein {
 
@@ -34,6 +35,10 @@ struct ContractionGroups {
 ContractionGroups groupContraction(const NestShape &shape, bool swapped);
 /// The index along which a tensor is contiguous, moved to the front of its group; false if it is not in that group.
 bool bringForward(GemmDims &dims, unsigned tensor);
+
+/// Into how many parts the depth is worth cutting: 1, and more as long as a part keeps some blocks and all parts of all
+/// tiles run at once.
+std::vector<int64_t> depthSplits(int64_t depthBlocks, int64_t tiles, int64_t multiprocessors);
 
 /// Why there is no plan.
 struct GemmRefusal {

@@ -160,8 +160,7 @@ void MmaPlanner::tryBlocks(MmaPlan p) {
 }
 
 void MmaPlanner::trySplits(MmaPlan p) {
-  for (int64_t parts : {1, 2, 3, 4, 6, 8, 12, 16, 24, 32}) {
-    if (parts > 1 && (p.depthBlocks() / parts < 4 || p.tiles() * parts > 2 * gpu.multiprocessors)) break;
+  for (int64_t parts : depthSplits(p.depthBlocks(), p.tiles(), gpu.multiprocessors)) {
     p.split = parts;
     consider(p);
   }
