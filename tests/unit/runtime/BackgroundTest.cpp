@@ -171,9 +171,6 @@ TEST_F(BackgroundTest, DestructorWaitsForWhatHasBegun) {
 }
 
 TEST_F(BackgroundTest, ChildFinishesWhatItsParentHadQueued) {
-#if __has_feature(thread_sanitizer)
-  GTEST_SKIP() << "the sanitizer forbids threads in a child of a process with threads";
-#endif
   for (int k = 0; k < 3; ++k) ASSERT_TRUE(copy(engine, copyText("slow", k)));
   const pid_t child = fork();
   if (child == 0) {
