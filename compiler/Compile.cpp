@@ -7,6 +7,7 @@
 #include "compiler/CompileGpu.h"
 #include "compiler/IndexNotation/DynamicIndices.h"
 #include "compiler/IndexNotation/Program.h"
+#include "compiler/Lowering/FoldRegion.h"
 #include "compiler/Lowering/LowerToLinalg.h"
 #include "compiler/Lowering/StepTime.h"
 #include "compiler/Lowering/TunedPlan.h"
@@ -127,9 +128,6 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   trade.fuse &= mayFuse;
   Expected<FlatProgram> flat = flattenAtAnySize(*program, trade);
   if (!flat) return flat.error();
-  if (auto met = checkRequirements(*program, *flat); !met) return met.error();
-  result.warnings = program->warnings;
-  std::ranges::move(storageWarnings(*program, *flat), std::back_inserter(result.warnings));
   Expected<std::vector<TensorType>> results = resultTypes(*program, request.options);
   if (!results) return results.error();
   result.module.operands = request.operands;
@@ -152,8 +150,21 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   for (size_t i = 0; i < request.operands.size(); ++i)
     operandViews.push_back(realView(ungrouped(*program, program->inputs[i], request.operands[i])));
   for (const TensorType &type : *results) resultViews.push_back(realView(type));
-  mlir::OwningOpRef<mlir::ModuleOp> module = lowerToLinalg(context, *flat, operandViews, resultViews, result.module);
-  auto kernel = module->lookupSymbol<mlir::func::FuncOp>("kernel");
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  mlir::func::FuncOp kernel;
+  auto lower = [&] {
+    module = lowerToLinalg(context, *flat, operandViews, resultViews, result.module);
+    kernel = module->lookupSymbol<mlir::func::FuncOp>("kernel");
+  };
+  lower();
+  if (auto refused = isGpu ? foldsRefusedByGpu(kernel) : refusedFolds(kernel, host->model); !refused.empty()) {
+    flat = withoutFolds(*flat, *program, refused);
+    if (!flat) return flat.error();
+    lower();
+  }
+  if (auto met = checkRequirements(*program, *flat); !met) return met.error();
+  result.warnings = program->warnings;
+  std::ranges::move(storageWarnings(*program, *flat), std::back_inserter(result.warnings));
   if (!request.options.plans.empty()) setTunedPlans(kernel, request.options.plans);
   recorder.end("linalg", [&] { return printed(*module); });
   if (isGpu) {

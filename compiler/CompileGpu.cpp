@@ -3,6 +3,7 @@
 
 #include "compiler/Codegen/Ptx.h"
 #include "compiler/Gpu/GpuModule.h"
+#include "compiler/Lowering/FoldRegion.h"
 #include "compiler/Paths/Explain.h"
 #include "compiler/Transforms/Passes.h"
 
@@ -59,6 +60,12 @@ static GpuModel modelOf(const Target &target) {
 
 bool gpuTakesCascades(mlir::func::FuncOp kernel, const Target &target) {
   return takesCascades(kernel, modelOf(target));
+}
+
+std::set<TensorId> foldsRefusedByGpu(mlir::func::FuncOp kernel) {
+  std::set<TensorId> refused;
+  for (mlir::scf::ExecuteRegionOp region : foldsOf(kernel)) refused.insert(foldedTensor(region));
+  return refused;
 }
 
 static std::string textOf(const std::vector<GpuStep> &steps) {

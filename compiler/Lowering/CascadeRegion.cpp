@@ -345,7 +345,8 @@ template <class Visitor> static bool visit(ThinCascadePlan &p, Visitor &&field) 
 
 SmallVector<scf::ExecuteRegionOp> cascadesOf(func::FuncOp kernel) {
   SmallVector<scf::ExecuteRegionOp> cascades;
-  for (auto region : kernel.getBody().front().getOps<scf::ExecuteRegionOp>()) cascades.push_back(region);
+  for (auto region : kernel.getBody().front().getOps<scf::ExecuteRegionOp>())
+    if (region->hasAttr(kCascadeAttr)) cascades.push_back(region);
   return cascades;
 }
 

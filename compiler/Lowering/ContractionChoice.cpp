@@ -81,7 +81,7 @@ void chooseDepth(ContractionPlan &p, int64_t deepest) {
   for (int i = int(p.depth.dims.size()) - 1; i >= 0; --i) {
     const int64_t extent = p.depth.dims[i].extent, pieces = ceilDiv(extent, left);
     p.depthPieces[i] = extent / pieces;
-    if (s >= 0 && v >= 0 && s != v && (i == s || i == v)) {
+    if (deepest < p.depth.size() && s >= 0 && v >= 0 && s != v && (i == s || i == v)) {
       const int64_t room = i == s ? 2 * p.lanes : std::max(left, p.lanes);
       p.depthPieces[i] = std::min(extent, room / p.lanes * p.lanes);
     }
@@ -295,7 +295,7 @@ std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel
       if (p.depth.dims.empty() || !worthTiling(p, widest)) return {};
       int64_t lanes = widest;
       while (lanes > 1 && lanes / 2 >= p.cols.run()) lanes /= 2;
-      const int64_t deepest = fitSquares(shape, p, cpu);
+      const int64_t deepest = shape.wholeDepth ? p.depth.size() : fitSquares(shape, p, cpu);
       weighTiles(p, lanes, deepest, cpu, most, best);
     }
   const double bytes = double(shape.points(false)) * double(p.elementBytes);

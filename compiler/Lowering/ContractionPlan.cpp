@@ -165,7 +165,8 @@ std::string ContractionPlan::str() const {
     << (streaming             ? "lines past the caches"
         : cols.stride(2) == 1 ? "vectors"
                               : "elements")
-    << "; " << reason << "; predicted " << int64_t(std::ceil(predictedCycles / 1e3)) << " thousand cycles of a core";
+    << (finishes ? ", what follows on each tile" : "") << "; " << reason << "; predicted "
+    << int64_t(std::ceil(predictedCycles / 1e3)) << " thousand cycles of a core";
   return s.str();
 }
 
@@ -176,7 +177,7 @@ bool classify(const NestShape &shape, ContractionPlan &plan) {
   for (int i = 0; i < int(shape.dims.size()); ++i) {
     const LoopDim &d = shape.dims[i];
     LoopDim g = d;
-    g.strides = {d.strides[s], d.strides[v], d.strides[2]};
+    std::swap(g.strides[0], g.strides[s]);
     if (!d.strideSlots.empty()) g.strideSlots = {d.strideSlots[s], d.strideSlots[v], d.strideSlots[2]};
     const bool inS = g.strides[0] != 0, inV = g.strides[1] != 0;
     if (d.reduced)

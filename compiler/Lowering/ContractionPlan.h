@@ -10,7 +10,7 @@
 namespace ein {
 
 /// The indices of one group: runs of the innermost loop, one for each point of the others. Strides are for the
-/// operand that plays S, the one that plays V, and the output.
+/// operand that plays S, the one that plays V, the output, and what a pointwise operation after it reads.
 struct IndexGroup {
   std::vector<LoopDim> dims;
 
@@ -60,6 +60,7 @@ struct ContractionPlan {
   int64_t threads = 1;
   int64_t elementBytes = 4;
   bool paired = false;        ///< an element of a panel is two steps of the depth, of 16 bits each
+  bool finishes = false;      ///< a pointwise operation follows on each tile before it is stored
   double predictedCycles = 0; ///< of one core for all the work
   std::string reason;         ///< why this split and not another
 

@@ -27,11 +27,18 @@ int64_t scratchBytes(const NestPlan &plan);
 int64_t scratchBytes(const CascadePlan &plan, const CascadeRegion &cascade);
 int64_t scratchBytes(const ThinCascadePlan &plan, const CascadeRegion &cascade);
 
+/// A pointwise operation on the sums of a contraction, and what it reads: memory for each of its inputs but the sum.
+struct NestFinish {
+  mlir::linalg::LinalgOp op;
+  llvm::SmallVector<NestOperand> inputs; ///< without a pointer: the sum
+};
+
 /// Emits a packed contraction over the body of `op`, which `hasTileableBody` accepts. `operands` are its inputs and
 /// output; with `overwrite` the output is written and never read, otherwise it is combined with. Functions are named
-/// after `name`.
+/// after `name`. With `finish`, which only a plan that `finishes` allows, the output is that operation's.
 void emitContraction(NestBuilder &b, const ContractionPlan &plan, mlir::linalg::LinalgOp op,
-                     llvm::ArrayRef<NestOperand> operands, mlir::Value scratch, bool overwrite, llvm::StringRef name);
+                     llvm::ArrayRef<NestOperand> operands, mlir::Value scratch, bool overwrite, llvm::StringRef name,
+                     const NestFinish *finish = nullptr);
 
 /// The same for extents or strides that come at run time.
 void emitSizedContraction(NestBuilder &b, const ContractionPlan &plan, mlir::linalg::LinalgOp op,

@@ -40,17 +40,22 @@ ContractionScratch::ContractionScratch(const ContractionPlan &p) {
 int64_t scratchBytes(const ContractionPlan &plan) { return ContractionScratch(plan).total; }
 
 ContractionEmitter::ContractionEmitter(NestBuilder &b, const ContractionPlan &plan, linalg::LinalgOp op,
-                                       ArrayRef<NestOperand> operands, bool overwrite, StringRef name)
+                                       ArrayRef<NestOperand> operands, bool overwrite, StringRef name,
+                                       const NestFinish *finish)
     : b(b), p(plan), op(op), reduction(*analyseReduction(op)), s(operands[plan.swapped ? 1 : 0]),
-      v(operands[plan.swapped ? 0 : 1]), out(operands[2]), overwrite(overwrite), name(name), layout(plan) {
+      v(operands[plan.swapped ? 0 : 1]), out(operands[2]), overwrite(overwrite), finish(finish), name(name),
+      layout(plan) {
   if (b.element.isInteger(1)) b.element = b.getI8Type(); // as in memory
+  if (!finish) return;
+  for (const NestOperand &input : finish->inputs)
+    if (input.pointer) reads.push_back({input, unsigned(3 + reads.size()), {}, {}, {}});
 }
 
 /// Views of the operands and the scratch memory inside the current function.
 void ContractionEmitter::bind(ValueRange pointers) {
   memS = b.flat(pointers[0], s.element, s.extent);
   memV = b.flat(pointers[1], v.element, v.extent);
-  memC = b.flat(pointers[2], b.element, out.extent);
+  memC = b.flat(pointers[2], finish ? out.element : b.element, out.extent);
   scratch = pointers[3];
   auto runs = [&](const IndexGroup &g, unsigned o, int64_t place) {
     Runs r{g.runStride(o), {}, g.stride(o)};
@@ -61,6 +66,7 @@ void ContractionEmitter::bind(ValueRange pointers) {
   colsV = runs(p.cols, 1, layout.colsV), colsC = runs(p.cols, 2, layout.colsC);
   firstBlock = b.c(0), lastBlock = b.c(p.depthBlocks());
   if (p.streaming) aligned = b.aligned(b.advance(pointers[2], b.c(out.offset * bytesOf(b.element))));
+  bindReads(pointers);
 }
 
 Value ContractionEmitter::runAt(const Runs &r, Value run) {
@@ -97,7 +103,7 @@ void ContractionEmitter::emitTables(ValueRange pointers) {
   const std::tuple<const IndexGroup *, unsigned, int64_t> tables[] = {
       {&p.rows, 0, layout.rowsS}, {&p.rows, 2, layout.rowsC}, {&p.cols, 1, layout.colsV}, {&p.cols, 2, layout.colsC}};
   if (llvm::all_of(tables, [](auto &t) { return std::get<2>(t) < 0; })) return;
-  auto fn = b.function(name + "_runs", 4, 1, [&](ValueRange args, ValueRange) {
+  auto fn = b.function(name + "_runs", pointers.size(), 1, [&](ValueRange args, ValueRange) {
     for (auto [group, operand, place] : tables) {
       if (place < 0) continue;
       Value table = b.flat(b.advance(args[3], b.c(place)), b.getIndexType(), group->runs());
@@ -166,9 +172,11 @@ ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
   Point at{batchOffset(batch, 0, s.offset),
            batchOffset(batch, 1, v.offset),
            batchOffset(batch, 2, out.offset),
+           {},
            kb,
            b.c(1),
            {}};
+  for (const Read &read : reads) at.reads.push_back(batchOffset(batch, read.stride, read.operand.offset));
   at.extents.resize(p.depth.dims.size());
   Value index = kb;
   for (int i = int(p.depth.dims.size()) - 1; i >= 0; --i) {
@@ -190,7 +198,7 @@ ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
 /// Whole batches, or a part of the depth, per thread: every thread runs the serial nest with its own scratch
 /// memory. Parts of the depth go to results of the threads' own, row-major over batch, rows and columns.
 void ContractionEmitter::emitByBatch(ValueRange pointers) {
-  auto fn = b.function(name, 4, 1, [&](ValueRange args, ValueRange index) {
+  auto fn = b.function(name, pointers.size(), 1, [&](ValueRange args, ValueRange index) {
     bind(args);
     Value shared = b.advance(scratch, b.add(b.mul(index[0], layout.sharedBytes), layout.shared));
     Value own = b.advance(scratch, b.add(b.mul(index[0], layout.privateBytes), layout.own));
@@ -223,7 +231,7 @@ void ContractionEmitter::emitByBatch(ValueRange pointers) {
 /// One batch at a time: the team packs the shared block together, then each thread takes its blocks.
 void ContractionEmitter::emitByBlock(ValueRange pointers) {
   const bool packs = (p.colsOuter ? p.packCols : p.packRows) != Packing::None;
-  auto pack = packs ? b.function(name + "_pack", 4, 4,
+  auto pack = packs ? b.function(name + "_pack", pointers.size(), 4,
                                  [&](ValueRange args, ValueRange index) {
                                    bind(args);
                                    Range range = sharedRange(index[1]);
@@ -239,7 +247,7 @@ void ContractionEmitter::emitByBlock(ValueRange pointers) {
                                               b.advance(scratch, b.c(layout.shared)));
                                  })
                     : func::FuncOp();
-  auto fn = b.function(name, 4, 4, [&](ValueRange args, ValueRange index) {
+  auto fn = b.function(name, pointers.size(), 4, [&](ValueRange args, ValueRange index) {
     bind(args);
     Value own = b.advance(scratch, b.add(b.mul(index[3], layout.privateBytes), layout.own));
     Value shared = b.advance(scratch, b.c(layout.shared));
@@ -273,7 +281,7 @@ void ContractionEmitter::overOutput(size_t group, size_t dim, Value place, Value
 
 /// Combines the threads' results, always in the same order.
 void ContractionEmitter::combineParts(ValueRange pointers) {
-  auto fn = b.function(name + "_combine", 4, 1, [&](ValueRange args, ValueRange) {
+  auto fn = b.function(name + "_combine", pointers.size(), 1, [&](ValueRange args, ValueRange) {
     Value parts = b.flat(b.advance(args[3], b.c(layout.parts)), b.element, layout.partElements * p.threads);
     Value result = b.flat(args[2], b.element, out.extent);
     overOutput(0, 0, b.c(0), b.c(out.offset), [&](Value place, Value offset) {
@@ -287,7 +295,8 @@ void ContractionEmitter::combineParts(ValueRange pointers) {
 }
 
 void ContractionEmitter::emit(Value scratchPointer) {
-  Value pointers[] = {s.pointer, v.pointer, out.pointer, scratchPointer};
+  SmallVector<Value> pointers = {s.pointer, v.pointer, out.pointer, scratchPointer};
+  for (const Read &read : reads) pointers.push_back(read.operand.pointer);
   emitTables(pointers);
   if (p.split == Split::Cols || p.split == Split::Rows) return emitByBlock(pointers);
   emitByBatch(pointers);
@@ -295,8 +304,8 @@ void ContractionEmitter::emit(Value scratchPointer) {
 }
 
 void emitContraction(NestBuilder &b, const ContractionPlan &plan, linalg::LinalgOp op, ArrayRef<NestOperand> operands,
-                     Value scratch, bool overwrite, StringRef name) {
-  ContractionEmitter(b, plan, op, operands, overwrite, name).emit(scratch);
+                     Value scratch, bool overwrite, StringRef name, const NestFinish *finish) {
+  ContractionEmitter(b, plan, op, operands, overwrite, name, finish).emit(scratch);
 }
 
 } // namespace ein

@@ -1,5 +1,5 @@
 // The emitter of packed contractions; its parts are in EmitContraction.cpp (nest), EmitPacking.cpp
-// (panels) and EmitMicroKernel.cpp (register tile).
+// (panels), EmitMicroKernel.cpp (register tile) and EmitFinish.cpp (what follows on each tile).
 #pragma once
 
 #include "compiler/Lowering/BodyEmitter.h"
@@ -24,7 +24,8 @@ struct ContractionScratch {
 class ContractionEmitter {
 public:
   ContractionEmitter(NestBuilder &b, const ContractionPlan &plan, mlir::linalg::LinalgOp op,
-                     llvm::ArrayRef<NestOperand> operands, bool overwrite, llvm::StringRef name);
+                     llvm::ArrayRef<NestOperand> operands, bool overwrite, llvm::StringRef name,
+                     const NestFinish *finish);
   void emit(mlir::Value scratchPointer);
 
 private:
@@ -44,6 +45,7 @@ private:
   /// A batch and a block of the contracted index.
   struct Point {
     Value s, v, c;                       ///< offsets in the operands
+    llvm::SmallVector<Value, 2> reads;   ///< and in what the finish reads
     Value kb, depth;                     ///< number of the block, elements in it
     llvm::SmallVector<Value, 4> extents; ///< of the block, by loop of the depth
   };
@@ -99,15 +101,34 @@ private:
   struct Tile {
     int64_t rows, cols;
   };
+  /// Offsets of a tile in the output, and in what the finish reads.
+  struct Place {
+    Value to;
+    llvm::SmallVector<Value, 2> reads;
+  };
   using TileBody = llvm::function_ref<void(Value panel, int64_t width)>;
   void compute(const Point &at, Range rows, Range cols, Value rowPack, Value colPack, Value tile);
   void panels(Range range, const IndexGroup &side, int64_t width, TileBody body);
   Value accumulate(Value fromRows, Value fromCols, Value sum);
   Value combine(Value a, Value c) { return emitCombine(b, reduction.combine, a, c); }
   llvm::SmallVector<Value> multiply(Tile tile, const Sliver &rows, const Sliver &cols, Value depth);
-  void writeTile(const Point &at, Tile tile, Value to, llvm::ArrayRef<Value> sums, Value spill);
+  void writeTile(const Point &at, Tile tile, const Place &place, llvm::ArrayRef<Value> sums, Value spill);
   void writeVectors(Tile tile, Value to, llvm::ArrayRef<Value> sums, bool combines, bool past = false);
   void writeElements(Tile tile, Value to, llvm::ArrayRef<Value> sums, Value spill, bool combines);
+  void spillTile(llvm::ArrayRef<Value> sums, Value memory);
+
+  // EmitFinish.cpp
+  /// What the finish reads: memory, and how its rows and columns lie.
+  struct Read {
+    NestOperand operand;
+    unsigned stride; ///< place in the plan's strides
+    Value memory;
+    Runs rows, cols;
+  };
+  void bindReads(ValueRange pointers);
+  Place placeOf(const Point &at, Value rowPanel, Value colPanel);
+  void finishTile(Tile tile, const Place &place, llvm::ArrayRef<Value> sums, Value spill, bool combines, bool past);
+  void finishRun(int64_t lanes, Value sum, Value to, llvm::ArrayRef<Value> from, bool combines, bool past);
   int64_t vectorsOf(int64_t cols) const { return (cols + p.lanes - 1) / p.lanes; }
 
   NestBuilder &b;
@@ -116,6 +137,8 @@ private:
   Reduction reduction; ///< of the body of `op`
   NestOperand s, v, out;
   bool overwrite;
+  const NestFinish *finish; ///< or none
+  llvm::SmallVector<Read, 2> reads;
   std::string name;
   ContractionScratch layout;
   Value memS, memV, memC, scratch;

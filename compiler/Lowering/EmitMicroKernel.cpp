@@ -31,14 +31,13 @@ void ContractionEmitter::compute(const Point &at, Range rows, Range cols, Value 
     Sliver s = p.packRows == Packing::None
                    ? Sliver{memS, b.add(at.s, panelAt(rowsS, p.rows, i, p.mr)), *p.depthStride(0), rowsS.perElement}
                    : Sliver{packedS, b.mul(b.sub(i, rows.base), p.rowPanelStride()), p.mr, 1};
-    Value row = b.add(at.c, panelAt(rowsC, p.rows, i, p.mr));
     panels(cols, p.cols, p.nr(), [&](Value j, int64_t colsHere) {
       Sliver v = p.packCols == Packing::None
                      ? Sliver{memV, b.add(at.v, panelAt(colsV, p.cols, j, p.nr())), *p.depthStride(1), 1, ahead}
                      : Sliver{packedV, b.mul(b.sub(j, cols.base), p.colPanelStride()), p.nr(), 1};
       const Tile tile{rowsHere, colsHere};
       SmallVector<Value> sums = multiply(tile, s, v, at.depth);
-      writeTile(at, tile, b.add(row, panelAt(colsC, p.cols, j, p.nr())), sums, spill);
+      writeTile(at, tile, placeOf(at, i, j), sums, spill);
     });
   });
 }
@@ -86,21 +85,29 @@ SmallVector<Value> ContractionEmitter::multiply(Tile tile, const Sliver &rows, c
                 [&](Value k, ValueRange carried) { return step(k, SmallVector<Value>(carried)); });
 }
 
-void ContractionEmitter::writeTile(const Point &at, Tile tile, Value to, ArrayRef<Value> sums, Value spill) {
+void ContractionEmitter::writeTile(const Point &at, Tile tile, const Place &place, ArrayRef<Value> sums, Value spill) {
   auto write = [&](bool combines) {
     if (colsC.perElement == 1)
-      writeVectors(tile, to, sums, combines);
+      writeVectors(tile, place.to, sums, combines);
     else
-      writeElements(tile, to, sums, spill, combines);
+      writeElements(tile, place.to, sums, spill, combines);
+  };
+  auto last = [&](bool combines, bool past) {
+    if (finish) return finishTile(tile, place, sums, spill, combines, past);
+    if (past) return writeVectors(tile, place.to, sums, combines, past);
+    write(combines);
   };
   if (!overwrite && p.split != Split::Depth) return write(true);
-  if (p.streaming && colsC.perElement == 1 && tile.cols % p.lanes == 0) {
-    auto stream = [&](bool past) { writeVectors(tile, to, sums, false, past); };
-    return b.ifThen(aligned, [&] { stream(true); }, [&] { stream(false); });
-  }
-  if (p.depthBlocks() == 1) return write(false);
+  if (p.streaming && colsC.perElement == 1 && tile.cols % p.lanes == 0)
+    return b.ifThen(aligned, [&] { last(false, true); }, [&] { last(false, false); });
+  if (p.depthBlocks() == 1) return last(false, false);
   // The first block of the depth writes, the others combine.
-  b.ifThen(b.equal(at.kb, firstBlock), [&] { write(false); }, [&] { write(true); });
+  auto others = [&] {
+    if (!finish) return write(true);
+    Value isLast = b.equal(at.kb, b.sub(lastBlock, b.c(1)));
+    b.ifThen(isLast, [&] { last(true, false); }, [&] { write(true); });
+  };
+  b.ifThen(b.equal(at.kb, firstBlock), [&] { write(false); }, others);
 }
 
 /// Rows of the tile are adjacent in the output. The last vector of an edge is stored in halving pieces.
@@ -120,11 +127,15 @@ void ContractionEmitter::writeVectors(Tile tile, Value to, ArrayRef<Value> sums,
     }
 }
 
+void ContractionEmitter::spillTile(ArrayRef<Value> sums, Value memory) {
+  for (auto [i, sum] : llvm::enumerate(sums)) b.storeVector(sum, memory, b.c(i * p.lanes));
+}
+
 /// The tile's columns are scattered over the output: element by element from memory.
 void ContractionEmitter::writeElements(Tile tile, Value to, ArrayRef<Value> sums, Value spill, bool combines) {
   Value memory = b.flat(spill, b.element, p.mr * p.nr());
   const int64_t width = vectorsOf(tile.cols) * p.lanes;
-  for (auto [i, sum] : llvm::enumerate(sums)) b.storeVector(sum, memory, b.c(i * p.lanes));
+  spillTile(sums, memory);
   b.loop(0, tile.rows, 1, [&](Value r) {
     Value row = b.add(to, b.mul(r, rowsC.perElement)), from = b.mul(r, width);
     b.loop(0, tile.cols, 1, [&](Value c) {

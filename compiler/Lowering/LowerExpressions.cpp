@@ -135,6 +135,17 @@ Value ExpressionLowering::combine(Monoid monoid, DType as, Value a, Value c) {
 }
 
 Value ExpressionLowering::emit(ExprId e, DType as, const Body &body) {
+  done.clear();
+  return value(e, as, body);
+}
+
+Value ExpressionLowering::value(ExprId e, DType as, const Body &body) {
+  if (Value known = done.lookup({e, int(as)})) return known;
+  Value made = newValue(e, as, body);
+  return done[{e, int(as)}] = made;
+}
+
+Value ExpressionLowering::newValue(ExprId e, DType as, const Body &body) {
   const Expr &x = p.exprs[e];
   if (x.kind == Expr::Kind::Literal) return number(x.literal, as);
   if (x.kind == Expr::Kind::Access && !x.computed.empty())
@@ -176,17 +187,17 @@ Value ExpressionLowering::emitCompare(const Expr &e, DType as, const Body &body)
   if (!types[left] || !types[right]) as = types[left] ? *types[left] : types[right] ? *types[right] : as;
   if (as == DType::Bool) as = DType::F64; // of literals and index values only
   as = accumulateType(as);
-  Value x = emit(left, as, body);
-  return compare(e.fn, as, x, emit(right, as, body));
+  Value x = value(left, as, body);
+  return compare(e.fn, as, x, value(right, as, body));
 }
 
 Value ExpressionLowering::emitMap(const Expr &e, DType as, const Body &body) {
   if (e.fn >= Fn::Less && e.fn <= Fn::NotEqual) return emitCompare(e, as, body);
   SmallVector<Value> a;
-  if (e.fn == Fn::Pow) return emitPower(e, as, emit(e.args[0], as, body), body);
+  if (e.fn == Fn::Pow) return emitPower(e, as, value(e.args[0], as, body), body);
   for (auto [i, arg] : llvm::enumerate(e.args)) {
     const bool condition = e.fn == Fn::And || e.fn == Fn::Or || e.fn == Fn::Not || (e.fn == Fn::Select && i == 0);
-    a.push_back(emit(arg, condition ? DType::Bool : as, body));
+    a.push_back(value(arg, condition ? DType::Bool : as, body));
   }
   switch (e.fn) {
   case Fn::Exp: return math::ExpOp::create(b, a[0]);

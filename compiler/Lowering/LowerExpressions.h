@@ -25,7 +25,7 @@ public:
     llvm::ArrayRef<ExprId> gathers;       ///< accesses with computed subscripts
     llvm::ArrayRef<mlir::Value> gathered; ///< the memref of each gather's tensor, with the tensor's axes
   };
-  /// The value of an expression, computed in `as`.
+  /// The value of an expression, computed in `as`. What it has several times is emitted once.
   mlir::Value emit(ExprId e, DType as, const Body &body);
   mlir::Value combine(Monoid monoid, DType as, mlir::Value a, mlir::Value c);
   /// Rounds to nearest between floats, keeps the low bits between integers; conditions are 0 or 1.
@@ -43,6 +43,8 @@ private:
     double low, high;
     bool wide = false; ///< needs 64 bits
   };
+  Value value(ExprId e, DType as, const Body &body);
+  Value newValue(ExprId e, DType as, const Body &body);
   void findIntegers();
   std::optional<Range> rangeOf(const Expr &x) const;
   Value emitInteger(ExprId e, bool wide, llvm::ArrayRef<IndexId> loops);
@@ -62,8 +64,9 @@ private:
 
   mlir::ImplicitLocOpBuilder &b;
   const Program &p;
-  std::vector<std::optional<Range>> integers; ///< by expression
-  std::vector<std::optional<DType>> types;    ///< by expression
+  std::vector<std::optional<Range>> integers;         ///< by expression
+  std::vector<std::optional<DType>> types;            ///< by expression
+  llvm::DenseMap<std::pair<ExprId, int>, Value> done; ///< of the body at hand: by expression and type
 };
 
 } // namespace ein

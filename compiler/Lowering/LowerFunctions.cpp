@@ -46,7 +46,7 @@ Value ExpressionLowering::emitFloorDivision(Fn fn, DType as, Value x, Value y) {
 Value ExpressionLowering::emitPower(const Expr &e, DType as, Value x, const Body &body) {
   const Expr &exponent = p.exprs[e.args[1]];
   if (!isWholePower(exponent)) {
-    Value y = emit(e.args[1], as, body);
+    Value y = value(e.args[1], as, body);
     Value power = math::ExpOp::create(b, arith::MulFOp::create(b, y, math::LogOp::create(b, x)));
     return arith::SelectOp::create(b, compare(Fn::Equal, as, y, number(0, as)), number(1, as), power);
   }
@@ -61,7 +61,7 @@ Value ExpressionLowering::emitPower(const Expr &e, DType as, Value x, const Body
 
 Value ExpressionLowering::emitCast(const Expr &e, const Body &body) {
   const DType from = accumulateType(types[e.args[0]].value_or(DType::F64));
-  Value x = emit(e.args[0], from, body);
+  Value x = value(e.args[0], from, body);
   if (e.dtype == DType::Bool) return from == DType::Bool ? x : compare(Fn::NotEqual, from, x, number(0, from));
   if (isFloat(from) && isInteger(e.dtype)) return truncate(x, from, e.dtype);
   if (from == DType::Bool && isFloat(e.dtype))
@@ -107,7 +107,7 @@ Value ExpressionLowering::emitRandom(const Expr &e, const Body &body) {
   RandomWord state = word(kRandomStart);
   for (ExprId arg : e.args) {
     const DType type = accumulateType(types[arg].value_or(DType::I64));
-    Value next = emit(arg, type, body);
+    Value next = value(arg, type, body);
     if (byteSize(type) > 4) next = arith::TruncIOp::create(b, b.getI32Type(), next);
     state = mixRandom(state, RandomWord{&b, next}, word);
   }
@@ -136,7 +136,7 @@ Value ExpressionLowering::emitGather(ExprId id, const Body &body) {
 
 Value ExpressionLowering::emitPosition(ExprId e, int64_t extent, const Body &body) {
   const DType own = accumulateType(types[e].value_or(integers[e] && !integers[e]->wide ? DType::I32 : DType::I64));
-  Value at = emit(e, own, body);
+  Value at = value(e, own, body);
   DType type = own;
   if (extent > INT32_MAX && byteSize(own) == 4) at = convert(at, own, type = DType::I64);
   at = emitArithmetic(Fn::Min, type, {at, number(double(extent - 1), type)});

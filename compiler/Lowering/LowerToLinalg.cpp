@@ -1,5 +1,6 @@
 // Assignments to linalg operations.
 #include "compiler/Lowering/LowerToLinalg.h"
+#include "compiler/Lowering/FoldRegion.h"
 #include "compiler/Lowering/LowerExpressions.h"
 #include "compiler/Lowering/Sizes.h"
 
@@ -59,8 +60,10 @@ private:
   View resultView(TensorId tensor);
   Value whole(TensorId tensor);
   std::optional<View> extentsOf(TensorId result, ArrayRef<IndexId> reduced, ArrayRef<View> inputs);
-  void lower(const Assignment &assignment, bool isCascade = false);
+  void lower(const Assignment &assignment, bool isPart = false);
   void lowerCascade(const Cascade &cascade);
+  void lowerFold(size_t product);
+  void lowerPart(const Assignment &assignment, bool isVirtual, StringRef role);
   void collect(ExprId e, SmallVectorImpl<ExprId> &accesses, SmallVectorImpl<ExprId> &gathers) const;
   bool isContraction(ExprId body, ArrayRef<IndexId> reduced, ArrayRef<View> inputs, const View &out) const;
   std::optional<linalg::TypeFn> contractionCast(ArrayRef<ExprId> accesses, DType to) const;
@@ -252,13 +255,14 @@ OwningOpRef<ModuleOp> LinalgLowering::run() {
     }
   }
   auto cascade = flat.cascades.begin();
-  for (size_t i = 0; i < p.assignments.size();) {
-    if (cascade == flat.cascades.end() || i < cascade->first) {
-      lower(p.assignments[i++]);
-    } else {
-      i = cascade->last;
+  for (size_t i = 0, next; i < p.assignments.size(); i = next) {
+    next = endOfStep(flat, i);
+    if (cascade != flat.cascades.end() && i == cascade->first)
       lowerCascade(*cascade++);
-    }
+    else if (next == i + 1)
+      lower(p.assignments[i]);
+    else
+      lowerFold(i);
   }
   func::ReturnOp::create(b);
   if (!sizes.empty()) emitWorkspaceFunction();
@@ -376,8 +380,8 @@ std::optional<linalg::TypeFn> LinalgLowering::contractionCast(ArrayRef<ExprId> a
   return cast.value_or(linalg::TypeFn::cast_signed);
 }
 
-/// In a cascade, reductions start by themselves.
-void LinalgLowering::lower(const Assignment &assignment, bool isCascade) {
+/// Parts of a step with several operations start their reductions by themselves.
+void LinalgLowering::lower(const Assignment &assignment, bool isPart) {
   const Expr &root = p.exprs[assignment.value];
   const bool reduces = root.kind == Expr::Kind::Reduce;
   const ExprId body = reduces ? root.args[0] : assignment.value;
@@ -391,7 +395,7 @@ void LinalgLowering::lower(const Assignment &assignment, bool isCascade) {
   if (llvm::is_contained(p.typeOf(assignment.result).shape, 0)) return; // nothing to write
   View out = resultView(assignment.result);
   if (reduces) {
-    if (!isCascade)
+    if (!isPart)
       linalg::FillOp::create(b, ValueRange{expressions.number(identityOf(root.monoid), stored)},
                              ValueRange{out.memref});
     if (llvm::any_of(reduced, [&](IndexId i) { return *p.indices[i].extent == 0; })) return;
@@ -434,7 +438,26 @@ void LinalgLowering::lower(const Assignment &assignment, bool isCascade) {
                             });
 }
 
-/// A region of its own: what is never stored are allocations that nothing makes, and each operation knows its role.
+/// An operation of a step that has several: what is never stored are allocations that nothing makes, and each operation
+/// knows its role.
+void LinalgLowering::lowerPart(const Assignment &assignment, bool isVirtual, StringRef role) {
+  if (isVirtual) {
+    SmallVector<OpFoldResult> extents;
+    for (IndexId axis : p.tensors[assignment.result].axes) extents.push_back(extentOf(axis, sizes));
+    const Type element = expressions.elementType(p.tensors[assignment.result].dtype);
+    memory[assignment.result] = rowMajor(memref::AllocOp::create(b, extents, element), assignment.result);
+    memory[assignment.result].plain = true;
+  }
+  lower(assignment, true);
+  Operation *op = &b.getInsertionBlock()->back();
+  op->setAttr("ein.role", b.getStringAttr(role));
+  SmallVector<int64_t> loops(p.tensors[assignment.result].axes.begin(), p.tensors[assignment.result].axes.end());
+  if (const Expr &e = p.exprs[assignment.value]; e.kind == Expr::Kind::Reduce)
+    loops.append(e.indices.begin(), e.indices.end());
+  op->setAttr("ein.loops", b.getDenseI64ArrayAttr(loops));
+}
+
+/// A region of its own.
 void LinalgLowering::lowerCascade(const Cascade &cascade) {
   for (size_t i = cascade.first; i < cascade.last; ++i)
     if (llvm::is_contained(p.typeOf(p.assignments[i].result).shape, 0)) return; // nothing to write
@@ -443,23 +466,20 @@ void LinalgLowering::lowerCascade(const Cascade &cascade) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&region.getRegion().emplaceBlock());
   for (size_t i = cascade.first; i < cascade.last; ++i) {
-    const Assignment &assignment = p.assignments[i];
     const Role role = cascade.roles[i - cascade.first];
-    if (role != Role::Finish) {
-      SmallVector<OpFoldResult> extents;
-      for (IndexId axis : p.tensors[assignment.result].axes) extents.push_back(extentOf(axis, sizes));
-      const Type element = expressions.elementType(p.tensors[assignment.result].dtype);
-      memory[assignment.result] = rowMajor(memref::AllocOp::create(b, extents, element), assignment.result);
-      memory[assignment.result].plain = true;
-    }
-    lower(assignment, true);
-    Operation *op = &b.getInsertionBlock()->back();
-    op->setAttr("ein.role", b.getStringAttr(name(role)));
-    SmallVector<int64_t> loops(p.tensors[assignment.result].axes.begin(), p.tensors[assignment.result].axes.end());
-    if (const Expr &e = p.exprs[assignment.value]; e.kind == Expr::Kind::Reduce)
-      loops.append(e.indices.begin(), e.indices.end());
-    op->setAttr("ein.loops", b.getDenseI64ArrayAttr(loops));
+    lowerPart(p.assignments[i], role != Role::Finish, name(role));
   }
+  scf::YieldOp::create(b);
+}
+
+/// A region of a contraction and what follows it, which names the tensor that is not stored.
+void LinalgLowering::lowerFold(size_t product) {
+  auto region = scf::ExecuteRegionOp::create(b, TypeRange{});
+  region->setAttr(kFoldAttr, b.getI64IntegerAttr(p.assignments[product].result));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&region.getRegion().emplaceBlock());
+  lowerPart(p.assignments[product], true, "product");
+  lowerPart(p.assignments[product + 1], false, "finish");
   scf::YieldOp::create(b);
 }
 

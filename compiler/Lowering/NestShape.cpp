@@ -29,10 +29,10 @@ std::string NestShape::str() const {
 }
 
 /// How far apart the iterations of a loop are: the output's stride, or the operands' where it has none.
-static int64_t spread(const LoopDim &d) {
-  if (d.strides.back() != 0) return std::abs(d.strides.back());
+static int64_t spread(const LoopDim &d, unsigned output) {
+  if (d.strides[output] != 0) return std::abs(d.strides[output]);
   int64_t widest = 0;
-  for (int64_t s : d.strides) widest = std::max(widest, std::abs(s));
+  for (unsigned o = 0; o < output; ++o) widest = std::max(widest, std::abs(d.strides[o]));
   return widest;
 }
 
@@ -51,10 +51,10 @@ NestShape simplify(const NestShape &shape) {
   std::vector<LoopDim> dims;
   for (const LoopDim &d : shape.dims)
     if (d.extent != 1 || d.isDynamic()) dims.push_back(d);
-  std::stable_sort(dims.begin(), dims.end(), [](const LoopDim &a, const LoopDim &b) {
+  std::stable_sort(dims.begin(), dims.end(), [&](const LoopDim &a, const LoopDim &b) {
     if (a.reduced != b.reduced) return b.reduced;
     if (a.maybeShort() != b.maybeShort()) return a.maybeShort();
-    return spread(a) > spread(b);
+    return spread(a, shape.output()) > spread(b, shape.output());
   });
   for (LoopDim &d : dims) {
     if (!result.dims.empty() && fusible(result.dims.back(), d)) {

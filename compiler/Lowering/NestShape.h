@@ -12,9 +12,9 @@ inline constexpr int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b;
 /// One loop. `strides[o]` is how many elements operand `o` moves per iteration; the output is last.
 struct LoopDim {
   int64_t extent = 1;
-  bool reduced = false; ///< bound by the reduction: the output does not move
-  bool valued = false;  ///< the body uses the index's value, so the loop cannot be fused with another
-  std::vector<int64_t> strides;
+  bool reduced = false;          ///< bound by the reduction: the output does not move
+  bool valued = false;           ///< the body uses the index's value, so the loop cannot be fused with another
+  std::vector<int64_t> strides;  ///< by operand; then of what a fold's last operation reads besides
   std::vector<unsigned> sources; ///< the operation's loops it stands for, outermost first
   int extentSlot =
       -1;            ///< place among the sizes of the step of an extent that comes at run time: `extent` is an example
@@ -37,6 +37,7 @@ struct NestShape {
   int64_t elementBytes = 4; ///< of the widest type computed with
   int64_t outputBytes = 4;  ///< of an element of the output
   bool sized = false;       ///< extents or strides come at run time
+  bool wholeDepth = false;  ///< a contraction has to sum each point at once
   bool pairs = false;       ///< a sum, in 32 bits, of products of integers that 16 bits hold with their sign
 
   unsigned output() const { return operands - 1; }

@@ -13,8 +13,7 @@ namespace ein {
 
 int64_t bytesOf(Type element) { return std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8); }
 
-/// Bytes of the widest element that an operation computes with: its vectors have as many lanes as fit of these.
-static int64_t widestBytes(linalg::LinalgOp op) {
+int64_t widestBytes(linalg::LinalgOp op) {
   int64_t widest = 1;
   for (Value argument : op.getBlock()->getArguments()) widest = std::max(widest, bytesOf(argument.getType()));
   for (Operation &inner : op.getBlock()->without_terminator())

@@ -13,6 +13,8 @@ namespace ein {
 
 /// Bytes of an element in memory: i1 takes one.
 int64_t bytesOf(mlir::Type element);
+/// Bytes of the widest element that an operation computes with: its vectors have as many lanes as fit of these.
+int64_t widestBytes(mlir::linalg::LinalgOp op);
 
 /// Name of the attribute.
 inline constexpr const char *kPlanAttr = "ein.plan";

@@ -19,11 +19,12 @@ public:
     auto cascade = flat.cascades.begin();
     for (size_t i = 0; i < p.assignments.size();) {
       const bool isCascade = cascade != flat.cascades.end() && i == cascade->first;
-      const size_t last = isCascade ? cascade->last : i + 1;
+      const size_t last = endOfStep(flat, i);
       StepReport step;
       step.kind = isCascade ? "cascade" : "nest";
       reads.clear();
       for (size_t a = i; a < last; ++a) add(step, a);
+      if (!isCascade && last > i + 1) step.rule = "what follows a contraction point by point ends its tiles";
       if (isCascade) describe(step, *cascade++);
       for (size_t a = i; a < last; ++a) reads.erase(p.assignments[a].result);
       for (TensorId t : reads) step.bytes += bytesOf(t);
@@ -56,6 +57,15 @@ private:
     if (root.kind == Expr::Kind::Reduce && step.kind == "nest")
       for (IndexId i : root.indices) ++passes[p.indices[i].name];
     countWork(step, value, points(p.tensors[tensor].axes));
+    for (size_t i = flat.inlined.size(); i-- > 0;)
+      if (flat.inlined[i].reader == tensor) addInlined(step, flat.inlined[i].tensor, i);
+  }
+
+  /// What became part of a value, and what had become part of that before.
+  void addInlined(StepReport &step, TensorId tensor, size_t before) {
+    step.neverStored.push_back({p.tensors[tensor].name, p.typeOf(tensor).str(), bytesOf(tensor)});
+    for (size_t i = before; i-- > 0;)
+      if (flat.inlined[i].reader == tensor) addInlined(step, flat.inlined[i].tensor, i);
   }
 
   /// Work at each of `points`: inside of reductions at as many more.

@@ -6,7 +6,7 @@
 
 namespace ein {
 
-/// One step for each assignment and each cascade whose results have elements, in order; without plans.
+/// One step for each assignment, cascade and fold whose results have elements, in order; without plans.
 Explanation explain(const FlatProgram &flat);
 
 } // namespace ein

@@ -1,5 +1,7 @@
 // A flat Program's memory and its text.
 #include "compiler/Paths/Flattener.h"
+#include "compiler/Paths/Fold.h"
+#include "compiler/Paths/Inline.h"
 #include "compiler/Paths/RealParts.h"
 #include "compiler/Paths/Workspace.h"
 
@@ -21,16 +23,17 @@ std::optional<int64_t> bytesOf(const Program &p, TensorId t) {
 
 std::string describe(const Program &p, TensorId t) { return p.tensors[t].name + ": " + p.typeOf(t).str(); }
 
-/// Lifetimes of `blocks`, in steps of the Program, a cascade being one; `blockOf` is -1 for other tensors.
+/// Lifetimes of `blocks`, in assignments, those of one step together; `blockOf` is -1 for other tensors.
 std::vector<Lifetime> lifetimesOf(const FlatProgram &flat, const std::vector<TensorId> &blocks,
                                   const std::vector<int64_t> &blockOf) {
   const Program &p = flat.program;
   std::vector<Lifetime> lifetimes(blocks.size());
   std::vector<size_t> seenAt(p.exprs.size(), p.assignments.size());
   std::vector<size_t> begin(p.assignments.size()), end(p.assignments.size());
-  for (size_t step = 0; step < p.assignments.size(); ++step) begin[step] = end[step] = step;
-  for (const Cascade &c : flat.cascades)
-    for (size_t step = c.first; step < c.last; ++step) begin[step] = c.first, end[step] = c.last - 1;
+  for (size_t first = 0, last; first < p.assignments.size(); first = last) {
+    last = endOfStep(flat, first);
+    for (size_t step = first; step < last; ++step) begin[step] = first, end[step] = last - 1;
+  }
   for (size_t step = 0; step < p.assignments.size(); ++step) {
     if (int64_t block = blockOf[p.assignments[step].result]; block >= 0)
       lifetimes[block] = {*bytesOf(p, p.assignments[step].result), begin[step], end[step]};
@@ -62,8 +65,8 @@ Expected<void> checkPoints(const Program &p, const Assignment &a) {
   return {};
 }
 
-/// Places the intermediates.
-Expected<void> placeIntermediates(FlatProgram &flat) {
+/// The same with places for the intermediates.
+Expected<FlatProgram> placed(FlatProgram flat) {
   const Program &p = flat.program;
   std::vector<TensorId> blocks;
   std::vector<int64_t> blockOf(p.tensors.size(), -1);
@@ -71,7 +74,7 @@ Expected<void> placeIntermediates(FlatProgram &flat) {
     const Assignment &a = p.assignments[i];
     if (!bytesOf(p, a.result))
       return makeError(ErrorCode::Limit, "tensor " + describe(p, a.result) + " does not fit 63 bits of bytes");
-    if (auto ok = checkPoints(p, a); !ok) return ok;
+    if (auto ok = checkPoints(p, a); !ok) return ok.error();
     if (isVirtual(flat, i)) continue;
     if (std::find(p.outputs.begin(), p.outputs.end(), a.result) != p.outputs.end()) continue;
     blockOf[a.result] = static_cast<int64_t>(blocks.size());
@@ -82,7 +85,7 @@ Expected<void> placeIntermediates(FlatProgram &flat) {
   flat.workspaceBytes = plan->bytes;
   flat.workspaceOffsets.assign(p.tensors.size(), -1);
   for (size_t block = 0; block < blocks.size(); ++block) flat.workspaceOffsets[blocks[block]] = plan->offsets[block];
-  return {};
+  return flat;
 }
 
 /// Sum of the bytes of some tensors.
@@ -96,17 +99,46 @@ std::string totalBytes(const Program &p, const std::vector<TensorId> &tensors) {
 } // namespace
 
 bool isVirtual(const FlatProgram &flat, size_t assignment) {
-  return std::any_of(flat.cascades.begin(), flat.cascades.end(), [&](const Cascade &c) {
-    return c.first <= assignment && assignment < c.last && c.roles[assignment - c.first] != Role::Finish;
-  });
+  auto isProduct = [&](const Fold &f) { return f.product == assignment; };
+  return std::any_of(flat.folds.begin(), flat.folds.end(), isProduct) ||
+         std::any_of(flat.cascades.begin(), flat.cascades.end(), [&](const Cascade &c) {
+           return c.first <= assignment && assignment < c.last && c.roles[assignment - c.first] != Role::Finish;
+         });
+}
+
+size_t endOfStep(const FlatProgram &flat, size_t assignment) {
+  for (const Cascade &c : flat.cascades)
+    if (c.first == assignment) return c.last;
+  for (const Fold &f : flat.folds)
+    if (f.product == assignment) return assignment + 2;
+  return assignment + 1;
+}
+
+/// What the text wants to see by itself.
+static std::set<TensorId> keptBy(const Program &p) {
+  std::set<TensorId> kept(p.stores.begin(), p.stores.end());
+  for (const Requirement &r : p.requirements)
+    if (r.kind != Requirement::Kind::NoStore) kept.insert(r.tensors.begin(), r.tensors.end());
+  return kept;
 }
 
 Expected<FlatProgram> flattenAtAnySize(const Program &p, const CompileOptions &options) {
   const FusedProgram fused = options.fuse ? fuse(p) : FusedProgram{p, {}, {}};
   FlatProgram flat = Flattener(fused, options).run();
   flat.program = inRealParts(std::move(flat.program));
-  if (Expected<void> placed = placeIntermediates(flat); !placed) return placed.error();
-  return flat;
+  if (options.fuse) inlinePointwise(flat, keptBy(p));
+  flat.unfolded = std::make_shared<const FlatProgram>(flat);
+  return options.fuse ? withoutFolds(flat, p, {}) : placed(std::move(flat));
+}
+
+Expected<FlatProgram> withoutFolds(const FlatProgram &flat, const Program &source, const std::set<TensorId> &apart) {
+  FlatProgram again = *flat.unfolded;
+  again.unfolded = flat.unfolded;
+  std::set<TensorId> kept = keptBy(source);
+  kept.insert(apart.begin(), apart.end());
+  foldFinishes(again, kept);
+  inlinePointwise(again, kept);
+  return placed(std::move(again));
 }
 
 Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options) {
@@ -138,6 +170,11 @@ std::string FlatProgram::str() const {
       text += isVirtual(*this, i) ? ", never stored\n" : "\n";
     }
   }
+  for (const Fold &f : folds)
+    text += "\n" + describe(program, program.assignments[f.product].result) + ": never stored, each tile ends as " +
+            program.tensors[program.assignments[f.product + 1].result].name + "\n";
+  for (const Inlined &i : inlined)
+    text += "\n" + describe(program, i.tensor) + ": never stored, part of " + program.tensors[i.reader].name + "\n";
   for (const Boundary &b : boundaries)
     text += "\nboundary " + b.result + "  " + name(b.obstacle) + ": " + b.reason +
             (b.hint.empty() ? "" : "\n  hint: " + b.hint) + "\n";

@@ -6,10 +6,18 @@
 #include "compiler/Paths/ContractionPath.h"
 #include "compiler/Paths/Fusion.h"
 
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace ein {
+
+/// A contraction and the pointwise step directly after it, which ends its tiles: one step. What the contraction gives
+/// is never stored.
+struct Fold {
+  size_t product; ///< assignment; the pointwise one is the next
+};
 
 /// A Program in flat form, and how it came to be.
 ///
@@ -29,15 +37,23 @@ struct FlatProgram {
   std::vector<OrderedContraction> contractions; ///< one per n-ary contraction of the source
   std::vector<Cascade> cascades;                ///< their assignments may hold reductions and are one step
   std::vector<Boundary> boundaries;             ///< chains that are no cascades
-  std::vector<int64_t> workspaceOffsets;        ///< bytes, by tensor id; -1 for what has no place there
-  int64_t workspaceBytes = 0;                   ///< peak of the intermediates, as executed
+  std::vector<Fold> folds;
+  struct Inlined {
+    TensorId tensor, reader; ///< what has become part of the value of what
+  };
+  std::vector<Inlined> inlined;                ///< in the order in which it was done
+  std::shared_ptr<const FlatProgram> unfolded; ///< the same before steps were folded, without workspace
+  std::vector<int64_t> workspaceOffsets;       ///< bytes, by tensor id; -1 for what has no place there
+  int64_t workspaceBytes = 0;                  ///< peak of the intermediates, as executed
 
   /// Path tables, the flat Program and its memory: what `einc path` prints.
   std::string str() const;
 };
 
-/// Whether only parts of a tensor exist, inside of a cascade.
+/// Whether only parts of a tensor exist, inside of a cascade or a fold.
 bool isVirtual(const FlatProgram &flat, size_t assignment);
+/// One past the last assignment of the step that begins with `assignment`.
+size_t endOfStep(const FlatProgram &flat, size_t assignment);
 
 /// Flattens. Intermediates get row-major layouts over the axes chosen here and 64-byte aligned,
 /// liveness-packed places in one workspace. Refuses sizes that do not fit 63 bits and workspaces above
@@ -45,5 +61,7 @@ bool isVirtual(const FlatProgram &flat, size_t assignment);
 Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options);
 /// The same for a workspace of any size: `options.memoryLimit` only says from where on memory is worth time.
 Expected<FlatProgram> flattenAtAnySize(const Program &p, const CompileOptions &options);
+/// The same flat Program of `source` with the contractions of `apart` as steps of their own.
+Expected<FlatProgram> withoutFolds(const FlatProgram &flat, const Program &source, const std::set<TensorId> &apart);
 
 } // namespace ein

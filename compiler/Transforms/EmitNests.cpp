@@ -1,6 +1,7 @@
 // ein-emit-nests: replace planned linalg operations by their nests, the kernel by its C entry point.
 #include "compiler/Lowering/BodyEmitter.h"
 #include "compiler/Lowering/Emit.h"
+#include "compiler/Lowering/FoldRegion.h"
 #include "compiler/Lowering/PlanAttr.h"
 #include "compiler/Lowering/Sizes.h"
 #include "compiler/Transforms/Passes.h"
@@ -34,6 +35,7 @@ private:
   FailureOr<NestOperand> operandOf(NestBuilder &b, Value memref);
   LogicalResult emitOp(NestBuilder &b, linalg::LinalgOp op, StringRef name);
   LogicalResult emitRegion(NestBuilder &b, scf::ExecuteRegionOp region, StringRef name);
+  LogicalResult emitFold(NestBuilder &b, scf::ExecuteRegionOp region, StringRef name);
   FailureOr<NestOperand> argumentOf(NestBuilder &b, linalg::LinalgOp op, Value memref);
 
   func::FuncOp kernel;
@@ -229,6 +231,36 @@ LogicalResult EntryEmitter::emitRegion(NestBuilder &b, scf::ExecuteRegionOp regi
   return success();
 }
 
+LogicalResult EntryEmitter::emitFold(NestBuilder &b, scf::ExecuteRegionOp region, StringRef name) {
+  FailureOr<FoldRegion> fold = readFold(region);
+  if (failed(fold)) return region.emitOpError("is no contraction with a pointwise operation after it");
+  auto attr = region->getAttrOfType<DictionaryAttr>(kPlanAttr);
+  if (!attr) return region.emitOpError("has no ein.plan");
+  FailureOr<KernelPlan> plan = planFromAttr(fold->product, fold->shape, attr);
+  if (failed(plan) || !std::holds_alternative<ContractionPlan>(*plan))
+    return region.emitOpError("has an ein.plan that is incomplete or does not fit its shape");
+  SmallVector<NestOperand> operands;
+  for (Value v : {fold->product->getOperand(0), fold->product->getOperand(1), fold->finish.getDpsInits()[0]}) {
+    FailureOr<NestOperand> operand = argumentOf(b, fold->product, v);
+    if (failed(operand)) return failure();
+    operands.push_back(*operand);
+  }
+  for (unsigned o : {0, 1}) operands[o].isUnsigned = widensUnsigned(fold->product.getBlock()->getArgument(o));
+  NestFinish finish{fold->finish, SmallVector<NestOperand>(fold->finish->getNumOperands() - 1)};
+  for (unsigned read : fold->reads) {
+    FailureOr<NestOperand> operand = argumentOf(b, fold->finish, fold->finish->getOperand(read));
+    if (failed(operand)) return failure();
+    finish.inputs[read] = *operand;
+  }
+  setSizes(b, {});
+  b.element = cast<MemRefType>(fold->product.getDpsInits()[0].getType()).getElementType();
+  const auto &contraction = std::get<ContractionPlan>(*plan);
+  emitContraction(b, contraction, fold->product, operands, scratch, /*overwrite=*/true, name, &finish);
+  threads = std::max(threads, contraction.threads);
+  scratchMost = std::max(scratchMost, scratchBytes(contraction));
+  return success();
+}
+
 LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRef name) {
   auto attr = op->getAttrOfType<DictionaryAttr>(kPlanAttr);
   if (!attr) return op->emitOpError("has no ein.plan");
@@ -265,8 +297,10 @@ LogicalResult EntryEmitter::emitOp(NestBuilder &b, linalg::LinalgOp op, StringRe
   if (auto *contraction = std::get_if<ContractionPlan>(&*plan)) {
     bytes = shape->sized ? sizedScratchBytes(*contraction) : scratchBytes(*contraction);
     threads = std::max(threads, contraction->threads);
-    auto *emit = shape->sized ? emitSizedContraction : emitContraction;
-    emit(b, *contraction, op, operands, scratch, overwrite, name);
+    if (shape->sized)
+      emitSizedContraction(b, *contraction, op, operands, scratch, overwrite, name);
+    else
+      emitContraction(b, *contraction, op, operands, scratch, overwrite, name);
   } else {
     const auto &nest = std::get<NestPlan>(*plan);
     bytes = scratchBytes(nest);
@@ -290,7 +324,9 @@ LogicalResult EntryEmitter::emit() {
   int number = 0;
   for (Operation &o : kernel.getBody().front()) {
     if (auto region = dyn_cast<scf::ExecuteRegionOp>(o)) {
-      if (failed(emitRegion(b, region, "step" + std::to_string(number++)))) return failure();
+      const std::string name = "step" + std::to_string(number++);
+      if (failed(region->hasAttr(kFoldAttr) ? emitFold(b, region, name) : emitRegion(b, region, name)))
+        return failure();
     }
     auto op = dyn_cast<linalg::LinalgOp>(o);
     if (!op) continue;

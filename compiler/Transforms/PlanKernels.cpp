@@ -1,5 +1,6 @@
 // ein-plan-kernels: attach a plan to every linalg operation.
 #include "compiler/Lowering/CascadeRegion.h"
+#include "compiler/Lowering/FoldRegion.h"
 #include "compiler/Lowering/TunedPlan.h"
 #include "compiler/Transforms/Passes.h"
 
@@ -25,6 +26,15 @@ struct PlanKernels : impl::PlanKernelsBase<PlanKernels> {
         return signalPassFailure();
       }
       op->setAttr(kPlanAttr, planToAttr(&getContext(), planStep(op, step, *shape, cpu)));
+    }
+    for (scf::ExecuteRegionOp region : foldsOf(getOperation())) {
+      FailureOr<FoldRegion> fold = readFold(region);
+      std::optional<ContractionPlan> plan = failed(fold) ? std::nullopt : planFold(*fold, cpu);
+      if (!plan) {
+        region.emitOpError("is no contraction with a pointwise operation after it that one kernel computes");
+        return signalPassFailure();
+      }
+      region->setAttr(kPlanAttr, planToAttr(&getContext(), KernelPlan(*plan)));
     }
     for (scf::ExecuteRegionOp region : cascadesOf(getOperation())) {
       FailureOr<CascadeRegion> cascade = readCascade(region);
