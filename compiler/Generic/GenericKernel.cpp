@@ -79,7 +79,8 @@ Expected<std::unique_ptr<const GenericKernel>> GenericKernel::make(const Compile
   if (auto met = checkRequirements(*program, *flat); !met) return met.error();
   Expected<std::vector<TensorType>> results = ein::resultTypes(*program, options);
   if (!results) return results.error();
-  if (!flat->cascades.empty()) {
+  if (!program->requirements.empty() && !flat->folds.empty()) return Pointer(); // the planner has to agree
+  if (!flat->cascades.empty() || !flat->folds.empty() || !flat->inlined.empty()) {
     CompileOptions steps = options;
     steps.fuse = false;
     flat = flattenAtAnySize(*program, steps);

@@ -134,9 +134,34 @@ Value ExpressionLowering::combine(Monoid monoid, DType as, Value a, Value c) {
   return emitArithmetic(fn, as, {a, c});
 }
 
+/// Whether a function is computed in the type around it.
+static bool isArithmetic(Fn fn) {
+  return !isPredicate(fn) && fn != Fn::Cast && fn != Fn::Rand && fn != Fn::IntDiv && fn != Fn::Mod && fn != Fn::Pow;
+}
+
+/// The type in which an argument of a function is computed.
+static DType argumentType(Fn fn, size_t argument, DType as) {
+  const bool isCondition = fn == Fn::And || fn == Fn::Or || fn == Fn::Not || (fn == Fn::Select && argument == 0);
+  return isCondition ? DType::Bool : as;
+}
+
 Value ExpressionLowering::emit(ExprId e, DType as, const Body &body) {
   done.clear();
-  return value(e, as, body);
+  // What lies deep first: `value` then calls itself as often as kinds of expressions change, not as they are nested.
+  SmallVector<std::pair<ExprId, DType>> open{{e, as}};
+  while (!open.empty()) {
+    const auto [now, type] = open.back();
+    const size_t before = open.size();
+    const Expr &x = p.exprs[now];
+    if (x.kind == Expr::Kind::Map && !integers[now] && isArithmetic(x.fn) && !done.contains({now, int(type)}))
+      for (size_t i = x.args.size(); i-- > 0;)
+        if (std::pair arg{x.args[i], argumentType(x.fn, i, type)}; !done.contains({arg.first, int(arg.second)}))
+          open.push_back(arg);
+    if (open.size() > before) continue;
+    value(now, type, body);
+    open.pop_back();
+  }
+  return done.at({e, int(as)});
 }
 
 Value ExpressionLowering::value(ExprId e, DType as, const Body &body) {
@@ -195,11 +220,13 @@ Value ExpressionLowering::emitMap(const Expr &e, DType as, const Body &body) {
   if (e.fn >= Fn::Less && e.fn <= Fn::NotEqual) return emitCompare(e, as, body);
   SmallVector<Value> a;
   if (e.fn == Fn::Pow) return emitPower(e, as, value(e.args[0], as, body), body);
-  for (auto [i, arg] : llvm::enumerate(e.args)) {
-    const bool condition = e.fn == Fn::And || e.fn == Fn::Or || e.fn == Fn::Not || (e.fn == Fn::Select && i == 0);
-    a.push_back(value(arg, condition ? DType::Bool : as, body));
-  }
-  switch (e.fn) {
+  for (auto [i, arg] : llvm::enumerate(e.args)) a.push_back(value(arg, argumentType(e.fn, i, as), body));
+  return emitFunction(e.fn, as, a);
+}
+
+/// Apart from `emitMap`, whose frames are as many as an expression is deep.
+Value ExpressionLowering::emitFunction(Fn fn, DType as, ArrayRef<Value> a) {
+  switch (fn) {
   case Fn::Exp: return math::ExpOp::create(b, a[0]);
   case Fn::Log: return math::LogOp::create(b, a[0]);
   case Fn::Sqrt: return math::SqrtOp::create(b, a[0]);
@@ -222,7 +249,7 @@ Value ExpressionLowering::emitMap(const Expr &e, DType as, const Body &body) {
   case Fn::Or: return arith::OrIOp::create(b, a[0], a[1]);
   case Fn::Not: return arith::XOrIOp::create(b, a[0], arith::ConstantOp::create(b, b.getBoolAttr(true)));
   case Fn::Select: return arith::SelectOp::create(b, a[0], a[1], a[2]);
-  default: return emitArithmetic(e.fn, as, a);
+  default: return emitArithmetic(fn, as, a);
   }
 }
 

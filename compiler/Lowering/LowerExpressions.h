@@ -49,6 +49,7 @@ private:
   std::optional<Range> rangeOf(const Expr &x) const;
   Value emitInteger(ExprId e, bool wide, llvm::ArrayRef<IndexId> loops);
   Value emitMap(const Expr &e, DType as, const Body &body);
+  Value emitFunction(Fn fn, DType as, llvm::ArrayRef<Value> a);
   Value emitCompare(const Expr &e, DType as, const Body &body);
   Value emitArithmetic(Fn fn, DType as, llvm::ArrayRef<Value> a);
   Value emitSign(DType as, Value x);
