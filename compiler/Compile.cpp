@@ -11,6 +11,7 @@
 #include "compiler/Lowering/StepTime.h"
 #include "compiler/Lowering/TunedPlan.h"
 #include "compiler/Paths/Explain.h"
+#include "compiler/Paths/Fold.h"
 #include "compiler/Paths/RealParts.h"
 #include "compiler/Paths/Requirements.h"
 #include "compiler/Paths/ResultTypes.h"
@@ -90,6 +91,14 @@ Explanation explainPlanned(const FlatProgram &flat, mlir::func::FuncOp kernel, c
   return explanation;
 }
 
+/// Whether everything that is folded into a contraction is computed in its panels. A plain nest would compute it for
+/// each product.
+bool foldsArePlanned(const Explanation &explanation) {
+  return std::ranges::all_of(explanation.steps, [](const StepReport &step) {
+    return step.kind != "nest" || step.neverStored.empty() || step.plan.starts_with("contraction");
+  });
+}
+
 bool exceedsLimit(const CompileResult &result, const CompileRequest &request) {
   return request.options.memoryLimit > 0 && result.module.workspaceBytes > request.options.memoryLimit;
 }
@@ -109,11 +118,16 @@ Expected<void> prepareDynamic(Program &program, const CompileRequest &request) {
   return markDynamicIndices(program, request.text, request.operands, options);
 }
 
-/// One attempt; intermediates of more than `memoryIsWorthTimeAbove` bytes (0: any number) are avoided at a fair price
-/// in time. Whatever `memoryLimit` says, `workspaceBytes` tells what the kernel needs; above the limit it has no code.
-/// Without `mayFuse` every chain of reductions is several steps.
-Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memoryIsWorthTimeAbove,
-                                    bool mayFuse = true) {
+/// What one attempt may do.
+struct Attempt {
+  int64_t memoryIsWorthTimeAbove = 0; ///< larger intermediates, in bytes, are avoided at a fair price in time; 0: none
+  bool mayFuse = true;                ///< chains of reductions may run as one pass
+  bool mayFold = true;                ///< contractions may compute their operands
+};
+
+/// One attempt. Whatever `memoryLimit` says, `workspaceBytes` tells what the kernel needs; above the limit it has no
+/// code.
+Expected<CompileResult> compileOnce(const CompileRequest &request, Attempt attempt) {
   CompileResult result;
   Recorder recorder(request, result);
   Expected<Program> program = parseAndBind(request.text, request.operands, request.options);
@@ -122,11 +136,13 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   recorder.end("notation", [&] { return print(*program); });
 
   CompileOptions trade = request.options;
-  trade.memoryLimit = memoryIsWorthTimeAbove;
+  trade.memoryLimit = attempt.memoryIsWorthTimeAbove;
   const bool isGpu = trade.target.isGpu();
-  trade.fuse &= mayFuse;
+  trade.fuse &= attempt.mayFuse;
   Expected<FlatProgram> flat = flattenAtAnySize(*program, trade);
   if (!flat) return flat.error();
+  if (trade.fuse && attempt.mayFold && !isGpu)
+    if (auto folded = foldProducers(*flat, *program); !folded) return folded.error();
   if (auto met = checkRequirements(*program, *flat); !met) return met.error();
   result.warnings = program->warnings;
   std::ranges::move(storageWarnings(*program, *flat), std::back_inserter(result.warnings));
@@ -159,7 +175,8 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   if (isGpu) {
     if (!gpuTakesCascades(kernel, request.options.target)) {
       lock.unlock();
-      Expected<CompileResult> unfused = compileOnce(request, memoryIsWorthTimeAbove, /*mayFuse=*/false);
+      attempt.mayFuse = false;
+      Expected<CompileResult> unfused = compileOnce(request, attempt);
       for (const Cascade &cascade : flat->cascades)
         if (unfused)
           unfused->module.explanation.boundaries.push_back(
@@ -180,7 +197,13 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
       passes.addPass(std::move(step.pass));
     if (failed(passes.run(*module))) return diagnostics.error(step.stage);
     recorder.end(step.stage, [&] { return printed(*module); });
-    if (step.onFunctions) result.module.explanation = explainPlanned(*flat, kernel, host->model);
+    if (!step.onFunctions) continue;
+    result.module.explanation = explainPlanned(*flat, kernel, host->model);
+    if (!foldsArePlanned(result.module.explanation)) {
+      lock.unlock();
+      attempt.mayFold = false;
+      return compileOnce(request, attempt);
+    }
   }
   auto number = [&](const char *name) { return (*module)->getAttrOfType<mlir::IntegerAttr>(name).getInt(); };
   result.module.workspaceBytes = number("ein.workspace_bytes");
@@ -251,7 +274,7 @@ Expected<CompileResult> compileModule(const CompileRequest &request) {
   // Once as asked, then with all the memory saved that a fair price in time can save.
   int64_t smallest = std::numeric_limits<int64_t>::max();
   for (int64_t memoryIsWorthTimeAbove : {request.options.memoryLimit, int64_t(1), int64_t(0)}) {
-    Expected<CompileResult> result = compileOnce(request, memoryIsWorthTimeAbove);
+    Expected<CompileResult> result = compileOnce(request, {memoryIsWorthTimeAbove});
     if (!result || !exceedsLimit(*result, request)) return result;
     smallest = std::min(smallest, result->module.workspaceBytes);
   }

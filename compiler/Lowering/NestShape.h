@@ -37,6 +37,8 @@ struct NestShape {
   int64_t elementBytes = 4; ///< of the widest type computed with
   int64_t outputBytes = 4;  ///< of an element of the output
   bool sized = false;       ///< extents or strides come at run time
+  bool computes = false;    ///< of a contraction: its first operand is computed where it is packed, from the tensor
+                            ///< that has its strides and from those whose strides follow the output's
   bool pairs = false;       ///< a sum, in 32 bits, of products of integers that 16 bits hold with their sign
 
   unsigned output() const { return operands - 1; }

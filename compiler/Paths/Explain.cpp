@@ -25,6 +25,8 @@ public:
       reads.clear();
       for (size_t a = i; a < last; ++a) add(step, a);
       if (isCascade) describe(step, *cascade++);
+      for (const FoldedTensor &f : flat.folded)
+        if (f.reader == i && !isCascade) describe(step, f);
       for (size_t a = i; a < last; ++a) reads.erase(p.assignments[a].result);
       for (TensorId t : reads) step.bytes += bytesOf(t);
       for (const TensorReport &t : step.stored) step.bytes += t.bytes;
@@ -55,11 +57,20 @@ private:
     const Expr &root = p.exprs[value];
     if (root.kind == Expr::Kind::Reduce && step.kind == "nest")
       for (IndexId i : root.indices) ++passes[p.indices[i].name];
-    countWork(step, value, points(p.tensors[tensor].axes));
+    const bool folds = std::any_of(flat.folded.begin(), flat.folded.end(),
+                                   [&](const FoldedTensor &f) { return f.reader == assignment; });
+    countWork(step, value, points(p.tensors[tensor].axes), folds);
   }
 
-  /// Work at each of `points`: inside of reductions at as many more.
-  void countWork(StepReport &step, ExprId value, double points) {
+  /// What is folded into a contraction is computed once for each block of its other side, mostly one.
+  void describe(StepReport &step, const FoldedTensor &folded) {
+    const TensorId t = folded.tensor;
+    step.neverStored.push_back({p.tensors[t].name, p.typeOf(t).str(), bytesOf(t)});
+    step.rule = "pointwise, and read by contractions only: computed where they pack their panels";
+  }
+
+  /// Work at each of `points`: inside of reductions at as many more, of factors that are folded at their own.
+  void countWork(StepReport &step, ExprId value, double points, bool folds) {
     std::map<ExprId, double, std::greater<>> open{{value, points}};
     while (!open.empty()) {
       const auto [id, times] = *open.begin();
@@ -71,8 +82,9 @@ private:
       if (e.kind == Expr::Kind::Reduce || e.kind == Expr::Kind::Top) step.flops += inside;
       if (e.kind == Expr::Kind::Map) (isFunction(e.fn) ? step.functions : step.flops) += times;
       auto meet = [&](ExprId child) {
-        auto [at, isNew] = open.try_emplace(child, inside);
-        if (!isNew) at->second = std::max(at->second, inside);
+        const double own = folds ? std::min(inside, this->points(p.freeIndices(child))) : inside;
+        auto [at, isNew] = open.try_emplace(child, own);
+        if (!isNew) at->second = std::max(at->second, own);
       };
       for (ExprId arg : e.args) meet(arg);
       if (e.guard) meet(*e.guard);

@@ -62,7 +62,16 @@ Expected<void> checkPoints(const Program &p, const Assignment &a) {
   return {};
 }
 
-/// Places the intermediates.
+/// Sum of the bytes of some tensors.
+std::string totalBytes(const Program &p, const std::vector<TensorId> &tensors) {
+  int64_t total = 0;
+  for (TensorId t : tensors)
+    if (__builtin_add_overflow(total, bytesOf(p, t).value_or(0), &total)) return "more than 2^63";
+  return std::to_string(total);
+}
+
+} // namespace
+
 Expected<void> placeIntermediates(FlatProgram &flat) {
   const Program &p = flat.program;
   std::vector<TensorId> blocks;
@@ -84,16 +93,6 @@ Expected<void> placeIntermediates(FlatProgram &flat) {
   for (size_t block = 0; block < blocks.size(); ++block) flat.workspaceOffsets[blocks[block]] = plan->offsets[block];
   return {};
 }
-
-/// Sum of the bytes of some tensors.
-std::string totalBytes(const Program &p, const std::vector<TensorId> &tensors) {
-  int64_t total = 0;
-  for (TensorId t : tensors)
-    if (__builtin_add_overflow(total, bytesOf(p, t).value_or(0), &total)) return "more than 2^63";
-  return std::to_string(total);
-}
-
-} // namespace
 
 bool isVirtual(const FlatProgram &flat, size_t assignment) {
   return std::any_of(flat.cascades.begin(), flat.cascades.end(), [&](const Cascade &c) {
@@ -138,6 +137,9 @@ std::string FlatProgram::str() const {
       text += isVirtual(*this, i) ? ", never stored\n" : "\n";
     }
   }
+  for (const FoldedTensor &f : folded)
+    text += "\nfolded into " + program.tensors[program.assignments[f.reader].result].name +
+            ", never stored: " + describe(program, f.tensor) + "\n";
   for (const Boundary &b : boundaries)
     text += "\nboundary " + b.result + "  " + name(b.obstacle) + ": " + b.reason +
             (b.hint.empty() ? "" : "\n  hint: " + b.hint) + "\n";

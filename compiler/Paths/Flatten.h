@@ -11,6 +11,12 @@
 
 namespace ein {
 
+/// A pointwise tensor that is no assignment any more but a factor inside of one (Fold.h).
+struct FoldedTensor {
+  TensorId tensor;
+  size_t reader; ///< the assignment
+};
+
 /// A Program in flat form, and how it came to be.
 ///
 /// In flat form the value of each assignment is a pointwise expression or one unnested Reduce of one:
@@ -29,6 +35,7 @@ struct FlatProgram {
   std::vector<OrderedContraction> contractions; ///< one per n-ary contraction of the source
   std::vector<Cascade> cascades;                ///< their assignments may hold reductions and are one step
   std::vector<Boundary> boundaries;             ///< chains that are no cascades
+  std::vector<FoldedTensor> folded;             ///< by reader: one tensor may have several
   std::vector<int64_t> workspaceOffsets;        ///< bytes, by tensor id; -1 for what has no place there
   int64_t workspaceBytes = 0;                   ///< peak of the intermediates, as executed
 
@@ -38,6 +45,9 @@ struct FlatProgram {
 
 /// Whether only parts of a tensor exist, inside of a cascade.
 bool isVirtual(const FlatProgram &flat, size_t assignment);
+
+/// Gives every intermediate its place in the workspace. Refuses sizes that do not fit 63 bits.
+Expected<void> placeIntermediates(FlatProgram &flat);
 
 /// Flattens. Intermediates get row-major layouts over the axes chosen here and 64-byte aligned,
 /// liveness-packed places in one workspace. Refuses sizes that do not fit 63 bits and workspaces above

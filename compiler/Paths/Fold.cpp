@@ -1,0 +1,254 @@
+// Which producers are folded into contractions, and the Program without them.
+#include "compiler/Paths/Fold.h"
+
+#include "compiler/IndexNotation/Sharing.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace ein {
+
+namespace {
+
+using Kind = Expr::Kind;
+
+/// A tensor below stays in the caches: to store it costs less than to compute it again for each reader.
+constexpr double kLeastBytes = 1 << 20;
+/// Extents that the packed kernel is made for: of what only one factor has, and of what is summed.
+constexpr int64_t kLeastSide = 16;
+/// Contractions that a tensor is computed for, each by itself.
+constexpr size_t kMostReaders = 2;
+
+bool contains(const auto &list, auto item) { return std::find(list.begin(), list.end(), item) != list.end(); }
+
+/// An access with subscripts of different indices.
+bool isPlain(const Expr &e) {
+  const std::set<AccessSubscript> unique(e.subscripts.begin(), e.subscripts.end());
+  return e.kind == Kind::Access && e.computed.empty() && unique.size() == e.subscripts.size() &&
+         !unique.count(std::nullopt);
+}
+
+class Folder {
+public:
+  Folder(FlatProgram &flat, const Program &source) : flat(flat), p(flat.program) {
+    for (const Tensor &t : p.tensors) names.insert(t.name);
+    auto add = [](std::set<TensorId> &to, const std::vector<TensorId> &list) { to.insert(list.begin(), list.end()); };
+    add(kept, p.outputs), add(kept, source.stores);
+    for (const Requirement &r : source.requirements)
+      add(r.kind == Requirement::Kind::NoStore ? unwanted : kept, r.tensors);
+  }
+
+  /// Whether anything was folded.
+  bool run();
+
+private:
+  std::vector<ExprId> partsOf(ExprId root) const;
+  bool reads(ExprId root, TensorId t) const;
+  bool isFolded(size_t reader) const;
+  bool isInCascade(size_t assignment) const;
+  bool isProducer(const Assignment &a) const;
+  bool takes(size_t reader, const Assignment &producer) const;
+  bool isLarge(const Assignment &producer) const;
+  void fold(size_t producer, const std::vector<size_t> &readers);
+  std::vector<Assignment> hoist(Assignment &producer);
+  ExprId renamed(ExprId root, const std::map<IndexId, IndexId> &names);
+  ExprId replaced(ExprId root, std::map<ExprId, ExprId> by);
+
+  FlatProgram &flat;
+  Program &p;
+  std::set<TensorId> kept, unwanted;
+  std::set<std::string> names;
+};
+
+/// What an expression is made of, children before parents.
+std::vector<ExprId> Folder::partsOf(ExprId root) const {
+  std::set<ExprId> found{root};
+  std::vector<ExprId> stack{root};
+  while (!stack.empty()) {
+    const Expr &e = p.exprs[stack.back()];
+    stack.pop_back();
+    for (ExprId arg : e.args)
+      if (found.insert(arg).second) stack.push_back(arg);
+  }
+  return {found.begin(), found.end()};
+}
+
+bool Folder::reads(ExprId root, TensorId t) const {
+  const std::vector<ExprId> parts = partsOf(root);
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](ExprId e) { return p.exprs[e].kind == Kind::Access && p.exprs[e].tensor == t; });
+}
+
+bool Folder::isFolded(size_t reader) const {
+  return std::any_of(flat.folded.begin(), flat.folded.end(), [&](const FoldedTensor &f) { return f.reader == reader; });
+}
+
+bool Folder::isInCascade(size_t assignment) const {
+  return std::any_of(flat.cascades.begin(), flat.cascades.end(),
+                     [&](const Cascade &c) { return c.first <= assignment && assignment < c.last; });
+}
+
+/// Whether an assignment is pointwise, of floats, and made of tensors as they lie, one of which has all its indices:
+/// panels are packed along that one.
+bool Folder::isProducer(const Assignment &a) const {
+  const Tensor &t = p.tensors[a.result];
+  if (kept.count(a.result) || !isFloat(t.dtype) || byteSize(t.dtype) < 4 || p.exprs[a.value].kind != Kind::Map)
+    return false;
+  const auto isFine = [&](ExprId id) {
+    const Expr &e = p.exprs[id];
+    return e.kind == Kind::Literal || (e.kind == Kind::Access && e.computed.empty()) ||
+           (e.kind == Kind::Map && e.fn != Fn::Rand && e.fn != Fn::Cast);
+  };
+  const auto hasAll = [&](ExprId id) {
+    const Expr &e = p.exprs[id];
+    return isPlain(e) &&
+           std::all_of(t.axes.begin(), t.axes.end(), [&](IndexId i) { return contains(e.subscripts, i); });
+  };
+  const std::vector<ExprId> parts = partsOf(a.value);
+  return std::all_of(parts.begin(), parts.end(), isFine) && std::any_of(parts.begin(), parts.end(), hasAll) &&
+         accumulateType(promote(p.dtypes()[a.value].value_or(t.dtype), t.dtype)) == t.dtype;
+}
+
+/// Whether an assignment is a sum over products of an element of the producer and one of another tensor, large enough
+/// for packed panels; or reads the producer in what is folded into it already.
+bool Folder::takes(size_t reader, const Assignment &producer) const {
+  const Assignment &a = p.assignments[reader];
+  const Expr &sum = p.exprs[a.value];
+  if (isInCascade(reader) || sum.kind != Kind::Reduce || sum.monoid != Monoid::Sum) return false;
+  const Expr &product = p.exprs[sum.args[0]];
+  if (product.kind != Kind::Map || product.fn != Fn::Mul) return false;
+  const bool isFirst = reads(product.args[0], producer.result);
+  const ExprId factor = product.args[isFirst ? 0 : 1], other = product.args[isFirst ? 1 : 0];
+  if (!isPlain(p.exprs[other]) || reads(other, producer.result)) return false;
+  if (p.exprs[factor].kind != Kind::Access && !isFolded(reader)) return false;
+  if (p.tensors[a.result].dtype != p.tensors[producer.result].dtype) return false;
+
+  const std::vector<IndexId> own = p.freeIndices(factor), others = p.freeIndices(other);
+  for (ExprId part : partsOf(factor))
+    if (const Expr &e = p.exprs[part]; e.kind == Kind::Access && e.tensor == producer.result)
+      if (!isPlain(e) || e.subscripts.size() != own.size()) return false;
+  int64_t rows = 1, cols = 1, depth = 1;
+  for (IndexId i : sum.indices) {
+    if (!contains(own, i) || !contains(others, i)) return false;
+    depth *= *p.indices[i].extent;
+  }
+  for (IndexId i : p.tensors[a.result].axes) {
+    if (!contains(others, i)) rows *= *p.indices[i].extent;
+    if (!contains(own, i)) cols *= *p.indices[i].extent;
+  }
+  return std::min({rows, cols, depth}) >= kLeastSide;
+}
+
+bool Folder::isLarge(const Assignment &producer) const {
+  const Tensor &t = p.tensors[producer.result];
+  double bytes = double(byteSize(t.dtype));
+  for (IndexId i : t.axes) bytes *= double(*p.indices[i].extent);
+  return bytes >= kLeastBytes;
+}
+
+/// A copy with indices renamed.
+ExprId Folder::renamed(ExprId root, const std::map<IndexId, IndexId> &names) {
+  std::map<ExprId, ExprId> now;
+  for (ExprId part : partsOf(root)) {
+    Expr e = p.exprs[part];
+    for (ExprId &arg : e.args) arg = now.at(arg);
+    for (AccessSubscript &s : e.subscripts)
+      if (s) s = names.at(*s);
+    now[part] = p.add(std::move(e));
+  }
+  return now.at(root);
+}
+
+/// A copy with some of its parts replaced.
+ExprId Folder::replaced(ExprId root, std::map<ExprId, ExprId> by) {
+  for (ExprId part : partsOf(root)) {
+    if (by.count(part)) continue;
+    Expr e = p.exprs[part];
+    for (ExprId &arg : e.args) arg = by.at(arg);
+    by[part] = p.add(std::move(e));
+  }
+  return by.at(root);
+}
+
+/// Makes tensors of what is computed in the producer from fewer indices than it has.
+std::vector<Assignment> Folder::hoist(Assignment &producer) {
+  const Tensor of = p.tensors[producer.result];
+  std::vector<Assignment> before;
+  std::map<ExprId, ExprId> now;
+  std::vector<ExprId> stack{producer.value};
+  while (!stack.empty()) {
+    const ExprId part = stack.back();
+    stack.pop_back();
+    const std::vector<IndexId> free = p.freeIndices(part);
+    if (p.exprs[part].kind != Kind::Map || now.count(part)) continue;
+    if (free.size() == of.axes.size() || free.empty()) {
+      stack.insert(stack.end(), p.exprs[part].args.begin(), p.exprs[part].args.end());
+      continue;
+    }
+    Tensor t{of.name, of.dtype, {}};
+    std::copy_if(of.axes.begin(), of.axes.end(), std::back_inserter(t.axes),
+                 [&](IndexId i) { return contains(free, i); });
+    for (size_t n = 0; !names.insert(t.name).second; ++n) t.name = of.name + "_" + std::to_string(n);
+    p.tensors.push_back(std::move(t));
+    before.push_back({TensorId(p.tensors.size() - 1), part});
+    now[part] = p.access(before.back().result);
+  }
+  producer.value = replaced(producer.value, now);
+  return before;
+}
+
+void Folder::fold(size_t at, const std::vector<size_t> &readers) {
+  Assignment producer = p.assignments[at];
+  const std::vector<Assignment> before = hoist(producer);
+  for (size_t reader : readers) {
+    Assignment &a = p.assignments[reader];
+    std::map<ExprId, ExprId> values;
+    for (ExprId part : partsOf(a.value)) {
+      const Expr e = p.exprs[part];
+      if (e.kind != Kind::Access || e.tensor != producer.result) continue;
+      std::map<IndexId, IndexId> subscripts;
+      for (size_t d = 0; d < e.subscripts.size(); ++d)
+        subscripts[p.tensors[producer.result].axes[d]] = *e.subscripts[d];
+      values[part] = renamed(producer.value, subscripts);
+    }
+    a.value = replaced(a.value, values);
+    flat.folded.push_back({producer.result, reader});
+  }
+  p.assignments.erase(p.assignments.begin() + std::ptrdiff_t(at));
+  p.assignments.insert(p.assignments.begin() + std::ptrdiff_t(at), before.begin(), before.end());
+  auto move = [&](size_t &step) {
+    if (step > at) step += before.size() - 1;
+  };
+  for (Cascade &c : flat.cascades) move(c.first), move(c.last);
+  for (FoldedTensor &f : flat.folded) move(f.reader);
+}
+
+bool Folder::run() {
+  // Readers before what they read, so that chains of pointwise steps fold from their end.
+  for (size_t i = p.assignments.size(); i-- > 0;) {
+    const Assignment &producer = p.assignments[i];
+    if (!isLarge(producer) && !unwanted.count(producer.result)) continue;
+    if (isInCascade(i) || !isProducer(producer)) continue;
+    std::vector<size_t> readers;
+    for (size_t r = i + 1; r < p.assignments.size(); ++r)
+      if (reads(p.assignments[r].value, producer.result)) readers.push_back(r);
+    if (!readers.empty() && readers.size() <= kMostReaders &&
+        std::all_of(readers.begin(), readers.end(), [&](size_t r) { return takes(r, producer); }))
+      fold(i, readers);
+  }
+  if (flat.folded.empty()) return false;
+  shareExpressions(p);
+  return true;
+}
+
+} // namespace
+
+Expected<void> foldProducers(FlatProgram &flat, const Program &source) {
+  const bool isDynamic =
+      std::any_of(source.indices.begin(), source.indices.end(), [](const Index &i) { return i.dynamic >= 0; });
+  if (isDynamic || !Folder(flat, source).run()) return {};
+  return placeIntermediates(flat);
+}
+
+} // namespace ein
