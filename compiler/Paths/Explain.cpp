@@ -92,8 +92,6 @@ private:
     }
   }
 
-  static bool isFunction(Fn fn) { return fn == Fn::Pow || (fn >= Fn::Exp && fn <= Fn::Cos) || fn == Fn::Rand; }
-
   int64_t bytesOf(TensorId t) const {
     const double bytes = points(p.tensors[t].axes) * double(byteSize(p.tensors[t].dtype));
     return bytes < 0x1p62 ? int64_t(bytes) : int64_t(1) << 62;

@@ -94,6 +94,8 @@ Expected<void> placeIntermediates(FlatProgram &flat) {
   return {};
 }
 
+bool isFunction(Fn fn) { return fn == Fn::Pow || (fn >= Fn::Exp && fn <= Fn::Cos) || fn == Fn::Rand; }
+
 bool isVirtual(const FlatProgram &flat, size_t assignment) {
   return std::any_of(flat.cascades.begin(), flat.cascades.end(), [&](const Cascade &c) {
     return c.first <= assignment && assignment < c.last && c.roles[assignment - c.first] != Role::Finish;

@@ -43,6 +43,9 @@ struct FlatProgram {
   std::string str() const;
 };
 
+/// Whether a function takes many instructions, where others take one.
+bool isFunction(Fn fn);
+
 /// Whether only parts of a tensor exist, inside of a cascade.
 bool isVirtual(const FlatProgram &flat, size_t assignment);
 

@@ -13,12 +13,14 @@ namespace {
 
 using Kind = Expr::Kind;
 
-/// A tensor below stays in the caches: to store it costs less than to compute it again for each reader.
+/// A tensor below stays in a core's cache.
 constexpr double kLeastBytes = 1 << 20;
+/// Bytes per cycle of tensors that stay in the shared cache, and of larger ones.
+constexpr double kSharedCache = 16 << 20, kSharedRate = 10, kMemoryRate = 3;
+/// Cycles that a function, and another operation, takes for an element.
+constexpr double kFunctionCycles = 1.5, kOperationCycles = 1.0 / 16;
 /// Extents that the packed kernel is made for: of what only one factor has, and of what is summed.
 constexpr int64_t kLeastSide = 16;
-/// Contractions that a tensor is computed for, each by itself.
-constexpr size_t kMostReaders = 2;
 
 bool contains(const auto &list, auto item) { return std::find(list.begin(), list.end(), item) != list.end(); }
 
@@ -49,7 +51,7 @@ private:
   bool isInCascade(size_t assignment) const;
   bool isProducer(const Assignment &a) const;
   bool takes(size_t reader, const Assignment &producer) const;
-  bool isLarge(const Assignment &producer) const;
+  bool pays(const Assignment &producer, size_t readers) const;
   void fold(size_t producer, const std::vector<size_t> &readers);
   std::vector<Assignment> hoist(Assignment &producer);
   ExprId renamed(ExprId root, const std::map<IndexId, IndexId> &names);
@@ -140,11 +142,18 @@ bool Folder::takes(size_t reader, const Assignment &producer) const {
   return std::min({rows, cols, depth}) >= kLeastSide;
 }
 
-bool Folder::isLarge(const Assignment &producer) const {
+/// Whether to compute it for each reader takes less time than to write it once and read it as often.
+bool Folder::pays(const Assignment &producer, size_t readers) const {
   const Tensor &t = p.tensors[producer.result];
-  double bytes = double(byteSize(t.dtype));
+  double bytes = double(byteSize(t.dtype)), cycles = 0;
   for (IndexId i : t.axes) bytes *= double(*p.indices[i].extent);
-  return bytes >= kLeastBytes;
+  if (unwanted.count(producer.result)) return true;
+  if (bytes < kLeastBytes) return false;
+  for (ExprId part : partsOf(producer.value))
+    if (p.exprs[part].kind == Kind::Map && p.freeIndices(part).size() == t.axes.size())
+      cycles += isFunction(p.exprs[part].fn) ? kFunctionCycles : kOperationCycles;
+  const double moved = double(byteSize(t.dtype)) * double(1 + readers);
+  return double(readers - 1) * cycles <= moved / (bytes <= kSharedCache ? kSharedRate : kMemoryRate);
 }
 
 /// A copy with indices renamed.
@@ -228,12 +237,11 @@ bool Folder::run() {
   // Readers before what they read, so that chains of pointwise steps fold from their end.
   for (size_t i = p.assignments.size(); i-- > 0;) {
     const Assignment &producer = p.assignments[i];
-    if (!isLarge(producer) && !unwanted.count(producer.result)) continue;
-    if (isInCascade(i) || !isProducer(producer)) continue;
+    if (isInCascade(i) || !pays(producer, 1) || !isProducer(producer)) continue;
     std::vector<size_t> readers;
     for (size_t r = i + 1; r < p.assignments.size(); ++r)
       if (reads(p.assignments[r].value, producer.result)) readers.push_back(r);
-    if (!readers.empty() && readers.size() <= kMostReaders &&
+    if (!readers.empty() && pays(producer, readers.size()) &&
         std::all_of(readers.begin(), readers.end(), [&](size_t r) { return takes(r, producer); }))
       fold(i, readers);
   }

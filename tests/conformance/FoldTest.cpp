@@ -18,14 +18,12 @@ TEST(Fold, EveryLayoutOfTheOperands) {
 
 TEST(Fold, TeamsThatShareRowsColumnsAndBatches) {
   for (const char *sizes : {"f32[1200,40] f32[40] f32[40] f32[40,70]", "f32[17,300] f32[300] f32[300] f32[300,900]"})
-    for (int threads : {2, 3})
-      EXPECT_TRUE(fusedAsInterpreted(kLayerNorm, sizes, threads, "host", "computed, "));
+    for (int threads : {2, 3}) EXPECT_TRUE(fusedAsInterpreted(kLayerNorm, sizes, threads, "host", "computed, "));
   const char *batches = "in A: f32[b,i,k], s: f32[b,k], r: f32[i], B: f32[b,k,j]\nN[b,k,i] = tanh(A * s + r)\n"
                         "C[b,i,j] = sum[k](B * N)\nout C\nrequire nostore(N)\n";
   for (const char *a : {"f32[4,96,80] ", "f32[4,96,80]{7680,1,96} "})
     for (const char *b : {"f32[4,80,90]", "f32[4,80,90]{7200,1,80}", "f32[4,80,90]{1,360,4}"})
-      EXPECT_TRUE(
-          fusedAsInterpreted(batches, a + std::string("f32[4,80] f32[96] ") + b, 2, "host", "rows=computed, "));
+      EXPECT_TRUE(fusedAsInterpreted(batches, a + std::string("f32[4,80] f32[96] ") + b, 2, "host", "rows=computed, "));
 }
 
 TEST(Fold, SidesOfSeveralIndices) {
@@ -40,8 +38,7 @@ TEST(Fold, OtherTypesAndTargets) {
   const char *text = "in X: bf16[t,c], n: i32[c], m: bool[t,c], W: bf16[c,o]\n"
                      "N[t,c] = where(m, silu(X) * n, 0.5)\nY[t,o] = sum[c](N * W)\nout Y\nrequire nostore(N)\n";
   for (const char *target : {"host", "x86-64-v2", "x86-64-v3"})
-    EXPECT_TRUE(
-        fusedAsInterpreted(text, "bf16[50,60] i32[60] bool[50,60] bf16[60,33]", 1, target, "computed, "));
+    EXPECT_TRUE(fusedAsInterpreted(text, "bf16[50,60] i32[60] bool[50,60] bf16[60,33]", 1, target, "computed, "));
   const char *wide = "in X: f64[t,c], m: f64[t], W: f64[o,c]\nN[t,c] = exp(X - m)\nY[t,o] = sum[c](N * W)\nout Y\n"
                      "require nostore(N)\n";
   EXPECT_TRUE(fusedAsInterpreted(wide, "f64[50,60] f64[50] f64[33,60]", 1, "host", "computed, "));

@@ -58,6 +58,18 @@ TEST(Fold, OnlyIntoContractions) {
   EXPECT_FALSE(isFoldedWith("index u = t\nY[t,u] = sum[c](N[t,c] * N[u,c])\nout Y\n")) << "both factors";
 }
 
+TEST(Fold, SeveralReadersComputeWhatIsCheap) {
+  auto isFoldedAs = [&](const std::string &n) {
+    return isFolded(folded("in X: f32[t,c], s: f32[t], W: f32[c,o], V: f32[c,o]\nN[t,c] = " + n +
+                               "\nY[t,o] = sum[c](N * W)\nZ[t,o] = sum[c](N * V)\nout Y, Z\n",
+                           {"f32[1024,1024]", "f32[1024]", "f32[1024,64]", "f32[1024,64]"}),
+                    "N");
+  };
+  EXPECT_TRUE(isFoldedAs("X * s + 1"));
+  EXPECT_TRUE(isFoldedAs("X * exp(s)")) << "once for each row";
+  EXPECT_FALSE(isFoldedAs("exp(tanh(X) * s)"));
+}
+
 TEST(Fold, ThinContractionsReadWhatIsStored) {
   EXPECT_FALSE(isFolded(folded(kProjection, {"f32[8,65536]", "f32[8]", "f32[65536,64]"}), "N"));
   EXPECT_FALSE(isFolded(folded(kProjection, {"f32[1024,1024]", "f32[1024]", "f32[1024,4]"}), "N"));
