@@ -157,9 +157,11 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
     kernel = module->lookupSymbol<mlir::func::FuncOp>("kernel");
   };
   lower();
-  if (auto refused = isGpu ? foldsRefusedByGpu(kernel) : refusedFolds(kernel, host->model); !refused.empty()) {
+  // Without one fold, what becomes of another is planned anew.
+  for (RefusedFolds refused; refused.add(isGpu ? foldsRefusedByGpu(kernel) : refusedFolds(kernel, host->model));) {
     flat = withoutFolds(*flat, *program, refused);
     if (!flat) return flat.error();
+    recorder.replace("path", [&] { return flat->str(); });
     lower();
   }
   if (auto met = checkRequirements(*program, *flat); !met) return met.error();

@@ -62,9 +62,13 @@ bool gpuTakesCascades(mlir::func::FuncOp kernel, const Target &target) {
   return takesCascades(kernel, modelOf(target));
 }
 
-std::set<TensorId> foldsRefusedByGpu(mlir::func::FuncOp kernel) {
-  std::set<TensorId> refused;
-  for (mlir::scf::ExecuteRegionOp region : foldsOf(kernel)) refused.insert(foldedTensor(region));
+RefusedFolds foldsRefusedByGpu(mlir::func::FuncOp kernel) {
+  RefusedFolds refused;
+  for (mlir::scf::ExecuteRegionOp region : foldsOf(kernel)) refused.finishes.insert(foldedTensor(region));
+  kernel.walk([&](mlir::linalg::LinalgOp op) {
+    if (auto tensor = op->getAttrOfType<mlir::IntegerAttr>(kFactorAttr))
+      refused.factors.insert(uint32_t(tensor.getInt()));
+  });
   return refused;
 }
 

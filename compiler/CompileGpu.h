@@ -17,8 +17,8 @@ void loadGpuDialects(mlir::MLIRContext &context);
 /// Whether there is a kernel for each fused cascade. Where there is none, what is compiled must have no cascades.
 bool gpuTakesCascades(mlir::func::FuncOp kernel, const Target &target);
 
-/// The tensors of folds for which there is no kernel.
-std::set<TensorId> foldsRefusedByGpu(mlir::func::FuncOp kernel);
+/// Folds for which there is no kernel.
+RefusedFolds foldsRefusedByGpu(mlir::func::FuncOp kernel);
 
 /// Plans, emits and compiles `@kernel` to PTX: `module` of the result gets its code, launches, workspace and
 /// explanation.

@@ -27,6 +27,12 @@ public:
     last = std::chrono::steady_clock::now();
   }
 
+  /// Another text for a stage that has ended.
+  template <class Print> void replace(std::string_view stage, Print print) {
+    for (auto &[name, text] : result.stages)
+      if (name == stage) text = print();
+  }
+
 private:
   const CompileRequest &request;
   CompileResult &result;

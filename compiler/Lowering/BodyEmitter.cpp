@@ -81,6 +81,13 @@ std::optional<Reduction> analyseReduction(linalg::LinalgOp op) {
   return Reduction{combine, last->getOperand(0) == out ? last->getOperand(1) : last->getOperand(0)};
 }
 
+/// Whether an operation only brings an input to the type that is computed in: packing and loads do.
+static bool isLoad(Operation &o, Type element) {
+  return isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp, arith::SIToFPOp, arith::UIToFPOp>(o) &&
+         isa<BlockArgument>(o.getOperand(0)) && !o.getOperand(0).getType().isInteger(1) &&
+         o.getResult(0).getType() == element;
+}
+
 bool hasTileableBody(linalg::LinalgOp op) {
   constexpr int64_t most = 3; // the registers are the tile's
   auto isCheap = [](Operation &o) {
@@ -92,15 +99,47 @@ bool hasTileableBody(linalg::LinalgOp op) {
   auto reduction = analyseReduction(op);
   if (!reduction || reduction->combine == Combine::None) return false;
   const Type element = op.getBlock()->getArguments().back().getType();
-  // Packing and loads convert.
-  auto isLoad = [&](Operation &o) {
-    return isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp, arith::SIToFPOp, arith::UIToFPOp>(o) &&
-           isa<BlockArgument>(o.getOperand(0)) && !o.getOperand(0).getType().isInteger(1) &&
-           o.getResult(0).getType() == element;
-  };
   auto operations = op.getBlock()->without_terminator();
   return llvm::count_if(operations, isCheap) <= 1 + most &&
-         llvm::all_of(operations, [&](Operation &o) { return isCheap(o) || isLoad(o); });
+         llvm::all_of(operations, [&](Operation &o) { return isCheap(o) || isLoad(o, element); });
+}
+
+/// The inputs that a value of the body is made of, by number.
+static SmallVector<unsigned> inputsOf(Value value) {
+  SmallVector<Value> stack{value};
+  llvm::SmallSetVector<unsigned, 4> inputs;
+  llvm::SmallDenseSet<Operation *> seen;
+  while (!stack.empty()) {
+    Value now = stack.pop_back_val();
+    if (auto argument = dyn_cast<BlockArgument>(now))
+      inputs.insert(argument.getArgNumber());
+    else if (seen.insert(now.getDefiningOp()).second)
+      llvm::append_range(stack, now.getDefiningOp()->getOperands());
+  }
+  return inputs.takeVector();
+}
+
+std::optional<ComputedFactor> computedFactor(linalg::LinalgOp op) {
+  if (!isa<linalg::GenericOp>(op)) return std::nullopt;
+  auto reduction = analyseReduction(op);
+  if (!reduction || reduction->combine != Combine::Add) return std::nullopt;
+  auto product = reduction->term.getDefiningOp<arith::MulFOp>();
+  if (!product) return std::nullopt;
+  for (Operation &o : op.getBlock()->without_terminator())
+    if (isa<linalg::IndexOp, memref::LoadOp>(o)) return std::nullopt;
+  const Type element = op.getBlock()->getArguments().back().getType();
+  auto isElement = [&](Value v) {
+    return isa<BlockArgument>(v) ? v.getType() == element : isLoad(*v.getDefiningOp(), element);
+  };
+  const bool isFirst = !isElement(product.getLhs());
+  Value value = isFirst ? product.getLhs() : product.getRhs(), other = isFirst ? product.getRhs() : product.getLhs();
+  if (isElement(value) || !isElement(other)) return std::nullopt;
+  ComputedFactor factor{value, inputsOf(value), inputsOf(other).front()};
+  const unsigned inputs = op.getNumDpsInputs();
+  if (factor.inputs.size() + 1 != inputs || llvm::is_contained(factor.inputs, factor.element)) return std::nullopt;
+  auto loops = [&](unsigned input) { return op.getIndexingMapsArray()[input].getNumResults(); };
+  llvm::stable_sort(factor.inputs, [&](unsigned a, unsigned c) { return loops(a) > loops(c); });
+  return factor;
 }
 
 bool multipliesShorts(linalg::LinalgOp op) {
@@ -130,6 +169,7 @@ BodyEmitter::BodyEmitter(NestBuilder &b, linalg::LinalgOp op, int64_t lanes, Arr
       keepsBytes(b.element.isInteger(8) && op.getBlock()->getArguments().back().getType().isInteger(1)), index(index),
       gather(gather) {
   for (auto [argument, vector] : llvm::zip(op.getBlock()->getArguments(), inputs)) {
+    if (!vector) continue;
     const Type type = argument.getType();
     done[argument] = type.isInteger(1) && !keepsBytes ? b.convert(vector, type, true) : vector; // bytes are conditions
     if (type.isInteger(1) || getElementTypeOrSelf(vector) == type) continue;

@@ -35,6 +35,17 @@ std::optional<Reduction> analyseReduction(mlir::linalg::LinalgOp op);
 /// each on the elements between, once they are converted to the output's type.
 bool hasTileableBody(mlir::linalg::LinalgOp op);
 
+/// A body that sums, in floats, products of an element of one tensor and of a value computed from others.
+struct ComputedFactor {
+  mlir::Value value;                  ///< in the body
+  llvm::SmallVector<unsigned> inputs; ///< that it is made of, by number; the first has the most loops
+  unsigned element;                   ///< the input that is the other factor
+};
+
+/// The computed factor of a contraction; nothing where there is none, or where the tiled kernel cannot make panels of
+/// it: bodies that use the values of indices, gather, or have inputs that neither factor uses.
+std::optional<ComputedFactor> computedFactor(mlir::linalg::LinalgOp op);
+
 /// Whether the body sums, in 32 bits, products of integers that 16 bits hold with their sign.
 bool multipliesShorts(mlir::linalg::LinalgOp op);
 
@@ -51,7 +62,8 @@ public:
   /// What a load gives; `valueOf` tells the vector of each of its indices.
   using Gather =
       llvm::function_ref<mlir::Value(mlir::memref::LoadOp, llvm::function_ref<mlir::Value(mlir::Value)> valueOf)>;
-  /// `inputs`: a vector for each input of the body, as in memory or converted as the body does. `index(d)`: the values
+  /// `inputs`: a vector for each input of the body, as in memory or converted as the body does; none for those that
+  /// what is emitted does not need. `index(d)`: the values
   /// of loop d as vector of i32. Where the builder's element is i8 and the body's bool, conditions stay bytes of 0
   /// and 1.
   BodyEmitter(NestBuilder &b, mlir::linalg::LinalgOp op, int64_t lanes, llvm::ArrayRef<mlir::Value> inputs, Index index,

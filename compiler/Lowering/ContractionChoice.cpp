@@ -19,6 +19,8 @@ constexpr int64_t kFewUses = 2;
 constexpr double kJumpCycles = 25;
 /// Cycles that a register tile costs beside its arithmetic and its stores.
 constexpr double kTileCycles = 15;
+/// Cycles that an element costs which is computed as it is packed.
+constexpr double kComputedCycles = 1;
 
 /// Cycles of one step of the contracted index on a tile of `mr` rows and `vectors` columns: its
 /// multiply-adds, at least as many as hide their latency, and half of its loads.
@@ -54,7 +56,7 @@ Packing packingOf(const ContractionPlan &p, const IndexGroup &side, unsigned o) 
   if (side.stride(o) == 1) return Packing::Rows;
   if (p.paired) return Packing::Gather;
   if (p.square(o)) return Packing::Transpose;
-  return o == 1 && p.squareAcross() ? Packing::Cross : Packing::Gather;
+  return o == 1 && !p.computed(1) && p.squareAcross() ? Packing::Cross : Packing::Gather;
 }
 
 void choosePackings(ContractionPlan &p) {
@@ -65,9 +67,10 @@ void choosePackings(ContractionPlan &p) {
   if (p.paired) return;
   const bool smallRows = m * k * p.elementBytes <= kInPlaceRowBytes,
              smallCols = n * k * p.elementBytes <= kInPlaceColBytes;
-  if (smallRows ? p.depthStride(0).has_value() : p.depthStride(0) == 1 && p.allColPanels() <= kFewUses)
+  const bool readsRows = !p.computed(0), readsCols = !p.computed(1);
+  if (readsRows && (smallRows ? p.depthStride(0).has_value() : p.depthStride(0) == 1 && p.allColPanels() <= kFewUses))
     p.packRows = Packing::None;
-  if (p.cols.stride(1) == 1 && p.depthStride(1) && p.cols.run() % p.lanes == 0 &&
+  if (readsCols && p.cols.stride(1) == 1 && p.depthStride(1) && p.cols.run() % p.lanes == 0 &&
       (smallCols || p.allRowPanels() <= kFewUses))
     p.packCols = Packing::None;
 }
@@ -131,8 +134,11 @@ double predict(const ContractionPlan &p, const CpuModel &cpu) {
   // A sliver of rows is read once per panel of columns: it should stay in L1.
   if (p.mr * p.kc() * p.elementBytes > cpu.l1Bytes / 2) compute *= 1.1;
   const double again = p.colsOuter ? 1 : double(p.rowBlocks());
-  const double pack = m * k * packingCost(p.packRows, p.square(0)) +
-                      n * k * packingCost(p.packCols, std::max(p.square(1), p.squareAcross())) * again;
+  auto packing = [&](unsigned o, Packing packing, int64_t side) {
+    return packingCost(packing, side) + (p.computed(o) ? kComputedCycles : 0);
+  };
+  const double pack = m * k * packing(0, p.packRows, p.square(0)) +
+                      n * k * packing(1, p.packCols, std::max(p.square(1), p.squareAcross())) * again;
   const int64_t vectors = ceilDiv(p.cols.run(), p.lanes);
   double store = p.cols.stride(2) == 1 ? 2 * m * double(vectors * p.cols.runs()) : 3 * m * n;
   store += kJumpCycles * stretches(p, cpu);
@@ -225,7 +231,7 @@ void weighTiles(ContractionPlan p, int64_t widest, int64_t deepest, const CpuMod
 /// L2, shortens the runs; returns how deep a block may then be.
 int64_t fitSquares(const NestShape &shape, ContractionPlan &p, const CpuModel &cpu) {
   const int64_t deepest = kDepthBytes / p.elementBytes, widest = cpu.lanes(p.elementBytes);
-  if (!p.crosses() || p.cols.stride(1) == 1 || p.adjacentDepth(1) >= 0) return deepest;
+  if (p.computed(1) || !p.crosses() || p.cols.stride(1) == 1 || p.adjacentDepth(1) >= 0) return deepest;
   const int64_t room = cpu.l2Bytes / 2 / p.elementBytes / widest;
   if (p.cols.run() * std::min(deepest, p.depth.size()) <= 2 * room) return deepest;
   for (int64_t run = 4 * widest; run >= widest && p.colRun == 0; run -= widest)
@@ -253,6 +259,7 @@ std::vector<ContractionPlan> weighedPlans(const NestShape &shape, const CpuModel
   ContractionPlan p;
   p.elementBytes = shape.elementBytes;
   p.paired = shape.pairs;
+  p.computes = shape.computes;
   bool lanesInBatch = false;
   for (const LoopDim &d : shape.dims) {
     if (d.valued) return {};

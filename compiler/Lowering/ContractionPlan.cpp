@@ -108,6 +108,7 @@ bool ContractionPlan::fits() const {
     if (depthPieces[i] < 1 || depthPieces[i] > depth.dims[i].extent) return false;
   auto packs = [&](Packing packing, const IndexGroup &side, unsigned o) {
     if (paired && packing != Packing::Rows && packing != Packing::Gather) return false;
+    if (computed(o) && (packing == Packing::None || packing == Packing::Cross)) return false;
     switch (packing) {
     case Packing::None: return depthStride(o).has_value();
     case Packing::Rows: return side.stride(o) == 1;
@@ -160,7 +161,8 @@ std::string ContractionPlan::str() const {
     for (size_t i = 0; i < depthPieces.size(); ++i)
       s << (i ? "x" : " (") << depthPieces[i] << (i + 1 < depthPieces.size() ? "" : ")");
   s << " rows=" << rowPanels * mr << " cols=" << colPanels * nr() << ", " << (colsOuter ? "cols" : "rows")
-    << " shared; packing rows=" << name(packRows) << " cols=" << name(packCols) << "; split " << name(split) << " over "
+    << " shared; packing rows=" << (computed(0) ? "computed, " : "") << name(packRows)
+    << " cols=" << (computed(1) ? "computed, " : "") << name(packCols) << "; split " << name(split) << " over "
     << threads << "; store "
     << (streaming             ? "lines past the caches"
         : cols.stride(2) == 1 ? "vectors"

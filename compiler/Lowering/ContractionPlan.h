@@ -10,7 +10,8 @@
 namespace ein {
 
 /// The indices of one group: runs of the innermost loop, one for each point of the others. Strides are for the
-/// operand that plays S, the one that plays V, the output, and what a pointwise operation after it reads.
+/// operand that plays S, the one that plays V, the output, whatever else a computed operand is made of, and what a
+/// pointwise operation after it reads.
 struct IndexGroup {
   std::vector<LoopDim> dims;
 
@@ -44,7 +45,7 @@ enum class Split : uint8_t { Serial, Batch, Cols, Rows, Depth };
 /// stride; where runs begin is looked up. Blocks of the depth are boxes: a piece of each of its loops.
 /// The last piece of a loop takes what is left over.
 struct ContractionPlan {
-  IndexGroup batch, rows, cols, depth;  ///< strides of each loop: [operand S, operand V, output]
+  IndexGroup batch, rows, cols, depth;  ///< strides of each loop: [operand S, operand V, output, ...]
   bool swapped = false;                 ///< the operation's second input plays S
   int rowLoop = -1, colLoop = -1;       ///< loops of the shape that are the runs of rows and columns
   int64_t colRun = 0;                   ///< runs of columns are cut into runs of this length; 0: they are not
@@ -59,12 +60,15 @@ struct ContractionPlan {
   Split split = Split::Serial;
   int64_t threads = 1;
   int64_t elementBytes = 4;
+  bool computes = false;      ///< the operation's first operand is computed as it is packed (NestShape)
   bool paired = false;        ///< an element of a panel is two steps of the depth, of 16 bits each
   bool finishes = false;      ///< a pointwise operation follows on each tile before it is stored
   double predictedCycles = 0; ///< of one core for all the work
   std::string reason;         ///< why this split and not another
 
   int64_t nr() const { return nv * lanes; }
+  /// Whether S (0) or V (1) is computed.
+  bool computed(unsigned o) const { return computes && (o == 0) != swapped; }
   int64_t depthBlocks() const;
   /// Elements of the contracted index in most blocks, and in the deepest one.
   int64_t kc() const;

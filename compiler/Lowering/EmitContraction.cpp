@@ -42,13 +42,19 @@ int64_t scratchBytes(const ContractionPlan &plan) { return ContractionScratch(pl
 ContractionEmitter::ContractionEmitter(NestBuilder &b, const ContractionPlan &plan, linalg::LinalgOp op,
                                        ArrayRef<NestOperand> operands, bool overwrite, StringRef name,
                                        const NestFinish *finish)
-    : b(b), p(plan), op(op), reduction(*analyseReduction(op)), s(operands[plan.swapped ? 1 : 0]),
-      v(operands[plan.swapped ? 0 : 1]), out(operands[2]), overwrite(overwrite), finish(finish), name(name),
+    : b(b), p(plan), op(op), reduction(*analyseReduction(op)), overwrite(overwrite), finish(finish), name(name),
       layout(plan) {
   if (b.element.isInteger(1)) b.element = b.getI8Type(); // as in memory
+  if (p.computes) factor = computedFactor(op);
+  s = operands[factor ? factor->inputs[0] : 0], v = operands[factor ? factor->element : 1];
+  out = operands[op->getNumOperands() - 1];
+  if (p.swapped) std::swap(s, v);
+  if (factor)
+    for (auto [i, input] : llvm::enumerate(ArrayRef(factor->inputs).drop_front()))
+      parts.push_back({operands[input], unsigned(3 + i), {}});
   if (!finish) return;
   for (const NestOperand &input : finish->inputs)
-    if (input.pointer) reads.push_back({input, unsigned(3 + reads.size()), {}, {}, {}});
+    if (input.pointer) reads.push_back({input, unsigned(3 + parts.size() + reads.size()), {}, {}, {}});
 }
 
 /// Views of the operands and the scratch memory inside the current function.
@@ -57,6 +63,8 @@ void ContractionEmitter::bind(ValueRange pointers) {
   memV = b.flat(pointers[1], v.element, v.extent);
   memC = b.flat(pointers[2], finish ? out.element : b.element, out.extent);
   scratch = pointers[3];
+  for (auto [part, pointer] : llvm::zip(parts, pointers.drop_front(4)))
+    part.memory = b.flat(pointer, part.operand.element, part.operand.extent);
   auto runs = [&](const IndexGroup &g, unsigned o, int64_t place) {
     Runs r{g.runStride(o), {}, g.stride(o)};
     if (!r.perRun) r.table = b.flat(b.advance(scratch, b.c(place)), b.getIndexType(), g.runs());
@@ -103,7 +111,7 @@ void ContractionEmitter::emitTables(ValueRange pointers) {
   const std::tuple<const IndexGroup *, unsigned, int64_t> tables[] = {
       {&p.rows, 0, layout.rowsS}, {&p.rows, 2, layout.rowsC}, {&p.cols, 1, layout.colsV}, {&p.cols, 2, layout.colsC}};
   if (llvm::all_of(tables, [](auto &t) { return std::get<2>(t) < 0; })) return;
-  auto fn = b.function(name + "_runs", pointers.size(), 1, [&](ValueRange args, ValueRange) {
+  auto fn = b.function(name + "_runs", pointerCount(), 1, [&](ValueRange args, ValueRange) {
     for (auto [group, operand, place] : tables) {
       if (place < 0) continue;
       Value table = b.flat(b.advance(args[3], b.c(place)), b.getIndexType(), group->runs());
@@ -173,10 +181,12 @@ ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
            batchOffset(batch, 1, v.offset),
            batchOffset(batch, 2, out.offset),
            {},
+           {},
            kb,
            b.c(1),
            {}};
   for (const Read &read : reads) at.reads.push_back(batchOffset(batch, read.stride, read.operand.offset));
+  for (const Part &part : parts) at.parts.push_back(batchOffset(batch, part.o, part.operand.offset));
   at.extents.resize(p.depth.dims.size());
   Value index = kb;
   for (int i = int(p.depth.dims.size()) - 1; i >= 0; --i) {
@@ -189,6 +199,7 @@ ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
     at.extents[i] = rest ? b.createOrFold<arith::SelectOp>(last, b.c(piece + rest), b.c(piece)) : b.c(piece);
     at.s = b.add(at.s, b.mul(low, d.strides[0]));
     at.v = b.add(at.v, b.mul(low, d.strides[1]));
+    for (auto [offset, part] : llvm::zip_equal(at.parts, parts)) offset = b.add(offset, b.mul(low, d.strides[part.o]));
     at.depth = b.mul(at.depth, at.extents[i]);
     index = b.div(index, pieces);
   }
@@ -198,7 +209,7 @@ ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
 /// Whole batches, or a part of the depth, per thread: every thread runs the serial nest with its own scratch
 /// memory. Parts of the depth go to results of the threads' own, row-major over batch, rows and columns.
 void ContractionEmitter::emitByBatch(ValueRange pointers) {
-  auto fn = b.function(name, pointers.size(), 1, [&](ValueRange args, ValueRange index) {
+  auto fn = b.function(name, pointerCount(), 1, [&](ValueRange args, ValueRange index) {
     bind(args);
     Value shared = b.advance(scratch, b.add(b.mul(index[0], layout.sharedBytes), layout.shared));
     Value own = b.advance(scratch, b.add(b.mul(index[0], layout.privateBytes), layout.own));
@@ -231,7 +242,7 @@ void ContractionEmitter::emitByBatch(ValueRange pointers) {
 /// One batch at a time: the team packs the shared block together, then each thread takes its blocks.
 void ContractionEmitter::emitByBlock(ValueRange pointers) {
   const bool packs = (p.colsOuter ? p.packCols : p.packRows) != Packing::None;
-  auto pack = packs ? b.function(name + "_pack", pointers.size(), 4,
+  auto pack = packs ? b.function(name + "_pack", pointerCount(), 4,
                                  [&](ValueRange args, ValueRange index) {
                                    bind(args);
                                    Range range = sharedRange(index[1]);
@@ -247,7 +258,7 @@ void ContractionEmitter::emitByBlock(ValueRange pointers) {
                                               b.advance(scratch, b.c(layout.shared)));
                                  })
                     : func::FuncOp();
-  auto fn = b.function(name, pointers.size(), 4, [&](ValueRange args, ValueRange index) {
+  auto fn = b.function(name, pointerCount(), 4, [&](ValueRange args, ValueRange index) {
     bind(args);
     Value own = b.advance(scratch, b.add(b.mul(index[3], layout.privateBytes), layout.own));
     Value shared = b.advance(scratch, b.c(layout.shared));
@@ -281,7 +292,7 @@ void ContractionEmitter::overOutput(size_t group, size_t dim, Value place, Value
 
 /// Combines the threads' results, always in the same order.
 void ContractionEmitter::combineParts(ValueRange pointers) {
-  auto fn = b.function(name + "_combine", pointers.size(), 1, [&](ValueRange args, ValueRange) {
+  auto fn = b.function(name + "_combine", pointerCount(), 1, [&](ValueRange args, ValueRange) {
     Value parts = b.flat(b.advance(args[3], b.c(layout.parts)), b.element, layout.partElements * p.threads);
     Value result = b.flat(args[2], b.element, out.extent);
     overOutput(0, 0, b.c(0), b.c(out.offset), [&](Value place, Value offset) {
@@ -295,7 +306,8 @@ void ContractionEmitter::combineParts(ValueRange pointers) {
 }
 
 void ContractionEmitter::emit(Value scratchPointer) {
-  SmallVector<Value> pointers = {s.pointer, v.pointer, out.pointer, scratchPointer};
+  SmallVector<Value> pointers{s.pointer, v.pointer, out.pointer, scratchPointer};
+  for (const Part &part : parts) pointers.push_back(part.operand.pointer);
   for (const Read &read : reads) pointers.push_back(read.operand.pointer);
   emitTables(pointers);
   if (p.split == Split::Cols || p.split == Split::Rows) return emitByBlock(pointers);

@@ -20,7 +20,8 @@ struct ContractionScratch {
   int64_t total = 0;
 };
 
-/// Emits one contraction. Methods emit into the function the builder is in. Conditions are computed as bytes.
+/// Emits one contraction, of two tensors or with a factor that is computed from several. Methods emit into the function
+/// the builder is in. Conditions are computed as bytes.
 class ContractionEmitter {
 public:
   ContractionEmitter(NestBuilder &b, const ContractionPlan &plan, mlir::linalg::LinalgOp op,
@@ -42,9 +43,17 @@ private:
   struct Range {
     Value low, high, base;
   };
+  /// What a computed factor is made of beside S or V, by its number among the strides of a loop.
+  struct Part {
+    NestOperand operand;
+    unsigned o;
+    Value memory;
+  };
+  using Offsets = llvm::SmallVector<Value, 1>; ///< in each tensor of a side
   /// A batch and a block of the contracted index.
   struct Point {
     Value s, v, c;                       ///< offsets in the operands
+    llvm::SmallVector<Value> parts;      ///< and in the parts of a computed one
     llvm::SmallVector<Value, 2> reads;   ///< and in what the finish reads
     Value kb, depth;                     ///< number of the block, elements in it
     llvm::SmallVector<Value, 4> extents; ///< of the block, by loop of the depth
@@ -57,6 +66,7 @@ private:
   };
 
   void bind(ValueRange pointers);
+  unsigned pointerCount() const { return 4 + parts.size() + reads.size(); }
   Value runAt(const Runs &r, Value run);
   Value runOf(const IndexGroup &side, Value panel, int64_t width);
   Value placeInRun(const IndexGroup &side, Value panel, int64_t width);
@@ -83,16 +93,21 @@ private:
   void packRows(const Point &at, Range panels, Value pack);
   void packCols(const Point &at, Range panels, Value pack);
   struct Side;
-  Value widened(const Side &side, Value value);
+  Offsets sum(const Offsets &a, const Offsets &c);
+  Offsets stepsAlong(const Side &side, Value steps, const LoopDim &loop);
+  Offsets runOffsets(const Side &side, Value panel);
+  Value valuesAt(const Side &side, int64_t lanes, const Offsets &from, const LoopDim &along);
+  Value computedAt(const Side &side, int64_t lanes, const Offsets &from, const LoopDim &along);
   Value rowOf(const Side &side, Value place);
   Value halfOf(Value value, Value before, Value place);
-  void packPanels(const Side &side, const Point &at, Range panels, Value pack);
-  void packVectors(const Side &side, const Point &at, Range panels, Value memory);
-  void packTransposed(const Side &side, const Point &at, Range panels, Value memory);
-  void packSquares(const Side &side, const Point &at, Range panels, Value memory);
-  void packElements(const Side &side, const Point &at, Range panels, Value memory);
-  /// Loops over a block of the depth but for loop `without`: where operand `o` is, and the place in the panel.
-  void overDepth(const Point &at, unsigned o, int without, llvm::function_ref<void(Value offset, Value place)> body);
+  void packPanels(Side side, Range panels, Value pack);
+  void packVectors(const Side &side, Range panels, Value memory);
+  void packTransposed(const Side &side, Range panels, Value memory);
+  void packSquares(const Side &side, Range panels, Value memory);
+  void packElements(const Side &side, Range panels, Value memory);
+  /// Loops over a block of the depth but for loop `without`: how far the side's tensors move, and the place in
+  /// the panel.
+  void overDepth(const Side &side, int without, llvm::function_ref<void(const Offsets &moved, Value place)> body);
   void storePieces(Value vector, int64_t count, Value memory, Value offset);
   Value placesPerStep(const Point &at, int loop);
 
@@ -135,7 +150,9 @@ private:
   const ContractionPlan &p;
   mlir::linalg::LinalgOp op;
   Reduction reduction; ///< of the body of `op`
+  std::optional<ComputedFactor> factor;
   NestOperand s, v, out;
+  llvm::SmallVector<Part> parts; ///< of the factor
   bool overwrite;
   const NestFinish *finish; ///< or none
   llvm::SmallVector<Read, 2> reads;

@@ -7,7 +7,7 @@ namespace ein {
 
 void ContractionEmitter::bindReads(ValueRange pointers) {
   for (auto [n, read] : llvm::enumerate(reads)) {
-    read.memory = b.flat(pointers[4 + n], read.operand.element, read.operand.extent);
+    read.memory = b.flat(pointers[4 + parts.size() + n], read.operand.element, read.operand.extent);
     auto runs = [&](const IndexGroup &g) {
       return Runs{g.runStride(read.stride).value_or(0), {}, g.stride(read.stride)};
     };

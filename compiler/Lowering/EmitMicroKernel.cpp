@@ -45,6 +45,7 @@ void ContractionEmitter::compute(const Point &at, Range rows, Range cols, Value 
 /// The body on an element of S on all lanes and a vector of V, combined with `sum`.
 Value ContractionEmitter::accumulate(Value fromRows, Value fromCols, Value sum) {
   if (p.paired) return combine(sum, b.multiplyPairs(fromRows, fromCols));
+  if (factor) return b.multiplyAdd(fromRows, fromCols, sum);
   auto noIndex = [](int64_t) { return Value(); };
   Value inputs[] = {p.swapped ? fromCols : fromRows, p.swapped ? fromRows : fromCols};
   return BodyEmitter(b, op, p.lanes, inputs, noIndex).accumulate(reduction, sum);

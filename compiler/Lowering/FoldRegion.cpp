@@ -54,12 +54,12 @@ uint32_t foldedTensor(scf::ExecuteRegionOp region) {
 
 FailureOr<FoldRegion> readFold(scf::ExecuteRegionOp region) {
   SmallVector<linalg::LinalgOp> ops(region.getRegion().front().getOps<linalg::LinalgOp>());
-  if (ops.size() != 2 || ops[0]->getNumOperands() != 3) return failure();
+  if (ops.size() != 2) return failure();
   FoldRegion fold{region, ops[0], ops[1], {}, {}, false};
   const Value sum = fold.product.getDpsInits()[0], result = fold.finish.getDpsInits()[0];
 
   SmallVector<OpOperand *> walked; // as in the strides of `shape`
-  for (OpOperand &operand : fold.product->getOpOperands().take_front(2)) walked.push_back(&operand);
+  for (OpOperand &operand : fold.product->getOpOperands().drop_back()) walked.push_back(&operand);
   walked.push_back(&fold.finish.getDpsInitsMutable()[0]);
   for (OpOperand &operand : fold.finish->getOpOperands().drop_back()) {
     if (operand.get() == sum) continue;
@@ -82,7 +82,7 @@ FailureOr<FoldRegion> readFold(scf::ExecuteRegionOp region) {
     if (failed(strides)) return failure();
     for (auto [dim, index] : llvm::zip(shape.dims, loops.asArrayRef())) dim.strides.push_back(strides->lookup(index));
   }
-  shape.operands = 3;
+  shape.operands = fold.product->getNumOperands();
   shape.elementBytes = widestBytes(fold.product);
   const Type stored = cast<MemRefType>(result.getType()).getElementType();
   shape.outputBytes = bytesOf(stored);
@@ -100,21 +100,23 @@ std::optional<ContractionPlan> planFold(const FoldRegion &fold, const CpuModel &
   const Type sum = product.getBlock()->getArguments().back().getType();
   Block *body = finish.getBlock();
   const bool isPlain = body->getOps<linalg::IndexOp>().empty() && body->getOps<memref::LoadOp>().empty();
-  if (!hasTileableBody(product) || !isPlain || sum.getIntOrFloatBitWidth() < 16) return std::nullopt;
-  std::optional<ContractionPlan> plan = planContraction(fold.shape, cpu);
+  const std::optional<NestShape> tiled = contractionShape(product, fold.shape);
+  if (!tiled || !isPlain || sum.getIntOrFloatBitWidth() < 16) return std::nullopt;
+  std::optional<ContractionPlan> plan = planContraction(*tiled, cpu);
   if (!plan) return plan;
   if (plan->depthBlocks() > 1 && !fold.holdsParts) {
     // A step of its own would read what this one stores.
     constexpr double kBytesPerCycle = 8;
     const double pass = double(fold.shape.points(false) * fold.shape.elementBytes) / kBytesPerCycle;
-    NestShape whole = fold.shape;
+    NestShape whole = *tiled;
     whole.wholeDepth = true;
     const double apart = plan->predictedCycles + pass;
     plan = planContraction(whole, cpu);
     if (!plan || plan->depthBlocks() > 1 || plan->predictedCycles > apart) return std::nullopt;
   }
   if (plan->split == Split::Depth) return std::nullopt;
-  for (unsigned o = 3; o < 3 + fold.reads.size(); ++o) {
+  const unsigned strides = plan->cols.dims.back().strides.size();
+  for (unsigned o = strides - fold.reads.size(); o < strides; ++o) {
     const bool isRun = plan->rows.runs() == 1 || plan->rows.runStride(o),
                isColRun = plan->cols.runs() == 1 || plan->cols.runStride(o);
     const bool isVector = plan->cols.stride(2) != 1 || plan->cols.stride(o) == 0 || plan->cols.stride(o) == 1;
@@ -125,11 +127,18 @@ std::optional<ContractionPlan> planFold(const FoldRegion &fold, const CpuModel &
   return plan;
 }
 
-std::set<uint32_t> refusedFolds(func::FuncOp kernel, const CpuModel &cpu) {
-  std::set<uint32_t> refused;
+RefusedFolds refusedFolds(func::FuncOp kernel, const CpuModel &cpu) {
+  RefusedFolds refused;
   for (scf::ExecuteRegionOp region : foldsOf(kernel)) {
     FailureOr<FoldRegion> fold = readFold(region);
-    if (failed(fold) || !planFold(*fold, cpu)) refused.insert(foldedTensor(region));
+    if (failed(fold) || !planFold(*fold, cpu)) refused.finishes.insert(foldedTensor(region));
+  }
+  for (linalg::LinalgOp op : stepsOf(kernel)) {
+    auto tensor = op->getAttrOfType<IntegerAttr>(kFactorAttr);
+    if (!tensor) continue;
+    FailureOr<NestShape> shape = shapeOf(op);
+    const auto tiled = failed(shape) ? std::nullopt : contractionShape(op, *shape);
+    if (!tiled || !planContraction(*tiled, cpu)) refused.factors.insert(uint32_t(tensor.getInt()));
   }
   return refused;
 }

@@ -2,20 +2,21 @@
 #pragma once
 
 #include "compiler/Lowering/PlanAttr.h"
+#include "compiler/Paths/Flatten.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
-
-#include <set>
 
 namespace ein {
 
 /// On the region: the number of the tensor that is never stored. What the region allocates is this tensor.
 inline constexpr const char *kFoldAttr = "ein.fold";
+/// On a contraction that is to compute a factor as it packs: the number of its tensor.
+inline constexpr const char *kFactorAttr = "ein.factor";
 
 struct FoldRegion {
   mlir::scf::ExecuteRegionOp region;
   mlir::linalg::LinalgOp product, finish;
-  /// Of the contraction, with the output of `finish`; then come the strides of `reads`.
+  /// Of the contraction, but with the output of `finish`; then come the strides of `reads`.
   NestShape shape;
   /// Inputs of `finish` but the sum, by number.
   llvm::SmallVector<unsigned> reads;
@@ -32,7 +33,7 @@ mlir::FailureOr<FoldRegion> readFold(mlir::scf::ExecuteRegionOp region);
 
 /// The plan of a fold; nothing where two steps are better or the only way.
 std::optional<ContractionPlan> planFold(const FoldRegion &fold, const CpuModel &cpu);
-/// The tensors of a kernel's folds for which there is no plan.
-std::set<uint32_t> refusedFolds(mlir::func::FuncOp kernel, const CpuModel &cpu);
+/// The folds of a kernel for which there is no plan.
+RefusedFolds refusedFolds(mlir::func::FuncOp kernel, const CpuModel &cpu);
 
 } // namespace ein

@@ -436,6 +436,8 @@ void LinalgLowering::lower(const Assignment &assignment, bool isPart) {
                                               : expressions.convert(value, as, stored);
                               linalg::YieldOp::create(b, value);
                             });
+  if (llvm::any_of(flat.folded, [&](const auto &f) { return f.reader == assignment.result; }))
+    b.getInsertionBlock()->back().setAttr(kFactorAttr, b.getI64IntegerAttr(assignment.result));
 }
 
 /// An operation of a step that has several: what is never stored are allocations that nothing makes, and each operation

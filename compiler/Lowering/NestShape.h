@@ -38,6 +38,8 @@ struct NestShape {
   int64_t outputBytes = 4;  ///< of an element of the output
   bool sized = false;       ///< extents or strides come at run time
   bool wholeDepth = false;  ///< a contraction has to sum each point at once
+  bool computes = false;    ///< of a contraction: its first operand is computed where it is packed, from the tensor
+                            ///< that has its strides and from those whose strides follow the output's
   bool pairs = false;       ///< a sum, in 32 bits, of products of integers that 16 bits hold with their sign
 
   unsigned output() const { return operands - 1; }

@@ -86,9 +86,29 @@ static bool overwrites(linalg::LinalgOp op) {
   return op.getBlock()->getArguments().back().use_empty() || startingFill(op);
 }
 
+std::optional<NestShape> contractionShape(linalg::LinalgOp op, const NestShape &shape) {
+  if (hasTileableBody(op)) return shape;
+  std::optional<ComputedFactor> factor = shape.sized ? std::nullopt : computedFactor(op);
+  if (!factor) return std::nullopt;
+  NestShape result = shape;
+  result.operands = 3;
+  result.computes = true;
+  for (LoopDim &d : result.dims) {
+    const std::vector<int64_t> &of = d.strides;
+    std::vector<int64_t> strides{of[factor->inputs[0]], of[factor->element], of[shape.output()]};
+    for (unsigned input : ArrayRef(factor->inputs).drop_front()) {
+      if (of[input] != 0 && strides[0] == 0) return std::nullopt; // the first does not move as the factor does
+      strides.push_back(of[input]);
+    }
+    strides.insert(strides.end(), of.begin() + shape.operands, of.end());
+    d.strides = std::move(strides);
+  }
+  return result;
+}
+
 KernelPlan planKernel(linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu) {
-  if (hasTileableBody(op))
-    if (auto plan = shape.sized ? planSizedContraction(shape, cpu) : planContraction(shape, cpu)) return *plan;
+  if (auto tiled = contractionShape(op, shape))
+    if (auto plan = shape.sized ? planSizedContraction(shape, cpu) : planContraction(*tiled, cpu)) return *plan;
   return planAsNest(op, shape, cpu);
 }
 
@@ -155,14 +175,16 @@ FailureOr<KernelPlan> planFromAttr(linalg::LinalgOp op, const NestShape &shape, 
       return failure();
     return read;
   }
-  if (kind.getValue() != "contraction" || shape.operands != 3) return failure();
+  std::optional<NestShape> tiled = contractionShape(op, shape);
+  if (kind.getValue() != "contraction" || !tiled) return failure();
   ContractionPlan plan;
   plan.elementBytes = shape.elementBytes;
+  plan.computes = tiled->computes;
   plan.paired = shape.pairs;
   auto read = ein::read(plan, attr);
   if (failed(read)) return failure();
   auto &p = std::get<ContractionPlan>(*read);
-  if (!classify(shape, p) || !p.fits()) return failure();
+  if (!classify(*tiled, p) || !p.fits()) return failure();
   return read;
 }
 

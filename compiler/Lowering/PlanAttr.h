@@ -29,6 +29,11 @@ mlir::linalg::FillOp startingFill(mlir::linalg::LinalgOp op);
 /// Whether the fill is the start of the reduction that follows it, and so needs no nest of its own.
 bool startsReduction(mlir::linalg::FillOp fill);
 
+/// The shape of a contraction that the tiled kernel can take on: that of the operation where two tensors are
+/// multiplied; with three operands and `computes` where a factor is computed from several; nothing for other
+/// operations.
+std::optional<NestShape> contractionShape(mlir::linalg::LinalgOp op, const NestShape &shape);
+
 /// The plan for `op`: a packed contraction where that pays, else a plain nest.
 KernelPlan planKernel(mlir::linalg::LinalgOp op, const NestShape &shape, const CpuModel &cpu);
 /// The plan for `op` as a plain nest.

@@ -63,11 +63,12 @@ static std::variant<KernelPlan, std::string> obey(linalg::LinalgOp op, const Nes
   auto kind = dyn_cast_or_null<StringAttr>(entries.get("kind"));
   if (!kind) return "it names no kind of plan";
   if (kind.getValue() == "nest") return planAsNest(op, shape, cpu);
-  if (!hasTileableBody(op) || !planContraction(shape, cpu)) return "the step is not tiled";
+  std::optional<NestShape> tiled = contractionShape(op, shape);
+  if (!tiled || !planContraction(*tiled, cpu)) return "the step is not tiled";
   FailureOr<KernelPlan> plan = planFromAttr(op, shape, entries.getDictionary(op.getContext()));
   if (failed(plan)) return "it is incomplete or does not fit the shape";
   auto &contraction = std::get<ContractionPlan>(*plan);
-  if (std::string why = misfit(contraction, shape, cpu); !why.empty()) return why;
+  if (std::string why = misfit(contraction, *tiled, cpu); !why.empty()) return why;
   contraction.predictedCycles = predictCycles(contraction, cpu);
   return *plan;
 }
@@ -102,15 +103,16 @@ std::vector<PlanCandidate> planCandidates(func::FuncOp kernel, const CpuModel &c
   std::vector<PlanCandidate> all;
   for (auto [step, op] : llvm::enumerate(stepsOf(kernel))) {
     FailureOr<NestShape> shape = shapeOf(op);
-    if (failed(shape) || !hasTileableBody(op)) continue;
+    std::optional<NestShape> tiled = failed(shape) ? std::nullopt : contractionShape(op, *shape);
+    if (!tiled) continue;
     const KernelPlan current = planStep(op, step, *shape, cpu);
     auto *base = std::get_if<ContractionPlan>(&current);
     if (!base) continue;
     auto add = [&](const KernelPlan &plan, double cycles) {
       all.push_back({int32_t(step), planToText(op.getContext(), step, plan), cycles});
     };
-    for (const ContractionPlan &plan : candidatePlans(*shape, cpu, *base, most)) add(plan, plan.predictedCycles);
-    add(NestPlan(), 0);
+    for (const ContractionPlan &plan : candidatePlans(*tiled, cpu, *base, most)) add(plan, plan.predictedCycles);
+    if (!tiled->computes) add(NestPlan(), 0);
   }
   return all;
 }

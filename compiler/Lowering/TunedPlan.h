@@ -27,7 +27,7 @@ void setTunedPlans(mlir::func::FuncOp kernel, const std::vector<std::string> &pl
 KernelPlan planStep(mlir::linalg::LinalgOp op, size_t step, const NestShape &shape, const CpuModel &cpu);
 
 /// At most `most` plans for each step that is a tiled contraction, first the one that `planStep` gives it, and the
-/// plain nest as the last.
+/// plain nest as the last, which is no candidate where a factor is computed.
 std::vector<PlanCandidate> planCandidates(mlir::func::FuncOp kernel, const CpuModel &cpu, int most);
 
 } // namespace ein

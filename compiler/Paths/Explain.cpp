@@ -11,6 +11,9 @@ namespace ein {
 
 namespace {
 
+constexpr const char *kPacked = "pointwise, and read by contractions only: computed where they pack their panels";
+constexpr const char *kFinished = "pointwise after a contraction: computed on its tiles";
+
 class Explainer {
 public:
   explicit Explainer(const FlatProgram &flat) : flat(flat), p(flat.program) {}
@@ -24,8 +27,10 @@ public:
       step.kind = isCascade ? "cascade" : "nest";
       reads.clear();
       for (size_t a = i; a < last; ++a) add(step, a);
-      if (!isCascade && last > i + 1) step.rule = "what follows a contraction point by point ends its tiles";
+      if (!isCascade && last > i + 1) step.rule = kFinished;
       if (isCascade) describe(step, *cascade++);
+      for (const auto &f : flat.folded)
+        if (f.reader == p.assignments[i].result) describePacked(step, f.tensor);
       for (size_t a = i; a < last; ++a) reads.erase(p.assignments[a].result);
       for (TensorId t : reads) step.bytes += bytesOf(t);
       for (const TensorReport &t : step.stored) step.bytes += t.bytes;
@@ -56,7 +61,9 @@ private:
     const Expr &root = p.exprs[value];
     if (root.kind == Expr::Kind::Reduce && step.kind == "nest")
       for (IndexId i : root.indices) ++passes[p.indices[i].name];
-    countWork(step, value, points(p.tensors[tensor].axes));
+    const bool folds =
+        std::any_of(flat.folded.begin(), flat.folded.end(), [&](const auto &f) { return f.reader == tensor; });
+    countWork(step, value, points(p.tensors[tensor].axes), folds);
     for (size_t i = flat.inlined.size(); i-- > 0;)
       if (flat.inlined[i].reader == tensor) addInlined(step, flat.inlined[i].tensor, i);
   }
@@ -68,8 +75,15 @@ private:
       if (flat.inlined[i].reader == tensor) addInlined(step, flat.inlined[i].tensor, i);
   }
 
-  /// Work at each of `points`: inside of reductions at as many more.
-  void countWork(StepReport &step, ExprId value, double points) {
+  /// What is folded into a contraction is computed once for each block of its other side, mostly one.
+  void describePacked(StepReport &step, TensorId folded) {
+    addInlined(step, folded, flat.inlined.size());
+    if (step.rule.find(kPacked) == std::string::npos)
+      step.rule += (step.rule.empty() ? "" : "; ") + std::string(kPacked);
+  }
+
+  /// Work at each of `points`: inside of reductions at as many more, of factors that are folded at their own.
+  void countWork(StepReport &step, ExprId value, double points, bool folds) {
     std::map<ExprId, double, std::greater<>> open{{value, points}};
     while (!open.empty()) {
       const auto [id, times] = *open.begin();
@@ -81,16 +95,15 @@ private:
       if (e.kind == Expr::Kind::Reduce || e.kind == Expr::Kind::Top) step.flops += inside;
       if (e.kind == Expr::Kind::Map) (isFunction(e.fn) ? step.functions : step.flops) += times;
       auto meet = [&](ExprId child) {
-        auto [at, isNew] = open.try_emplace(child, inside);
-        if (!isNew) at->second = std::max(at->second, inside);
+        const double own = folds ? std::min(inside, this->points(p.freeIndices(child))) : inside;
+        auto [at, isNew] = open.try_emplace(child, own);
+        if (!isNew) at->second = std::max(at->second, own);
       };
       for (ExprId arg : e.args) meet(arg);
       if (e.guard) meet(*e.guard);
       if (e.kind == Expr::Kind::Access) reads.insert(e.tensor);
     }
   }
-
-  static bool isFunction(Fn fn) { return fn == Fn::Pow || (fn >= Fn::Exp && fn <= Fn::Cos) || fn == Fn::Rand; }
 
   int64_t bytesOf(TensorId t) const {
     const double bytes = points(p.tensors[t].axes) * double(byteSize(p.tensors[t].dtype));

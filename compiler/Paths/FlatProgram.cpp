@@ -1,6 +1,7 @@
 // A flat Program's memory and its text.
 #include "compiler/Paths/Flattener.h"
-#include "compiler/Paths/Fold.h"
+#include "compiler/Paths/FoldFinishes.h"
+#include "compiler/Paths/FoldProducers.h"
 #include "compiler/Paths/Inline.h"
 #include "compiler/Paths/RealParts.h"
 #include "compiler/Paths/Workspace.h"
@@ -65,8 +66,18 @@ Expected<void> checkPoints(const Program &p, const Assignment &a) {
   return {};
 }
 
+/// Sum of the bytes of some tensors.
+std::string totalBytes(const Program &p, const std::vector<TensorId> &tensors) {
+  int64_t total = 0;
+  for (TensorId t : tensors)
+    if (__builtin_add_overflow(total, bytesOf(p, t).value_or(0), &total)) return "more than 2^63";
+  return std::to_string(total);
+}
+
+} // namespace
+
 /// The same with places for the intermediates.
-Expected<FlatProgram> placed(FlatProgram flat) {
+static Expected<FlatProgram> placed(FlatProgram flat) {
   const Program &p = flat.program;
   std::vector<TensorId> blocks;
   std::vector<int64_t> blockOf(p.tensors.size(), -1);
@@ -88,15 +99,7 @@ Expected<FlatProgram> placed(FlatProgram flat) {
   return flat;
 }
 
-/// Sum of the bytes of some tensors.
-std::string totalBytes(const Program &p, const std::vector<TensorId> &tensors) {
-  int64_t total = 0;
-  for (TensorId t : tensors)
-    if (__builtin_add_overflow(total, bytesOf(p, t).value_or(0), &total)) return "more than 2^63";
-  return std::to_string(total);
-}
-
-} // namespace
+bool isFunction(Fn fn) { return fn == Fn::Pow || (fn >= Fn::Exp && fn <= Fn::Cos) || fn == Fn::Rand; }
 
 bool isVirtual(const FlatProgram &flat, size_t assignment) {
   auto isProduct = [&](const Fold &f) { return f.product == assignment; };
@@ -131,12 +134,19 @@ Expected<FlatProgram> flattenAtAnySize(const Program &p, const CompileOptions &o
   return options.fuse ? withoutFolds(flat, p, {}) : placed(std::move(flat));
 }
 
-Expected<FlatProgram> withoutFolds(const FlatProgram &flat, const Program &source, const std::set<TensorId> &apart) {
+bool RefusedFolds::add(const RefusedFolds &others) {
+  const size_t before = finishes.size() + factors.size();
+  finishes.insert(others.finishes.begin(), others.finishes.end());
+  factors.insert(others.factors.begin(), others.factors.end());
+  return finishes.size() + factors.size() > before;
+}
+
+Expected<FlatProgram> withoutFolds(const FlatProgram &flat, const Program &source, const RefusedFolds &refused) {
   FlatProgram again = *flat.unfolded;
   again.unfolded = flat.unfolded;
-  std::set<TensorId> kept = keptBy(source);
-  kept.insert(apart.begin(), apart.end());
-  foldFinishes(again, kept);
+  const std::set<TensorId> kept = keptBy(source);
+  foldProducers(again, source, refused.factors);
+  foldFinishes(again, kept, refused.finishes);
   inlinePointwise(again, kept);
   return placed(std::move(again));
 }
@@ -173,8 +183,9 @@ std::string FlatProgram::str() const {
   for (const Fold &f : folds)
     text += "\n" + describe(program, program.assignments[f.product].result) + ": never stored, each tile ends as " +
             program.tensors[program.assignments[f.product + 1].result].name + "\n";
-  for (const Inlined &i : inlined)
-    text += "\n" + describe(program, i.tensor) + ": never stored, part of " + program.tensors[i.reader].name + "\n";
+  for (const auto *list : {&folded, &inlined})
+    for (const Inlined &i : *list)
+      text += "\n" + describe(program, i.tensor) + ": never stored, part of " + program.tensors[i.reader].name + "\n";
   for (const Boundary &b : boundaries)
     text += "\nboundary " + b.result + "  " + name(b.obstacle) + ": " + b.reason +
             (b.hint.empty() ? "" : "\n  hint: " + b.hint) + "\n";

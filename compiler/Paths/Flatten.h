@@ -42,13 +42,17 @@ struct FlatProgram {
     TensorId tensor, reader; ///< what has become part of the value of what
   };
   std::vector<Inlined> inlined;                ///< in the order in which it was done
-  std::shared_ptr<const FlatProgram> unfolded; ///< the same before steps were folded, without workspace
+  std::vector<Inlined> folded;                 ///< into contractions, which compute it where they pack it
+  std::shared_ptr<const FlatProgram> unfolded; ///< the same before anything was folded, without workspace
   std::vector<int64_t> workspaceOffsets;       ///< bytes, by tensor id; -1 for what has no place there
   int64_t workspaceBytes = 0;                  ///< peak of the intermediates, as executed
 
   /// Path tables, the flat Program and its memory: what `einc path` prints.
   std::string str() const;
 };
+
+/// Whether a function takes many instructions, where others take one.
+bool isFunction(Fn fn);
 
 /// Whether only parts of a tensor exist, inside of a cascade or a fold.
 bool isVirtual(const FlatProgram &flat, size_t assignment);
@@ -61,7 +65,14 @@ size_t endOfStep(const FlatProgram &flat, size_t assignment);
 Expected<FlatProgram> flatten(const Program &p, const CompileOptions &options);
 /// The same for a workspace of any size: `options.memoryLimit` only says from where on memory is worth time.
 Expected<FlatProgram> flattenAtAnySize(const Program &p, const CompileOptions &options);
-/// The same flat Program of `source` with the contractions of `apart` as steps of their own.
-Expected<FlatProgram> withoutFolds(const FlatProgram &flat, const Program &source, const std::set<TensorId> &apart);
+/// Folds that a planner has refused, by the tensor that the contraction gives.
+struct RefusedFolds {
+  std::set<TensorId> finishes, factors; ///< what follows it; what it would compute as it packs
+
+  /// Adds those of another list; whether any is new.
+  bool add(const RefusedFolds &others);
+};
+/// The same flat Program of `source` without some of its folds.
+Expected<FlatProgram> withoutFolds(const FlatProgram &flat, const Program &source, const RefusedFolds &refused);
 
 } // namespace ein

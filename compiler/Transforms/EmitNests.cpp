@@ -240,12 +240,15 @@ LogicalResult EntryEmitter::emitFold(NestBuilder &b, scf::ExecuteRegionOp region
   if (failed(plan) || !std::holds_alternative<ContractionPlan>(*plan))
     return region.emitOpError("has an ein.plan that is incomplete or does not fit its shape");
   SmallVector<NestOperand> operands;
-  for (Value v : {fold->product->getOperand(0), fold->product->getOperand(1), fold->finish.getDpsInits()[0]}) {
+  SmallVector<Value> walked(fold->product.getDpsInputs());
+  walked.push_back(fold->finish.getDpsInits()[0]);
+  for (Value v : walked) {
     FailureOr<NestOperand> operand = argumentOf(b, fold->product, v);
     if (failed(operand)) return failure();
     operands.push_back(*operand);
   }
-  for (unsigned o : {0, 1}) operands[o].isUnsigned = widensUnsigned(fold->product.getBlock()->getArgument(o));
+  for (auto [operand, argument] : llvm::zip(operands, fold->product.getRegionInputArgs()))
+    operand.isUnsigned = widensUnsigned(argument);
   NestFinish finish{fold->finish, SmallVector<NestOperand>(fold->finish->getNumOperands() - 1)};
   for (unsigned read : fold->reads) {
     FailureOr<NestOperand> operand = argumentOf(b, fold->finish, fold->finish->getOperand(read));

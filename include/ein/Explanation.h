@@ -21,7 +21,7 @@ struct StepReport {
   std::vector<TensorReport> stored;      ///< results and intermediates that it writes
   std::vector<TensorReport> neverStored; ///< what lies between, of which only tiles exist
   std::string key;                       ///< cascade: the index that it passes over once
-  std::string rule;                      ///< cascade: why one pass is enough
+  std::string rule;                      ///< why one pass is enough, or why what is never stored need not be
   std::string guard;                     ///< cascade: which keys count; empty: all
   std::string plan;                      ///< the planner's decisions, on one line
   double share = 1;                      ///< cascade: of the points, those within the bounds; 1 where those are data

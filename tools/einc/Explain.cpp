@@ -26,7 +26,8 @@ static std::string jsonOf(const Explanation &e) {
         {"plan", s.plan},   {"flops", s.flops},           {"functions", s.functions},
         {"bytes", s.bytes}, {"threads", s.threads},       {"predicted_seconds", s.seconds},
         {"bound", s.bound}};
-    if (!s.key.empty()) step["key"] = s.key, step["rule"] = s.rule, step["guard"] = s.guard, step["share"] = s.share;
+    if (!s.rule.empty()) step["rule"] = s.rule;
+    if (!s.key.empty()) step["key"] = s.key, step["guard"] = s.guard, step["share"] = s.share;
     report["kernels"].push_back(std::move(step));
   }
   for (const BoundaryReport &b : e.boundaries)

@@ -112,6 +112,26 @@ TEST(ContractionPlan, LanesFollowTheOutputsUnitStride) {
   });
 }
 
+TEST(ContractionPlan, WhatIsComputedIsNeverReadInPlace) {
+  for (const Case &c : kCases)
+    for (const CpuModel &cpu : allCpus()) {
+      NestShape shape = einsumShape(c.text, c.extents);
+      shape.computes = true;
+      for (LoopDim &d : shape.dims) d.strides.push_back(d.strides[0] ? 3 : 0); // of what else it is made of
+      const auto plan = planContraction(shape, cpu);
+      ASSERT_TRUE(plan) << c.text;
+      const Packing packing = plan->swapped ? plan->packCols : plan->packRows;
+      EXPECT_TRUE(packing != Packing::None && packing != Packing::Cross) << plan->str();
+      EXPECT_TRUE(plan->fits());
+      EXPECT_NE(plan->str().find(plan->swapped ? " cols=computed, " : " rows=computed, "), std::string::npos);
+      for (const IndexGroup *group : {&plan->batch, &plan->rows, &plan->cols, &plan->depth})
+        for (const LoopDim &d : group->dims) EXPECT_EQ(d.strides[3] != 0, d.strides[plan->swapped ? 1 : 0] != 0);
+      ContractionPlan inPlace = *plan;
+      (plan->swapped ? inPlace.packCols : inPlace.packRows) = Packing::None;
+      EXPECT_FALSE(inPlace.fits());
+    }
+}
+
 TEST(ContractionPlan, APackingReadsWhatIsAdjacent) {
   everyPlan([](const ContractionPlan &p, const NestShape &, const CpuModel &) {
     EXPECT_TRUE(p.fits());

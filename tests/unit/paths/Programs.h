@@ -25,15 +25,19 @@ inline Program bound(const std::string &text, const std::vector<std::string> &ty
   return *p;
 }
 
-/// One loop nest per assignment: cascades have tests of their own.
-inline FlatProgram flat(const Program &p, CompileOptions options = {}) {
-  options.fuse = false;
+inline FlatProgram fusedFlat(const Program &p, const CompileOptions &options = {}) {
   Expected<FlatProgram> result = flatten(p, options);
   if (!result) {
     ADD_FAILURE() << result.error().render();
     return {};
   }
   return *result;
+}
+
+/// One loop nest per assignment: cascades have tests of their own.
+inline FlatProgram flat(const Program &p, CompileOptions options = {}) {
+  options.fuse = false;
+  return fusedFlat(p, options);
 }
 
 /// The assignments of a Program, one per line.

@@ -8,8 +8,7 @@
 namespace ein {
 
 /// Groups each pointwise step with the contraction that only it reads, point by point, and puts that directly before
-/// it. Not where that gives a tensor of `kept`. Whether a group is one kernel is for the planner to say, who alone
-/// knows tiles: `unfold`.
-void foldFinishes(FlatProgram &flat, const std::set<TensorId> &kept);
+/// it. Not contractions whose tensor is `kept`, or that a planner has `refused`: it alone knows tiles.
+void foldFinishes(FlatProgram &flat, const std::set<TensorId> &kept, const std::set<TensorId> &refused);
 
 } // namespace ein

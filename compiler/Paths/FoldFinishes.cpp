@@ -1,14 +1,15 @@
 // Folding of pointwise steps into contractions.
-#include "compiler/Paths/Fold.h"
+#include "compiler/Paths/FoldFinishes.h"
 
 #include <algorithm>
 
 namespace ein {
 namespace {
 
-class Folder {
+class FinishFolder {
 public:
-  Folder(FlatProgram &flat, const std::set<TensorId> &kept) : flat(flat), p(flat.program), kept(kept) {
+  FinishFolder(FlatProgram &flat, const std::set<TensorId> &kept, const std::set<TensorId> &refused)
+      : flat(flat), p(flat.program), kept(kept), refused(refused) {
     for (const Assignment &a : p.assignments) reads.push_back(accessesIn(a.value));
   }
 
@@ -50,6 +51,10 @@ private:
     return std::any_of(reads[i].begin(), reads[i].end(), [&](ExprId e) { return p.exprs[e].tensor == t; });
   }
 
+  bool computesFactor(TensorId t) const {
+    return std::any_of(flat.folded.begin(), flat.folded.end(), [&](const auto &f) { return f.reader == t; });
+  }
+
   double pointsOf(const std::vector<IndexId> &indices) const {
     double points = 1;
     for (IndexId i : indices) points *= double(*p.indices[i].extent);
@@ -74,7 +79,8 @@ private:
     const auto [t, value] = p.assignments[product];
     const Expr &root = p.exprs[value];
     if (!isRead(finish, t) || root.kind != Expr::Kind::Reduce || root.guard) return false;
-    if (isGrouped(product) || isOutput(t) || kept.count(t) || reads[product].size() != 2) return false;
+    if (isGrouped(product) || isOutput(t) || kept.count(t) || refused.count(t)) return false;
+    if (reads[product].size() != 2 && !computesFactor(t)) return false;
     std::vector<IndexId> loops = p.tensors[t].axes;
     loops.insert(loops.end(), root.indices.begin(), root.indices.end());
     for (IndexId i : loops)
@@ -126,12 +132,14 @@ private:
 
   FlatProgram &flat;
   Program &p;
-  const std::set<TensorId> &kept;
+  const std::set<TensorId> &kept, &refused;
   std::vector<std::vector<ExprId>> reads; ///< by assignment: accesses
 };
 
 } // namespace
 
-void foldFinishes(FlatProgram &flat, const std::set<TensorId> &kept) { Folder(flat, kept).run(); }
+void foldFinishes(FlatProgram &flat, const std::set<TensorId> &kept, const std::set<TensorId> &refused) {
+  FinishFolder(flat, kept, refused).run();
+}
 
 } // namespace ein
