@@ -55,7 +55,12 @@ struct FusedProgram {
 /// and maxima themselves.
 Program withExplicitMasks(const FusedProgram &fused);
 
+/// Bytes of a tensor between reductions that is worth more time not to store.
+inline constexpr double kBurdenBytes = 32 << 20;
+
 /// Finds the cascades of a bound Program and rewrites it. The merge theorem and its forms are in docs/rationale.md.
-FusedProgram fuse(const Program &source);
+/// Where they would compute more than the chain does, and the chain's largest tensor between them is smaller than
+/// `burden` bytes, the chain stays, unless the Program requires something.
+FusedProgram fuse(const Program &source, double burden = kBurdenBytes);
 
 } // namespace ein

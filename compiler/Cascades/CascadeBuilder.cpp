@@ -2,6 +2,7 @@
 #include "compiler/Cascades/CascadeBuilder.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace ein {
 
@@ -165,7 +166,11 @@ std::optional<ExprId> CascadeBuilder::innerProduct(ExprId id) {
   }
   auto tile = tiles.find(id);
   if (tile == tiles.end()) {
-    auto left = operandOf(withKey, points(a.free(id)), e.indices), right = operandOf(without, points(a.free(id)));
+    const double tilePoints = points(a.free(id));
+    // What rows have costs little beside the work on it; the chain is faster by more, unless its tiles are a burden.
+    const bool storesRows = isRequired || tilePoints * double(byteSize(stateType)) >= kBurdenBytes;
+    auto left = operandOf(withKey, tilePoints, e.indices);
+    auto right = operandOf(without, storesRows ? std::numeric_limits<double>::infinity() : tilePoints);
     if (!left || !right) return std::nullopt;
     Expr sum = e;
     sum.args = {a.map(Fn::Mul, {*left, *right})};

@@ -3,6 +3,7 @@
 #include "compiler/Cascades/Compact.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <deque>
 #include <limits>
 
@@ -40,6 +41,39 @@ Program withSplitSums(Program p, const std::vector<size_t> &assignments) {
   return p;
 }
 
+/// How much more than the chain passes may compute: bytes that they do not move are worth less.
+constexpr double kMostRepeated = 1.25;
+
+double pointsOf(const Program &p, const std::vector<IndexId> &indices) {
+  double points = 1;
+  for (IndexId i : indices) points *= double(*p.indices[i].extent);
+  return points;
+}
+
+double bytesOf(const Program &p, TensorId t) {
+  return pointsOf(p, p.tensors[t].axes) * double(byteSize(p.tensors[t].dtype));
+}
+
+/// Points of the reductions in some assignments.
+double workOf(const Program &p, size_t first, size_t last) {
+  std::set<ExprId> seen;
+  std::vector<ExprId> stack;
+  for (size_t i = first; i < last; ++i) stack.push_back(p.assignments[i].value);
+  const std::vector<std::vector<IndexId>> free = p.allFreeIndices();
+  double work = 0;
+  while (!stack.empty()) {
+    const ExprId id = stack.back();
+    stack.pop_back();
+    if (!seen.insert(id).second) continue;
+    const Expr &e = p.exprs[id];
+    stack.insert(stack.end(), e.args.begin(), e.args.end());
+    // A softmax and a log-sum-exp are a maximum and a sum.
+    if (e.kind == Expr::Kind::Softmax) work += 2 * pointsOf(p, free[id]);
+    if (e.kind == Expr::Kind::Reduce) work += (e.monoid == Monoid::LogSumExp ? 2 : 1) * pointsOf(p, free[e.args[0]]);
+  }
+  return work;
+}
+
 /// Assignments of the source that become one cascade.
 struct Group {
   StatisticsFinder found;
@@ -50,7 +84,7 @@ struct Group {
 
 class Fuser {
 public:
-  explicit Fuser(const Program &source) : source(source), a(source), terms(a) {}
+  Fuser(const Program &source, double burden) : source(source), burden(burden), a(source), terms(a) {}
 
   FusedProgram run();
 
@@ -66,8 +100,10 @@ private:
   void report(size_t assignment, const Refusal &refusal);
   ExprId copy(ExprId e);
   FusedProgram order(std::deque<CascadeBuilder> &built);
+  bool repeatsTooMuch(const FusedProgram &fused);
 
   const Program &source;
+  double burden;
   Arena a;
   TermForm terms;
   std::deque<Group> groups;
@@ -241,8 +277,36 @@ FusedProgram Fuser::run() {
     }
     built.push_back(std::move(builder));
   }
+  if (!built.empty()) {
+    FusedProgram fused = order(built);
+    if (!repeatsTooMuch(fused)) return fused;
+  }
   unchanged.boundaries = boundaries;
-  return built.empty() ? unchanged : order(built);
+  return unchanged;
+}
+
+/// Whether the passes compute so much again that the chain is faster, and it stores little. Bounds of the key leave out
+/// about half of the work.
+bool Fuser::repeatsTooMuch(const FusedProgram &fused) {
+  const bool isDynamic = std::ranges::any_of(source.indices, [](const Index &i) { return i.dynamic >= 0; });
+  if (fused.cascades.empty() || !source.requirements.empty() || isDynamic) return false;
+  double passes = workOf(fused.program, 0, fused.program.assignments.size()), largest = 0;
+  for (const Cascade &c : fused.cascades) {
+    if (std::ranges::count(c.roles, Role::Low) + std::ranges::count(c.roles, Role::High) > 0)
+      passes -= workOf(fused.program, c.first, c.last) / 2;
+    for (size_t i = c.first; i < c.last; ++i)
+      if (c.roles[i - c.first] == Role::Tile)
+        largest = std::max(largest, bytesOf(fused.program, fused.program.assignments[i].result));
+  }
+  const double times = passes / std::max(1.0, workOf(source, 0, source.assignments.size()));
+  if (times < kMostRepeated || largest >= burden) return false;
+  char reason[120];
+  std::snprintf(reason, sizeof reason,
+                "one pass over each index takes %.1f times the work, and the chain stores little", times);
+  const std::string result = source.tensors[source.outputs.front()].name;
+  boundaries.push_back(
+      {result, Obstacle::Unprofitable, reason, "'require nostore(" + result + ")' has it in one pass over each"});
+  return true;
 }
 
 /// Everything that the outputs need, each after what it reads.
@@ -334,13 +398,13 @@ Program withExplicitMasks(const FusedProgram &fused) {
   return p;
 }
 
-FusedProgram fuse(const Program &source) {
-  Fuser fuser(source);
+FusedProgram fuse(const Program &source, double burden) {
+  Fuser fuser(source, burden);
   FusedProgram whole = fuser.run();
   if (fuser.longSums.empty()) return whole;
   // Keys that several heads share: one pass for each head's part, then the sum of the parts.
   const Program split = withSplitSums(source, fuser.longSums);
-  FusedProgram parts = Fuser(split).run();
+  FusedProgram parts = Fuser(split, burden).run();
   std::set<TensorId> results;
   for (const Cascade &c : parts.cascades)
     for (size_t i = c.first; i < c.last; ++i) results.insert(parts.program.assignments[i].result);

@@ -126,7 +126,11 @@ static std::set<TensorId> keptBy(const Program &p) {
 }
 
 Expected<FlatProgram> flattenAtAnySize(const Program &p, const CompileOptions &options) {
-  const FusedProgram fused = options.fuse ? fuse(p) : FusedProgram{p, {}, {}};
+  // Memory is slow beside what a GPU computes.
+  const double burden = options.target.isGpu()    ? 0
+                        : options.memoryLimit > 0 ? std::min(kBurdenBytes, double(options.memoryLimit))
+                                                  : kBurdenBytes;
+  const FusedProgram fused = options.fuse ? fuse(p, burden) : FusedProgram{p, {}, {}};
   FlatProgram flat = Flattener(fused, options).run();
   flat.program = inRealParts(std::move(flat.program));
   if (options.fuse) inlinePointwise(flat, keptBy(p));

@@ -43,7 +43,7 @@ ExitCode hash(const Arguments &arguments) {
   if (!program) return fail(program.error());
   Program same = std::move(*program);
   if (request->options.fuse) {
-    const FusedProgram fused = fuse(same);
+    const FusedProgram fused = fuse(same, /*burden=*/0);
     same = fused.cascades.empty() ? normalForm(same) : withExplicitMasks(fused);
   }
   auto printed = printResult(programHash(same) + "\n");

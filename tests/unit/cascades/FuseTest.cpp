@@ -13,7 +13,7 @@ namespace {
 /// Checks the fused Program against the given one; its roles.
 std::string fusedRoles(const std::string &text, const std::vector<std::string> &types) {
   Program p = bound(text, types);
-  FusedProgram f = fuse(p);
+  FusedProgram f = fuse(p, /*burden=*/0);
   auto ok = verify(f.program);
   EXPECT_TRUE(ok) << ok.error().render() << print(f.program);
   std::mt19937 random(5);
@@ -60,7 +60,7 @@ TEST(Fuse, Spellings) {
 
 /// As `einc hash` does.
 Program canonical(const Program &p) {
-  const FusedProgram fused = fuse(p);
+  const FusedProgram fused = fuse(p, /*burden=*/0);
   return fused.cascades.empty() ? normalForm(p) : withExplicitMasks(fused);
 }
 
@@ -199,6 +199,40 @@ TEST(Fuse, GatheredKeysAreReadWhereTheyAre) {
                        "O[q,e] = sum[k](softmax[k](S) * V)\nout O\n",
                        {"f32[9,4]", "f32[7,3]", "f32[7,5]", "i32[4]"}),
             "O NOT_LOCAL what is gathered or computed on the way is as large as a tile");
+}
+
+/// The roles of a Program that is too large to be interpreted.
+std::string largeRoles(const std::string &text, const std::vector<std::string> &types) {
+  const FusedProgram f = fuse(bound(text, types));
+  return f.boundaries.empty() ? roles(f) : f.boundaries[0].result + " " + name(f.boundaries[0].obstacle);
+}
+
+TEST(Fuse, RowsAreComputedBeforeWhereTilesAreABurden) {
+  const std::string in = "in X: f32[t,c], U: f32[c,f], D: f32[f,o]\n"
+                         "Y[t,o] = sum[f](tanh(sum[c](tanh(X) * U)) * D)\nout Y\n";
+  EXPECT_EQ(largeRoles(in, {"f32[1024,2048]", "f32[2048,4096]", "f32[4096,64]"}), "Y NOT_LOCAL");
+  EXPECT_EQ(largeRoles(in, {"f32[2048,2048]", "f32[2048,4096]", "f32[4096,64]"}), "tile tile sum finish");
+  EXPECT_EQ(fusedRoles(in + "require nostore(Y)\n", {"f32[16,64]", "f32[64,17]", "f32[17,64]"}),
+            "tile tile sum finish");
+}
+
+TEST(Fuse, PassesThatRepeatProductsWhereScoresAreABurden) {
+  auto backward = [](bool masked, const std::string &more = "") {
+    const std::string guard = masked ? " | k <= q" : "", weight = "exp(S - L)";
+    return "in Q: f32[q,d], K: f32[k,d], V: f32[k,e], G: f32[q,e]\nS = sum[d](Q * K)\nL = lse[k" + guard +
+           "](S)\nP = " + (masked ? "where(k <= q, " + weight + ", 0)" : weight) +
+           "\nT = sum[e](G * V)\nR[q] = sum[k](T * P)\nA = P * (T - R)\nX[q,d] = sum[k](A * K)\n"
+           "Y[k,d] = sum[q](A * Q)\nZ[k,e] = sum[q](G * P)\nout X, Y, Z\n" +
+           more;
+  };
+  auto sizes = [](int64_t n) {
+    const std::string s = "f32[" + std::to_string(n) + ",64]";
+    return std::vector<std::string>{s, s, s, s};
+  };
+  EXPECT_EQ(largeRoles(backward(false), sizes(1024)), "X UNPROFITABLE");
+  EXPECT_NE(largeRoles(backward(false), sizes(4096)).find("tile"), std::string::npos) << "64 MiB of scores";
+  EXPECT_NE(largeRoles(backward(true), sizes(1024)).find("high"), std::string::npos) << "half of the work";
+  EXPECT_NE(largeRoles(backward(false, "require exact(X)\n"), sizes(1024)).find("tile"), std::string::npos);
 }
 
 TEST(Fuse, TwoScores) {
