@@ -26,6 +26,26 @@ Value ContractionEmitter::widened(const Side &side, Value value) {
   return b.widened(value, side.operand == 0 ? s.isUnsigned : v.isUnsigned);
 }
 
+/// A side's panels, by its function where there is one.
+void ContractionEmitter::packSide(bool cols, const Point &at, Range panels, Value pack) {
+  func::FuncOp function = cols ? packsCols : packsRows;
+  if (function && panels.block) return call(function, pack, {at.batch, at.kb, panels.block});
+  if (cols)
+    packCols(at, panels, pack);
+  else
+    packRows(at, panels, pack);
+}
+
+func::FuncOp ContractionEmitter::packFunction(bool cols) {
+  return b.function(name + (cols ? "_pack_cols" : "_pack_rows"), 5, 3, [&](ValueRange args, ValueRange index) {
+    bind(args.take_front(4));
+    if (cols)
+      packCols(point(index[0], index[1]), colBlock(index[2]), args[4]);
+    else
+      packRows(point(index[0], index[1]), rowBlock(index[2]), args[4]);
+  });
+}
+
 void ContractionEmitter::packRows(const Point &at, Range panels, Value pack) {
   packPanels({0, memS, at.s, rowsS, p.rows, p.mr, p.rowPanelsPerRun(), p.rowPanelStride(), p.packRows}, at, panels,
              pack);
