@@ -195,8 +195,10 @@ static constexpr int64_t kWorthACall = 32 << 10;
 void ContractionEmitter::makeFunctions() {
   const int64_t cols = std::min(p.cols.size(), p.colPanels * p.nr());
   if (p.mr * cols * p.kc() < kWorthACall) return;
-  if (p.packRows != Packing::None) packsRows = packFunction(false);
-  if (p.packCols != Packing::None) packsCols = packFunction(true);
+  // A team packs together what its members share (emitByBlock).
+  const bool sharesRows = splitsBlocks() && !p.colsOuter, sharesCols = splitsBlocks() && p.colsOuter;
+  if (p.packRows != Packing::None && !sharesRows) packsRows = packFunction(false);
+  if (p.packCols != Packing::None && !sharesCols) packsCols = packFunction(true);
   if (p.rows.run() >= p.mr) wholeTiles = rowTilesFunction(p.mr);
   if (p.rows.run() % p.mr) restTiles = rowTilesFunction(p.rows.run() % p.mr);
 }
@@ -308,7 +310,7 @@ void ContractionEmitter::emit(Value scratchPointer) {
   Value pointers[] = {s.pointer, v.pointer, out.pointer, scratchPointer};
   emitTables(pointers);
   makeFunctions();
-  if (p.split == Split::Cols || p.split == Split::Rows) return emitByBlock(pointers);
+  if (splitsBlocks()) return emitByBlock(pointers);
   emitByBatch(pointers);
   if (p.split == Split::Depth) combineParts(pointers);
 }

@@ -74,6 +74,7 @@ private:
   int64_t sharedBlockCount() const { return p.colsOuter ? p.colBlocks() : p.rowBlocks(); }
   int64_t privateBlockCount() const { return p.colsOuter ? p.rowBlocks() : p.colBlocks(); }
   void emitByBatch(ValueRange pointers);
+  bool splitsBlocks() const { return p.split == Split::Cols || p.split == Split::Rows; }
   void emitByBlock(ValueRange pointers);
   void combineParts(ValueRange pointers);
   void overOutput(size_t group, size_t dim, Value place, Value offset, llvm::function_ref<void(Value, Value)> body);
