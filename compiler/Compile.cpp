@@ -4,6 +4,7 @@
 #include "compiler/Codegen/CFunction.h"
 #include "compiler/Codegen/HostTarget.h"
 #include "compiler/Codegen/Object.h"
+#include "compiler/Codegen/Parts.h"
 #include "compiler/CompileGpu.h"
 #include "compiler/IndexNotation/DynamicIndices.h"
 #include "compiler/IndexNotation/Program.h"
@@ -61,12 +62,23 @@ struct CompilerContext {
   mlir::MLIRContext context;
   int uses = 0;
 
+  /// What generates part `i` of the code, the same for every compilation for this CPU; null where LLVM has none.
+  llvm::TargetMachine *machine(const HostTarget &host, size_t i) {
+    if (host.cpu != cpu || host.features != features) machines.clear(), cpu = host.cpu, features = host.features;
+    while (machines.size() <= i) machines.push_back(host.createMachine());
+    return machines[i].get();
+  }
+
   CompilerContext() : context(translations(), mlir::MLIRContext::Threading::DISABLED) {
     context.loadDialect<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::func::FuncDialect,
                         mlir::LLVM::LLVMDialect, mlir::linalg::LinalgDialect, mlir::math::MathDialect,
                         mlir::memref::MemRefDialect, mlir::omp::OpenMPDialect, mlir::scf::SCFDialect,
                         mlir::ub::UBDialect, mlir::vector::VectorDialect>();
   }
+
+private:
+  std::vector<std::unique_ptr<llvm::TargetMachine>> machines;
+  std::string cpu, features;
 };
 
 /// The context of the last compilation for a CPU that ended well. Under compileMutex.
@@ -205,7 +217,7 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
   std::unique_ptr<llvm::Module> llvmModule =
       mlir::translateModuleToLLVMIR(*module, llvmContext, "ein", /*disableVerification=*/request.dumpStages.empty());
   if (!llvmModule) return diagnostics.error("llvm");
-  std::unique_ptr<llvm::TargetMachine> machine = host->createMachine();
+  llvm::TargetMachine *machine = compilerContext->machine(*host, 0);
   if (!machine) return makeError(ErrorCode::Compile, "LLVM has no target for this machine");
   result.module.entry = "ein_kernel";
   result.module.features = std::move(host->needs);
@@ -228,11 +240,14 @@ Expected<CompileResult> compileOnce(const CompileRequest &request, int64_t memor
     if (!text) return text.error();
     recorder.end("asm", [&] { return *text; });
   }
-  Expected<std::string> object = emitCode(*llvmModule, *machine, llvm::CodeGenFileType::ObjectFile);
-  if (!object) return object.error();
+  // Nobody waits for a library, and its state must be in one part.
+  const size_t mostParts = request.cFunction.empty() ? 4 : 1;
+  Expected<std::vector<std::string>> objects =
+      emitObjects(*llvmModule, mostParts, [&](size_t part) { return compilerContext->machine(*host, part); });
+  if (!objects) return objects.error();
   recorder.end("object", [] { return std::string(); });
   Expected<std::string> image =
-      request.cFunction.empty() ? linkSharedObject(*object) : linkLibrary(*object, request.soname, *machine);
+      request.cFunction.empty() ? linkSharedObject(*objects) : linkLibrary(objects->front(), request.soname, *machine);
   if (!image) return image.error();
   recorder.end("link", [] { return std::string(); });
 

@@ -25,7 +25,8 @@ extern "C" __attribute__((visibility("default"))) int ein_compile(const char *re
                                                                   char **response, uint64_t *responseSize) {
   auto parsed = ein::CompileRequest::deserialize({request, requestSize});
   if (!parsed) return respond(1, ein::serializeError(parsed.error()), response, responseSize);
-  auto result = ein::catchFatalErrors([&] { return ein::compileModule(*parsed); });
+  ein::Expected<ein::CompileResult> result = ein::CompileResult();
+  if (auto fatal = ein::catchFatalErrors([&] { result = ein::compileModule(*parsed); })) result = *fatal;
   if (!result) return respond(1, ein::serializeError(result.error()), response, responseSize);
   return respond(0, result->serialize(), response, responseSize);
 }

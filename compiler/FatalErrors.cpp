@@ -16,13 +16,14 @@ struct FatalError {
 
 } // namespace
 
-Expected<CompileResult> catchFatalErrors(const std::function<Expected<CompileResult>()> &work) {
+std::optional<Error> catchFatalErrors(const std::function<void()> &work) {
   static std::once_flag once;
   std::call_once(once, [] {
     llvm::install_fatal_error_handler([](void *, const char *reason, bool) { throw FatalError{reason}; });
   });
   try {
-    return work();
+    work();
+    return std::nullopt;
   } catch (const FatalError &error) {
     return makeError(ErrorCode::Compile, "LLVM gave up: " + error.reason,
                      "this is a mistake of ein's; another --target may work");

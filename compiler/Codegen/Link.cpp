@@ -80,7 +80,7 @@ struct InputFile : Descriptor {
   bool fine;
 };
 
-/// Links the first input; the others are libraries that it names.
+/// Links objects with the libraries that they name.
 Expected<std::string> link(llvm::ArrayRef<llvm::StringRef> inputs, llvm::StringRef soname) {
   std::deque<InputFile> files;
   std::vector<std::string> paths;
@@ -156,7 +156,9 @@ Expected<std::string> standIn(const std::string &soname, const std::vector<std::
 
 } // namespace
 
-Expected<std::string> linkSharedObject(llvm::StringRef object) { return link({object}, ""); }
+Expected<std::string> linkSharedObject(llvm::ArrayRef<std::string> objects) {
+  return link(llvm::to_vector_of<llvm::StringRef>(objects), "");
+}
 
 Expected<std::string> linkLibrary(llvm::StringRef object, llvm::StringRef soname, llvm::TargetMachine &machine) {
   auto needed = neededSymbols(object);

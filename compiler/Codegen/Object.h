@@ -3,7 +3,7 @@
 
 #include "ein/Error.h"
 
-#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -18,12 +18,12 @@ void prepareModule(llvm::Module &module, llvm::TargetMachine &machine, llvm::Str
 /// Bytes of an object file, or assembly text.
 Expected<std::string> emitCode(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type);
 
-/// Links an object to a shared object, in process and without touching a disk. It names no libraries: who loads it
+/// Links objects to a shared object, in process and without touching a disk. It names no libraries: who loads it
 /// has them. Not re-entrant.
-Expected<std::string> linkSharedObject(llvm::StringRef object);
+Expected<std::string> linkSharedObject(llvm::ArrayRef<std::string> objects);
 
-/// The same for one that stands alone: it has this name, where that is not empty, and names libm and libomp where it
-/// needs them. Neither has to be here.
+/// The same for one object that stands alone: it has this name, where that is not empty, and names libm and libomp
+/// where it needs them. Neither has to be here.
 Expected<std::string> linkLibrary(llvm::StringRef object, llvm::StringRef soname, llvm::TargetMachine &machine);
 
 } // namespace ein

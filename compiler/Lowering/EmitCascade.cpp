@@ -41,17 +41,21 @@ CascadeEmitter::PanelFunctions CascadeEmitter::panelFunctions(const Width &width
                         body(index.drop_front(3));
                       });
   };
-  return {make("_begin", 0, [&](ValueRange) { begin(); }),
-          make("_tile", 2,
-               [&](ValueRange more) {
-                 firstKey = more[0], keys = more[1];
-                 tile();
-               }),
-          make("_finish", 0, [&](ValueRange) { finish(); })};
+  auto ofTile = [&](bool isThere, StringRef part, void (CascadeEmitter::*emit)()) {
+    if (!isThere) return func::FuncOp();
+    return make(part, 2, [&](ValueRange more) {
+      firstKey = more[0], keys = more[1];
+      (this->*emit)();
+    });
+  };
+  return {make("_begin", 0, [&](ValueRange) { begin(); }), ofTile(true, "_tile", &CascadeEmitter::tile),
+          ofTile(!flow.scores.empty() || hasPlainSums(), "_weights", &CascadeEmitter::weights),
+          ofTile(hasStates(), "_sums", &CascadeEmitter::sums), make("_finish", 0, [&](ValueRange) { finish(); })};
 }
 
 /// Calls a function of the panel `indices[1]`, by its width.
 void CascadeEmitter::callPanel(func::FuncOp PanelFunctions::*which, ValueRange indices) {
+  if (!(wide.*which)) return;
   Values all(arguments);
   llvm::append_range(all, indices);
   llvm::append_range(all, b.sizes);
@@ -89,7 +93,10 @@ void CascadeEmitter::group(Value batch, Value first, Value last) {
     firstKey = from, keys = count;
     for (size_t i = 0; i < flow.products.size(); ++i)
       if (KeyPacking(p.packing[i]) == KeyPacking::Tile) packKeys(i, from, count);
-    panels([&](Value panel, Value slot) { callPanel(&PanelFunctions::tile, {batch, panel, slot, from, count}); });
+    panels([&](Value panel, Value slot) {
+      for (auto which : {&PanelFunctions::tile, &PanelFunctions::weights, &PanelFunctions::sums})
+        callPanel(which, {batch, panel, slot, from, count});
+    });
   });
   panels([&](Value panel, Value slot) { callPanel(&PanelFunctions::finish, {batch, panel, slot}); });
 }

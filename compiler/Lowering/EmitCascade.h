@@ -10,7 +10,8 @@ namespace ein {
 /// Emits one cascade. Methods emit into the function the builder is in.
 ///
 /// Each thread works in scratch memory of its own. For a group of panels: `begin` puts the lane sides of the inner
-/// products on the lanes and finds the keys that count; `tile` goes over a tile of keys; `finish` writes the results.
+/// products on the lanes and finds the keys that count; `tile`, `weights` and `sums` go over a tile of keys, in three
+/// functions because that many are generated at a time (Codegen/Parts.h); `finish` writes the results.
 class CascadeEmitter : private CascadeFrame {
 public:
   CascadeEmitter(NestBuilder &b, const CascadePlan &plan, const CascadeRegion &cascade,
@@ -24,7 +25,7 @@ private:
   };
   /// The functions of a width.
   struct PanelFunctions {
-    mlir::func::FuncOp begin, tile, finish;
+    mlir::func::FuncOp begin, tile, weights, sums, finish; ///< null where there is nothing to do
   };
   /// The key side of a product as the register tile walks it: element (key, across) is at base + key * perKey +
   /// across * perAcross.
@@ -62,10 +63,18 @@ private:
 
   // EmitCascadeTile.cpp
   void tile();
+  void weights();
+  void sums();
   void early(Value row, int64_t rows, llvm::ArrayRef<Value> direct);
   Values masked(Value row, int64_t rows, const Values &values, llvm::ArrayRef<double> identities);
   void rescale(int score);
   void late(Value row, int64_t rows);
+  bool hasPlainSums() const;
+  bool hasStates() const;
+  /// Rows of the tile, up to whole register tiles.
+  Value paddedRows() { return b.mul(b.div(b.add(keys, w.mr - 1), w.mr), w.mr); }
+  /// Rows that are taken together, which divide a register tile.
+  int64_t rowsPerTrip() const { return w.mr % 4 == 0 ? 4 : w.mr % 3 == 0 ? 3 : w.mr % 2 == 0 ? 2 : 1; }
   Value laneIndices(Value j);
   Value loadAt(size_t op, unsigned input, const Point &at) override;
   Value indexAt(int index, const Point &at) override;

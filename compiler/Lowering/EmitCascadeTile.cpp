@@ -197,26 +197,36 @@ void CascadeEmitter::late(Value row, int64_t rows) {
   for (auto &[op, values] : terms) accumulate(tileSumOf(shape.ops[op].output.tensor), values, false);
 }
 
+bool CascadeEmitter::hasPlainSums() const {
+  return llvm::any_of(shape.ops, [](const CascadeOp &op) { return op.isPlainSum(); });
+}
+
+bool CascadeEmitter::hasStates() const {
+  return llvm::any_of(flow.products, [](const CascadeProduct &product) { return product.isState; });
+}
+
+/// Up to the maximum of the tile's scores.
 void CascadeEmitter::tile() {
   copyTiles();
-  const int scores = int(flow.scores.size());
-  for (int i = 0; i < scores; ++i) fill(tileMaxOf(i), w.nr, -kInfinity);
+  for (size_t i = 0; i < flow.scores.size(); ++i) fill(tileMaxOf(int(i)), w.nr, -kInfinity);
   // Sums of a tile start from zero: fewer roundings meet a large number.
   for (const CascadeOp &op : shape.ops)
     if (op.isPlainSum()) fill(tileSumOf(op.output.tensor), w.nr, 0);
   const CascadeProduct *last = p.direct ? flow.lastTile() : nullptr;
   for (auto [i, product] : llvm::enumerate(flow.products))
     if (!product.isState && &product != last) stagedProduct(i);
-  // Trips of rows that divide a register tile, so that all of them together are its rows.
-  Value rows = b.mul(b.div(b.add(keys, w.mr - 1), w.mr), w.mr);
-  const int64_t trip = w.mr % 4 == 0 ? 4 : w.mr % 3 == 0 ? 3 : w.mr % 2 == 0 ? 2 : 1;
+  const int64_t trip = p.thinTrips ? 1 : rowsPerTrip();
   if (last)
     innerProduct(last - flow.products.data(), [&](Value row, const Values &sums) { early(row, w.mr, sums); });
   else
-    b.loop(b.c(0), rows, p.thinTrips ? 1 : trip, [&](Value row) { early(row, p.thinTrips ? 1 : trip, {}); });
-  if (scores) {
-    for (int i = 0; i < scores; ++i) rescale(i);
-    b.loop(b.c(0), rows, trip, [&](Value row) { late(row, trip); });
+    b.loop(b.c(0), paddedRows(), trip, [&](Value row) { early(row, trip, {}); });
+}
+
+/// What needs the reference, and the tile's plain sums.
+void CascadeEmitter::weights() {
+  if (!flow.scores.empty()) {
+    for (size_t i = 0; i < flow.scores.size(); ++i) rescale(int(i));
+    b.loop(b.c(0), paddedRows(), rowsPerTrip(), [&](Value row) { late(row, rowsPerTrip()); });
   }
   for (const CascadeOp &op : shape.ops) {
     if (!op.isPlainSum()) continue;
@@ -226,6 +236,10 @@ void CascadeEmitter::tile() {
       b.storeVector(sum, state, lane);
     });
   }
+}
+
+/// Products of the tile with the keys.
+void CascadeEmitter::sums() {
   for (auto [i, product] : llvm::enumerate(flow.products))
     if (product.isState) sumOver(i);
 }

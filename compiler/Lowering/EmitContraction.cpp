@@ -57,11 +57,14 @@ ContractionEmitter::ContractionEmitter(NestBuilder &b, const ContractionPlan &pl
     if (input.pointer) reads.push_back({input, unsigned(3 + parts.size() + reads.size()), {}, {}, {}});
 }
 
-/// Views of the operands and the scratch memory inside the current function.
+/// Views of the operands and the scratch memory inside the current function. Where the depth is split, the output is
+/// a thread's own.
 void ContractionEmitter::bind(ValueRange pointers) {
+  given.assign(pointers.begin(), pointers.end());
+  const bool isPart = p.split == Split::Depth;
   memS = b.flat(pointers[0], s.element, s.extent);
   memV = b.flat(pointers[1], v.element, v.extent);
-  memC = b.flat(pointers[2], finish ? out.element : b.element, out.extent);
+  memC = b.flat(pointers[2], finish ? out.element : b.element, isPart ? layout.partElements : out.extent);
   scratch = pointers[3];
   for (auto [part, pointer] : llvm::zip(parts, pointers.drop_front(4)))
     part.memory = b.flat(pointer, part.operand.element, part.operand.extent);
@@ -70,8 +73,10 @@ void ContractionEmitter::bind(ValueRange pointers) {
     if (!r.perRun) r.table = b.flat(b.advance(scratch, b.c(place)), b.getIndexType(), g.runs());
     return r;
   };
-  rowsS = runs(p.rows, 0, layout.rowsS), rowsC = runs(p.rows, 2, layout.rowsC);
-  colsV = runs(p.cols, 1, layout.colsV), colsC = runs(p.cols, 2, layout.colsC);
+  rowsS = runs(p.rows, 0, layout.rowsS);
+  colsV = runs(p.cols, 1, layout.colsV);
+  rowsC = isPart ? Runs{p.rows.run() * p.cols.size(), {}, p.cols.size()} : runs(p.rows, 2, layout.rowsC);
+  colsC = isPart ? Runs{p.cols.run(), {}, 1} : runs(p.cols, 2, layout.colsC);
   firstBlock = b.c(0), lastBlock = b.c(p.depthBlocks());
   if (p.streaming) aligned = b.aligned(b.advance(pointers[2], b.c(out.offset * bytesOf(b.element))));
   bindReads(pointers);
@@ -131,35 +136,34 @@ void ContractionEmitter::fillTable(const IndexGroup &g, unsigned o, size_t dim, 
 }
 
 ContractionEmitter::Range ContractionEmitter::rowBlock(Value index) {
+  if (p.rowBlocks() == 1) index = b.c(0);
   Value first = b.mul(index, p.rowPanels), end = b.add(first, p.rowPanels);
-  return {first, p.allRowPanels() % p.rowPanels == 0 ? end : b.min(end, b.c(p.allRowPanels())), first};
+  return {first, p.allRowPanels() % p.rowPanels == 0 ? end : b.min(end, b.c(p.allRowPanels())), first, index};
 }
 
 /// Columns that are transposed across runs come in even pieces of the loop around the runs.
 ContractionEmitter::Range ContractionEmitter::colBlock(Value index) {
+  if (p.colBlocks() == 1) index = b.c(0);
   if (p.colPieces > 1) {
     const int64_t around = p.cols.dims[p.cols.dims.size() - 2].extent, perRun = p.colPanelsPerRun();
     Value piece = b.rem(index, p.colPieces), start = b.mul(b.div(index, p.colPieces), around);
     auto bound = [&](Value i) { return b.mul(b.add(start, b.div(b.mul(i, around), p.colPieces)), perRun); };
     Value first = bound(piece);
-    return {first, bound(b.add(piece, 1)), first};
+    return {first, bound(b.add(piece, 1)), first, index};
   }
   Value first = b.mul(index, p.colPanels), end = b.add(first, p.colPanels);
-  return {first, p.allColPanels() % p.colPanels == 0 ? end : b.min(end, b.c(p.allColPanels())), first};
+  return {first, p.allColPanels() % p.colPanels == 0 ? end : b.min(end, b.c(p.allColPanels())), first, index};
 }
 
 /// The block that is packed by each thread for itself, and the micro-kernels over it.
 void ContractionEmitter::privateBlock(const Point &at, Range shared, Value sharedPack, Value index, Value own) {
   Value tile = own, pack = b.advance(own, b.c(layout.tileBytes));
-  if (p.colsOuter) {
-    Range rows = rowBlock(index);
-    packRows(at, rows, pack);
-    compute(at, rows, shared, pack, sharedPack, tile);
-  } else {
-    Range cols = colBlock(index);
-    packCols(at, cols, pack);
-    compute(at, shared, cols, sharedPack, pack, tile);
-  }
+  Range mine = p.colsOuter ? rowBlock(index) : colBlock(index);
+  packSide(!p.colsOuter, at, mine, pack);
+  if (p.colsOuter)
+    compute(at, mine, shared, {pack, sharedPack, tile});
+  else
+    compute(at, shared, mine, {sharedPack, pack, tile});
 }
 
 /// for shared block, for depth block: pack it, then every private block. `inBlock` does what is inside.
@@ -168,18 +172,14 @@ void ContractionEmitter::sharedBlocks(llvm::function_ref<void(Value block, Value
          [&](Value block) { b.loop(firstBlock, lastBlock, 1, [&](Value kb) { inBlock(block, kb); }); });
 }
 
-void ContractionEmitter::packShared(const Point &at, Range range, Value pack) {
-  if (p.colsOuter)
-    packCols(at, range, pack);
-  else
-    packRows(at, range, pack);
-}
-
-/// A batch, and a block of the depth: a piece of each of its loops.
+/// A batch, and a block of the depth: a piece of each of its loops. What there is one of is known.
 ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
-  Point at{batchOffset(batch, 0, s.offset),
+  if (p.batch.size() == 1) batch = b.c(0);
+  if (p.depthBlocks() == 1) kb = b.c(0);
+  Point at{batch,
+           batchOffset(batch, 0, s.offset),
            batchOffset(batch, 1, v.offset),
-           batchOffset(batch, 2, out.offset),
+           p.split == Split::Depth ? b.mul(batch, p.rows.size() * p.cols.size()) : batchOffset(batch, 2, out.offset),
            {},
            {},
            kb,
@@ -206,29 +206,49 @@ ContractionEmitter::Point ContractionEmitter::point(Value batch, Value kb) {
   return at;
 }
 
+/// Work of one call below which a function of its own would cost: multiplications by a panel of rows.
+static constexpr int64_t kWorthACall = 32 << 10;
+
+/// Packing, and the tiles of a panel of rows, as functions: several small ones take less time to generate than one that
+/// holds all of them, and several threads can share them.
+void ContractionEmitter::makeFunctions() {
+  const int64_t cols = std::min(p.cols.size(), p.colPanels * p.nr());
+  if (p.mr * cols * p.kc() < kWorthACall) return;
+  // A team packs together what its members share (emitByBlock).
+  const bool sharesRows = splitsBlocks() && !p.colsOuter, sharesCols = splitsBlocks() && p.colsOuter;
+  if (p.packRows != Packing::None && !sharesRows) packsRows = packFunction(false);
+  if (p.packCols != Packing::None && !sharesCols) packsCols = packFunction(true);
+  if (p.rows.run() >= p.mr) wholeTiles = rowTilesFunction(p.mr);
+  if (p.rows.run() % p.mr) restTiles = rowTilesFunction(p.rows.run() % p.mr);
+}
+
+void ContractionEmitter::call(func::FuncOp function, ArrayRef<Value> with, ArrayRef<Value> indices) {
+  SmallVector<Value> arguments(given.begin(), given.end());
+  arguments.append(with.begin(), with.end());
+  arguments.append(indices.begin(), indices.end());
+  arguments.append(b.sizes);
+  func::CallOp::create(b, function, arguments);
+}
+
 /// Whole batches, or a part of the depth, per thread: every thread runs the serial nest with its own scratch
 /// memory. Parts of the depth go to results of the threads' own, row-major over batch, rows and columns.
 void ContractionEmitter::emitByBatch(ValueRange pointers) {
   auto fn = b.function(name, pointerCount(), 1, [&](ValueRange args, ValueRange index) {
-    bind(args);
-    Value shared = b.advance(scratch, b.add(b.mul(index[0], layout.sharedBytes), layout.shared));
-    Value own = b.advance(scratch, b.add(b.mul(index[0], layout.privateBytes), layout.own));
     const bool splitsDepth = p.split == Split::Depth;
-    if (splitsDepth) {
-      std::tie(firstBlock, lastBlock) = b.chunkBounds(index[0], p.threads, p.depthBlocks());
-      Value part = b.advance(scratch, b.add(b.mul(index[0], layout.partElements * bytesOf(b.element)), layout.parts));
-      memC = b.flat(part, b.element, layout.partElements);
-      rowsC = {p.rows.run() * p.cols.size(), {}, p.cols.size()};
-      colsC = {p.cols.run(), {}, 1};
-    }
+    SmallVector<Value> own(args);
+    if (splitsDepth)
+      own[2] = b.advance(args[3], b.add(b.mul(index[0], layout.partElements * bytesOf(b.element)), layout.parts));
+    bind(own);
+    Value shared = b.advance(scratch, b.add(b.mul(index[0], layout.sharedBytes), layout.shared));
+    Value mine = b.advance(scratch, b.add(b.mul(index[0], layout.privateBytes), layout.own));
+    if (splitsDepth) std::tie(firstBlock, lastBlock) = b.chunkBounds(index[0], p.threads, p.depthBlocks());
     auto [low, high] = b.chunkBounds(index[0], splitsDepth ? 1 : p.threads, p.batch.size());
     auto one = [&](Value batch) {
       sharedBlocks([&](Value block, Value kb) {
         Point at = point(batch, kb);
-        if (splitsDepth) at.c = b.mul(batch, p.rows.size() * p.cols.size());
         Range range = sharedRange(block);
         packShared(at, range, shared);
-        b.loop(0, privateBlockCount(), 1, [&](Value mine) { privateBlock(at, range, shared, mine, own); });
+        b.loop(0, privateBlockCount(), 1, [&](Value i) { privateBlock(at, range, shared, i, mine); });
       });
     };
     if (p.batch.size() == 1)
@@ -254,7 +274,7 @@ void ContractionEmitter::emitByBlock(ValueRange pointers) {
                                        return b.min(b.add(range.low, b.mul(i, unit)), range.high);
                                      return b.add(range.low, b.mul(b.div(b.mul(i, units), p.threads), unit));
                                    };
-                                   packShared(point(index[0], index[2]), {share(t), share(b.add(t, 1)), range.base},
+                                   packShared(point(index[0], index[2]), {share(t), share(b.add(t, 1)), range.base, {}},
                                               b.advance(scratch, b.c(layout.shared)));
                                  })
                     : func::FuncOp();
@@ -310,7 +330,8 @@ void ContractionEmitter::emit(Value scratchPointer) {
   for (const Part &part : parts) pointers.push_back(part.operand.pointer);
   for (const Read &read : reads) pointers.push_back(read.operand.pointer);
   emitTables(pointers);
-  if (p.split == Split::Cols || p.split == Split::Rows) return emitByBlock(pointers);
+  makeFunctions();
+  if (splitsBlocks()) return emitByBlock(pointers);
   emitByBatch(pointers);
   if (p.split == Split::Depth) combineParts(pointers);
 }

@@ -39,9 +39,10 @@ private:
     Value table;
     int64_t perElement;
   };
-  /// Panels [low, high); `base` is the first of the block, where its pack begins.
+  /// Panels [low, high); `base` is the first of the block, where its pack begins. `block` is its number where the range
+  /// is all of it.
   struct Range {
-    Value low, high, base;
+    Value low, high, base, block;
   };
   /// What a computed factor is made of beside S or V, by its number among the strides of a loop.
   struct Part {
@@ -52,6 +53,7 @@ private:
   using Offsets = llvm::SmallVector<Value, 1>; ///< in each tensor of a side
   /// A batch and a block of the contracted index.
   struct Point {
+    Value batch;                         ///< its number
     Value s, v, c;                       ///< offsets in the operands
     llvm::SmallVector<Value> parts;      ///< and in the parts of a computed one
     llvm::SmallVector<Value, 2> reads;   ///< and in what the finish reads
@@ -67,6 +69,8 @@ private:
 
   void bind(ValueRange pointers);
   unsigned pointerCount() const { return 4 + parts.size() + reads.size(); }
+  void makeFunctions();
+  void call(mlir::func::FuncOp function, llvm::ArrayRef<Value> pointers, llvm::ArrayRef<Value> indices);
   Value runAt(const Runs &r, Value run);
   Value runOf(const IndexGroup &side, Value panel, int64_t width);
   Value placeInRun(const IndexGroup &side, Value panel, int64_t width);
@@ -82,14 +86,17 @@ private:
   int64_t sharedBlockCount() const { return p.colsOuter ? p.colBlocks() : p.rowBlocks(); }
   int64_t privateBlockCount() const { return p.colsOuter ? p.rowBlocks() : p.colBlocks(); }
   void emitByBatch(ValueRange pointers);
+  bool splitsBlocks() const { return p.split == Split::Cols || p.split == Split::Rows; }
   void emitByBlock(ValueRange pointers);
   void combineParts(ValueRange pointers);
   void overOutput(size_t group, size_t dim, Value place, Value offset, llvm::function_ref<void(Value, Value)> body);
   void sharedBlocks(llvm::function_ref<void(Value block, Value kb)> inBlock);
-  void packShared(const Point &at, Range range, Value pack);
+  void packShared(const Point &at, Range range, Value pack) { packSide(p.colsOuter, at, range, pack); }
   void privateBlock(const Point &at, Range shared, Value sharedPack, Value index, Value own);
 
   // EmitPacking.cpp
+  void packSide(bool cols, const Point &at, Range panels, Value pack);
+  mlir::func::FuncOp packFunction(bool cols);
   void packRows(const Point &at, Range panels, Value pack);
   void packCols(const Point &at, Range panels, Value pack);
   struct Side;
@@ -122,7 +129,13 @@ private:
     llvm::SmallVector<Value, 2> reads;
   };
   using TileBody = llvm::function_ref<void(Value panel, int64_t width)>;
-  void compute(const Point &at, Range rows, Range cols, Value rowPack, Value colPack, Value tile);
+  /// Packed panels of both sides and room for a tile, as pointers.
+  struct Packs {
+    Value rows, cols, spill;
+  };
+  void compute(const Point &at, Range rows, Range cols, const Packs &packs);
+  void rowTiles(const Point &at, Value panel, int64_t rowsHere, Range rows, Range cols, const Packs &packs);
+  mlir::func::FuncOp rowTilesFunction(int64_t rowsHere);
   void panels(Range range, const IndexGroup &side, int64_t width, TileBody body);
   Value accumulate(Value fromRows, Value fromCols, Value sum);
   Value combine(Value a, Value c) { return emitCombine(b, reduction.combine, a, c); }
@@ -158,6 +171,8 @@ private:
   llvm::SmallVector<Read, 2> reads;
   std::string name;
   ContractionScratch layout;
+  mlir::func::FuncOp packsRows, packsCols, wholeTiles, restTiles; ///< null where the nest has it in place
+  llvm::SmallVector<Value, 4> given; ///< what the current function was given: operands, output, scratch memory
   Value memS, memV, memC, scratch;
   Value firstBlock, lastBlock; ///< of the depth, for this thread
   Value aligned;               ///< streaming: whether the output begins with a line

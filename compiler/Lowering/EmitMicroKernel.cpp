@@ -21,24 +21,43 @@ void ContractionEmitter::panels(Range range, const IndexGroup &side, int64_t wid
 }
 
 /// Every tile of a block. Rows outer: a sliver of rows stays in L1 while the columns stream past it.
-void ContractionEmitter::compute(const Point &at, Range rows, Range cols, Value rowPack, Value colPack, Value spill) {
-  Value packedS = b.flat(rowPack, b.element, p.allRowPanels() * p.rowPanelStride());
-  Value packedV = b.flat(colPack, b.element, p.allColPanels() * p.colPanelStride());
+void ContractionEmitter::compute(const Point &at, Range rows, Range cols, const Packs &packs) {
+  panels(rows, p.rows, p.mr, [&](Value i, int64_t rowsHere) {
+    if (func::FuncOp function = rowsHere == p.mr ? wholeTiles : restTiles)
+      call(function, {packs.rows, packs.cols, packs.spill}, {at.batch, at.kb, firstBlock, rows.block, cols.block, i});
+    else
+      rowTiles(at, i, rowsHere, rows, cols, packs);
+  });
+}
+
+func::FuncOp ContractionEmitter::rowTilesFunction(int64_t rowsHere) {
+  const unsigned own = pointerCount();
+  return b.function(name + "_rows" + std::to_string(rowsHere), own + 3, 6, [&](ValueRange args, ValueRange index) {
+    bind(args.take_front(own));
+    firstBlock = index[2];
+    rowTiles(point(index[0], index[1]), index[5], rowsHere, rowBlock(index[3]), colBlock(index[4]),
+             {args[own], args[own + 1], args[own + 2]});
+  });
+}
+
+/// The tiles of panel `i` of rows.
+void ContractionEmitter::rowTiles(const Point &at, Value i, int64_t rowsHere, Range rows, Range cols,
+                                  const Packs &packs) {
+  Value packedS = b.flat(packs.rows, b.element, p.allRowPanels() * p.rowPanelStride());
+  Value packedV = b.flat(packs.cols, b.element, p.allColPanels() * p.colPanelStride());
   // Columns read in place lie a stride apart that no hardware foresees.
   const bool large = p.cols.size() * p.depth.size() * p.elementBytes > kNearBytes;
   const int64_t ahead = p.packCols == Packing::None && large ? kStepsAhead * *p.depthStride(1) : 0;
-  panels(rows, p.rows, p.mr, [&](Value i, int64_t rowsHere) {
-    Sliver s = p.packRows == Packing::None
-                   ? Sliver{memS, b.add(at.s, panelAt(rowsS, p.rows, i, p.mr)), *p.depthStride(0), rowsS.perElement}
-                   : Sliver{packedS, b.mul(b.sub(i, rows.base), p.rowPanelStride()), p.mr, 1};
-    panels(cols, p.cols, p.nr(), [&](Value j, int64_t colsHere) {
-      Sliver v = p.packCols == Packing::None
-                     ? Sliver{memV, b.add(at.v, panelAt(colsV, p.cols, j, p.nr())), *p.depthStride(1), 1, ahead}
-                     : Sliver{packedV, b.mul(b.sub(j, cols.base), p.colPanelStride()), p.nr(), 1};
-      const Tile tile{rowsHere, colsHere};
-      SmallVector<Value> sums = multiply(tile, s, v, at.depth);
-      writeTile(at, tile, placeOf(at, i, j), sums, spill);
-    });
+  Sliver s = p.packRows == Packing::None
+                 ? Sliver{memS, b.add(at.s, panelAt(rowsS, p.rows, i, p.mr)), *p.depthStride(0), rowsS.perElement}
+                 : Sliver{packedS, b.mul(b.sub(i, rows.base), p.rowPanelStride()), p.mr, 1};
+  panels(cols, p.cols, p.nr(), [&](Value j, int64_t colsHere) {
+    Sliver v = p.packCols == Packing::None
+                   ? Sliver{memV, b.add(at.v, panelAt(colsV, p.cols, j, p.nr())), *p.depthStride(1), 1, ahead}
+                   : Sliver{packedV, b.mul(b.sub(j, cols.base), p.colPanelStride()), p.nr(), 1};
+    const Tile tile{rowsHere, colsHere};
+    SmallVector<Value> sums = multiply(tile, s, v, at.depth);
+    writeTile(at, tile, placeOf(at, i, j), sums, packs.spill);
   });
 }
 

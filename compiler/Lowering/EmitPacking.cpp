@@ -35,6 +35,27 @@ struct ContractionEmitter::Side {
   int64_t panels() const { return group.runs() * perRun; }
 };
 
+/// A side's panels, by its function where there is one.
+void ContractionEmitter::packSide(bool cols, const Point &at, Range panels, Value pack) {
+  func::FuncOp function = cols ? packsCols : packsRows;
+  if (function && panels.block) return call(function, pack, {at.batch, at.kb, panels.block});
+  if (cols)
+    packCols(at, panels, pack);
+  else
+    packRows(at, panels, pack);
+}
+
+func::FuncOp ContractionEmitter::packFunction(bool cols) {
+  const unsigned own = pointerCount();
+  return b.function(name + (cols ? "_pack_cols" : "_pack_rows"), own + 1, 3, [&](ValueRange args, ValueRange index) {
+    bind(args.take_front(own));
+    if (cols)
+      packCols(point(index[0], index[1]), colBlock(index[2]), args[own]);
+    else
+      packRows(point(index[0], index[1]), rowBlock(index[2]), args[own]);
+  });
+}
+
 void ContractionEmitter::packRows(const Point &at, Range panels, Value pack) {
   packPanels(
       {at, {{memS, 0, at.s}}, s.isUnsigned, rowsS, p.rows, p.mr, p.rowPanelsPerRun(), p.rowPanelStride(), p.packRows},

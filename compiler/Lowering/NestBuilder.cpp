@@ -194,19 +194,58 @@ static std::pair<SmallVector<int64_t>, SmallVector<int64_t>> blockMasks(int64_t 
   return {low, high};
 }
 
+/// Lanes first, first + 2, ... of two vectors of n lanes, one after the other, where a lane is `unit` elements.
+static SmallVector<int64_t> everySecond(int64_t n, int64_t unit, int64_t first) {
+  SmallVector<int64_t> mask;
+  for (int64_t lane = first; lane < 2 * n / unit; lane += 2)
+    for (int64_t i = 0; i < unit; ++i) mask.push_back(lane * unit + i);
+  return mask;
+}
+
+/// The lower or upper halves of all groups of `unit` elements of two vectors of n, element by element in turns.
+static SmallVector<int64_t> halvesInTurns(int64_t n, int64_t unit, bool upper) {
+  SmallVector<int64_t> mask;
+  for (int64_t group = 0; group < n; group += unit)
+    for (int64_t i = 0; i < unit / 2; ++i)
+      for (int64_t vector : {0, 1}) mask.push_back(vector * n + group + (upper ? unit / 2 : 0) + i);
+  return mask;
+}
+
+/// The same value, of which code generation knows nothing.
+static Value fenced(NestBuilder &b, Value value) {
+  auto type = cast<VectorType>(value.getType());
+  auto floats = VectorType::get({type.getNumElements() * type.getElementTypeBitWidth() / 32}, b.getF32Type());
+  Value bits = b.createOrFold<vector::BitCastOp>(floats, value);
+  bits = LLVM::CallIntrinsicOp::create(b, floats, b.getStringAttr("llvm.arithmetic.fence"), bits).getResult(0);
+  return b.createOrFold<vector::BitCastOp>(type, bits);
+}
+
 SmallVector<Value> NestBuilder::transpose(ArrayRef<Value> rows) {
-  // log2(n) rounds: round `w` swaps the off-diagonal w x w blocks of every 2w x 2w block.
+  // First within groups of 16 bytes, then the groups as wholes: each shuffle is one instruction of x86. A fence
+  // between, since the search for a better instruction in chains of shuffles would take a quarter of code generation.
   const int64_t n = rows.size();
-  SmallVector<Value> now(rows);
-  for (int64_t w = 1; w < n; w *= 2) {
-    const auto [low, high] = blockMasks(n, w);
-    for (int64_t i = 0; i < n; ++i) {
-      if (i & w) continue;
-      Value a = now[i], b = now[i + w];
-      now[i] = vector::ShuffleOp::create(*this, a, b, low);
-      now[i + w] = vector::ShuffleOp::create(*this, a, b, high);
-    }
-  }
+  const unsigned bits = cast<VectorType>(rows.front().getType()).getElementTypeBitWidth();
+  const int64_t unit = std::min<int64_t>(n, std::max(1u, 128 / bits)), groups = n / unit;
+  SmallVector<Value> now(rows), next(n);
+  auto shuffle = [&](Value a, Value b, ArrayRef<int64_t> mask) -> Value {
+    return vector::ShuffleOp::create(*this, a, b, mask);
+  };
+  const auto lower = halvesInTurns(n, unit, false), upper = halvesInTurns(n, unit, true);
+  for (int64_t round = 1; round < unit; round *= 2, now.swap(next))
+    for (int64_t at = 0; at < n; at += unit)
+      for (int64_t i = 0; i < unit / 2; ++i) {
+        Value a = now[at + i], b = now[at + i + unit / 2];
+        next[at + 2 * i] = shuffle(a, b, lower), next[at + 2 * i + 1] = shuffle(a, b, upper);
+      }
+  if (unit > 1 && groups > 1)
+    for (Value &value : now) value = fenced(*this, value);
+  const auto even = everySecond(n, unit, 0), odd = everySecond(n, unit, 1);
+  for (int64_t round = 1; round < groups; round *= 2, now.swap(next))
+    for (int64_t i = 0; i < groups / 2; ++i)
+      for (int64_t at = 0; at < unit; ++at) {
+        Value a = now[2 * i * unit + at], b = now[(2 * i + 1) * unit + at];
+        next[i * unit + at] = shuffle(a, b, even), next[(i + groups / 2) * unit + at] = shuffle(a, b, odd);
+      }
   return now;
 }
 

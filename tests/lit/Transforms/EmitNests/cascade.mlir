@@ -1,4 +1,4 @@
-// A fused cascade becomes three functions for each width of its panels, and nothing it allocates is left.
+// A fused cascade becomes five functions for each width of its panels, and nothing it allocates is left.
 // RUN: %ein-opt -ein-plan-kernels %s -o %t.mlir
 // RUN: %ein-opt -ein-emit-nests %t.mlir | FileCheck %s --implicit-check-not=memref.alloc --implicit-check-not=linalg
 // RUN: sed -E 's/ keys = 96/ keys = 48/; s/ mr_wide = 6/ mr_wide = 4/; s/ nv = 4/ nv = 2/; s/ wide_panels = 8/ wide_panels = 16/' %t.mlir \
@@ -18,15 +18,20 @@
 // CHECK: :24 = scf.for
 // CHECK: vector.fma
 // CHECK: scf.if {{.*}} -> (vector<16xf32>
+// CHECK-LABEL: func.func private @step0_wide_weights
 // CHECK: vector.reduction <or>
 // CHECK: llvm.intr.ceil
 // CHECK-NOT: math.
+// CHECK-LABEL: func.func private @step0_wide_sums
+// CHECK: vector.fma
 // CHECK-LABEL: func.func private @step0_wide_finish
 // CHECK: arith.divf
 // CHECK-LABEL: func.func private @step0(
 // CHECK: call @step0_wide_begin
 // CHECK: scf.for
 // CHECK: call @step0_wide_tile
+// CHECK: call @step0_wide_weights
+// CHECK: call @step0_wide_sums
 // CHECK: call @step0_wide_finish
 
 // EDITED: :8 = scf.for
