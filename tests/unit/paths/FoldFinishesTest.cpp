@@ -29,7 +29,8 @@ std::string foldsIn(const std::string &text, const std::vector<std::string> &typ
 
 TEST(FoldFinishes, BiasAndFunction) {
   EXPECT_EQ(foldsIn(kIn + "Y[i,j] = gelu(sum[k](A * B) + b)\nout Y\n"), "t0 in Y");
-  EXPECT_EQ(foldsIn(kIn + "S = sum[k](A * B)\nT = S + b\nY[j,i] = T * sigmoid(T) + C\nout Y\n"), "S in Y");
+  EXPECT_EQ(foldsIn(kIn + "S = sum[k](A * B)\nT = S + b\nY[i,j] = T * sigmoid(T) + C\nout Y\n"), "S in Y");
+  EXPECT_EQ(foldsIn(kIn + "S = sum[k](A * B)\nY[j,i] = S + b\nout Y\n"), "S in Y") << "another layout";
   EXPECT_EQ(foldsIn(kIn + "S = max[k](A + B)\nY[i,j] = S - b\nout Y\n"), "S in Y") << "another semiring";
 }
 
