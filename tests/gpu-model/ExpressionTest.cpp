@@ -22,6 +22,7 @@ struct Expression {
 const Expression kExpressions[] = {
     {"i,i->i", "f32[4096] f32[4096]"},                    // whole vectors
     {"i,i->i", "bf16[4100] bf16[4100]"},                  // vectors of four
+    {"i,i->i", "f32[60003] f32[60003]"},                  // vectors, and three elements at the end
     {"i,j->ij", "f32[33] f64[17]"},                       // nothing to load as vectors
     {"ij->i", "f32[40,1000]"},                            // rows by warps
     {"ij->i", "f64[5,3000]"},                             // rows by blocks
@@ -32,7 +33,13 @@ const Expression kExpressions[] = {
     {"ij->i", "u8[9,700]"},                               // narrow words
     {"ij->ji", "f32[65,70]"},                             // squares
     {"abc->cba", "bf16[9,33,40]"},                        // squares with a loop around them
+    {"ij->ji", "f64[36,34]"},                             // 16 bytes on both sides
+    {"ij->ji", "bf16[72,130]"},                           // squares of 64, loads of 4 bytes, stores of 16
+    {"ij->ji", "i8[130,144]"},                            // squares of 128, loads of 16 bytes, stores of 2
+    {"ij->ji", "f32[40,33]{36,1}"},                       // rows that end within 16 bytes
+    {"ij,ij->ji", "f32[68,72] bf16[68,72]"},              // two squares, each read in its own pieces
     {"ij,ji->ij", "f32[40,33] f32[33,40]"},               // one input is staged, one is not
+    {"ij,ji->ij", "bf16[64,72] f32[72,64]"},              // the same by vectors
     {"ii->i", "f32[50,50]"},                              // a diagonal
     {"ik,kj->ij", "f32[70,40] f32[40,65]"},               // squares of 64
     {"ik,jk->ij", "f64[64,33] f64[70,33]"},               // both along the depth
@@ -219,6 +226,47 @@ template <class Op> void setOperand(mlir::gpu::GPUModuleOp kernels, int n, unsig
   mlir::Operation *op = ops.at(size_t(n < 0 ? int(ops.size()) + n : n));
   mlir::OpBuilder b(op);
   op->setOperand(number, mlir::arith::ConstantOp::create(b, op->getLoc(), b.getI32IntegerAttr(value)));
+}
+
+/// Operation number `n` of a kind.
+template <class Op> Op nth(mlir::gpu::GPUModuleOp kernels, size_t n) {
+  std::vector<Op> ops;
+  kernels.walk([&](Op op) { ops.push_back(op); });
+  return ops.at(n);
+}
+
+TEST(GpuModelExpression, PlantedFaultsInPermutationsAndMaps) {
+  using mlir::arith::CmpIOp;
+  struct Fault {
+    const char *name, *text, *types;
+    void (*plant)(mlir::gpu::GPUModuleOp);
+  };
+  const Fault faults[] = {
+      {"a square is read before it is whole", "ij->ji", "bf16[72,128]",
+       [](auto k) { nth<mlir::NVVM::Barrier0Op>(k, 0)->erase(); }},
+      {"loads from addresses that are no multiples of 16", "ij->ji", "f32[64,64]",
+       [](auto k) {
+         auto load = nth<mlir::LLVM::LoadOp>(k, 0);
+         mlir::OpBuilder b(load);
+         load->setOperand(0, mlir::LLVM::GEPOp::create(b, load.getLoc(), load.getAddr().getType(), b.getF32Type(),
+                                                       load.getAddr(), llvm::ArrayRef<mlir::LLVM::GEPArg>{1}));
+       }},
+      {"loads beyond the end of the rows", "ij->ji", "bf16[72,64]",
+       [](auto k) { setOperand<CmpIOp>(k, 1, 1, 1 << 20); }},
+      {"stores beyond the end of the rows", "ij->ji", "bf16[64,72]",
+       [](auto k) { setOperand<CmpIOp>(k, -1, 1, 1 << 20); }},
+      {"the end of a map is left out", "i,i->i", "f32[60003] f32[60003]",
+       [](auto k) { setOperand<mlir::scf::ForOp>(k, 0, 1, 0); }},
+      {"the end of a map is a whole vector", "i,i->i", "f32[60003] f32[60003]",
+       [](auto k) { setOperand<CmpIOp>(k, -1, 1, 1 << 20); }},
+  };
+  for (const Fault &fault : faults) {
+    Case c;
+    c.text = fault.text;
+    c.types = types(fault.types);
+    EXPECT_EQ(mistake(c, "sm_80", 1), "") << fault.name;
+    EXPECT_NE(mistake(c, "sm_80", 1, {}, fault.plant), "") << fault.name << " is not reported";
+  }
 }
 
 TEST(GpuModelExpression, PlantedFaultsInCascades) {
