@@ -110,6 +110,94 @@ TEST(GpuModelExpression, RandomEinsumsAndPrograms) {
       EXPECT_EQ(mistake(c, seed % 2 ? "sm_90a" : "sm_80", uint32_t(seed)), "") << "seed " << seed << ": " << c.text;
 }
 
+/// Plants reads of the first element behind the pointers that the last kernel takes from parameter `first` on; how
+/// many.
+int readFirst(mlir::gpu::GPUModuleOp kernels, unsigned first) {
+  int planted = 0;
+  mlir::LLVM::LLVMFuncOp last;
+  for (mlir::LLVM::LLVMFuncOp function : kernels.getOps<mlir::LLVM::LLVMFuncOp>()) last = function;
+  last.walk([&](mlir::LLVM::GEPOp place) {
+    auto pointer = mlir::dyn_cast<mlir::BlockArgument>(place.getBase());
+    if (!pointer || pointer.getArgNumber() < first || place.getDynamicIndices().size() != 1) return;
+    mlir::OpBuilder b(place);
+    mlir::Value index = place.getDynamicIndices()[0];
+    place->setOperand(1, mlir::arith::ConstantOp::create(b, place.getLoc(), b.getIntegerAttr(index.getType(), 0)));
+    ++planted;
+  });
+  return planted;
+}
+
+/// Contractions whose sums go through a pointwise operation in the registers of the tensor cores' threads. Of each one
+/// kernel, with a second one where the depth is in parts.
+const Expression kFinished[] = {
+    {"in A: bf16[i,k], B: bf16[k,j], c: bf16[j]; Y: bf16 = gelu(sum[k](A*B) + c); out Y",
+     "bf16[72,40] bf16[40,136] bf16[136]"},
+    // A row's, a column's and an element's factor, f32 results; ragged tiles.
+    {"in A: f16[i,k], B: f16[j,k], r: f32[i], c: f16[j], E: f16[i,j]; "
+     "Y[i,j]: f32 = max(sum[k](A*B), 0) * r * c + E; out Y",
+     "f16[70,48] f16[56,48] f32[70] f16[56] f16[70,56]"},
+    // Stored transposed; an odd number of columns.
+    {"in A: bf16[i,k], B: bf16[j,k], c: f32[i]; Y[j,i]: bf16 = sum[k](A*B) + c; out Y",
+     "bf16[72,32] bf16[71,32] f32[72]"},
+    // Several indices in each group, batches; what is added has some of them.
+    {"in A: bf16[b,i,h,k], B: bf16[b,h,k,j], c: f32[h,j], m: bool[b,i]; "
+     "Y[b,h,i,j]: bf16 = if m then tanh(sum[k](A*B) + c) else 0; out Y",
+     "bf16[2,40,2,16] bf16[2,2,16,24] f32[2,24] bool[2,40]"},
+    // The depth in parts: the second kernel does it.
+    {"in A: bf16[i,k], B: bf16[k,j], c: bf16[j]; Y: bf16 = gelu(sum[k](A*B)) * c; out Y",
+     "bf16[32,2048] bf16[2048,32] bf16[32]"},
+};
+
+TEST(GpuModelExpression, PointwiseOperationsOnSums) {
+  uint32_t seed = 0;
+  for (const Expression &e : kFinished)
+    for (const char *gpu : {"sm_80", "sm_90a"}) {
+      Case c;
+      c.text = e.text;
+      c.types = types(e.types);
+      const std::string plans = plansOf(c, gpu);
+      EXPECT_NE(plans.find("sums go through a body"), std::string::npos) << e.text << ": " << plans;
+      EXPECT_EQ(plans.find("step1"), std::string::npos) << e.text << ": " << plans;
+      EXPECT_EQ(mistake(c, gpu, ++seed), "") << e.text << " of " << e.types << ", " << gpu;
+    }
+}
+
+/// Bodies that read the first element of each of their tensors.
+TEST(GpuModelExpression, PlantedFaultsInOperationsOnSums) {
+  for (const Expression &e : kFinished)
+    for (const char *gpu : {"sm_80", "sm_90a"}) {
+      Case c;
+      c.text = e.text;
+      c.types = types(e.types);
+      EXPECT_NE(mistake(c, gpu, 1, {}, [](auto k) { readFirst(k, k.lookupSymbol("step0_sum") ? 2 : 3); }), "")
+          << e.text << ", " << gpu;
+    }
+}
+
+/// A layer's result may lie where the operand of its contraction does, which other blocks still read.
+TEST(GpuModelExpression, PointwiseOperationsOnSumsOfALayerAfterAnother) {
+  Case c;
+  c.text = "in X: f32[i,a], U: f32[a,b], V: f32[b,c], W: f32[c,d]; H = max(sum[a](X*U), 0); "
+           "G = max(sum[b](H*V), 0); Y = sum[c](G*W); out Y[i,d]";
+  c.types = types("f32[136,16] f32[16,72] f32[72,72] f32[72,16]");
+  const std::string plans = plansOf(c, "sm_80+tf32x3");
+  EXPECT_EQ(plans.rfind("step0: mma", 0), 0U) << plans;
+  EXPECT_EQ(mistake(c, "sm_80+tf32x3", 1), "") << plans;
+}
+
+/// alpha * sums + beta * what was there: the sums are not stored.
+TEST(GpuModelExpression, AlphaAndBetaOnSums) {
+  Case c;
+  c.text = "ik,kj->ij";
+  c.types = types("bf16[72,40] bf16[40,64]");
+  c.options.alpha = 0.5;
+  c.options.beta = -2;
+  for (const char *gpu : {"sm_80", "sm_90a"}) {
+    EXPECT_NE(plansOf(c, gpu).find("sums go through a body"), std::string::npos) << plansOf(c, gpu);
+    EXPECT_EQ(mistake(c, gpu, 1), "") << gpu;
+  }
+}
+
 /// Chains of reductions that are one pass, each with a mechanism of its own.
 const Expression kCascades[] = {
     // Inner products by vectors, sums by two of a thread, several rows of a warp.
@@ -317,16 +405,7 @@ TEST(GpuModelExpression, PlantedFaultsInBodies) {
     c.text = e.text;
     c.types = types(e.types);
     int planted = 0;
-    const auto plant = [&](mlir::gpu::GPUModuleOp kernels) {
-      kernels.walk([&](mlir::LLVM::GEPOp place) {
-        auto pointer = mlir::dyn_cast<mlir::BlockArgument>(place.getBase());
-        if (!pointer || pointer.getArgNumber() < firstOfBodies || place.getDynamicIndices().size() != 1) return;
-        mlir::OpBuilder b(place);
-        mlir::Value index = place.getDynamicIndices()[0];
-        place->setOperand(1, mlir::arith::ConstantOp::create(b, place.getLoc(), b.getIntegerAttr(index.getType(), 0)));
-        ++planted;
-      });
-    };
+    const auto plant = [&](mlir::gpu::GPUModuleOp kernels) { planted = readFirst(kernels, firstOfBodies); };
     EXPECT_NE(mistake(c, "sm_90a", ++seed, setIntegers, plant), "") << e.text;
     EXPECT_GT(planted, 0) << e.text;
   }
