@@ -6,6 +6,7 @@
 #include "compiler/Gpu/HopperGemm.h"
 #include "compiler/Gpu/MatchAttention.h"
 #include "compiler/Gpu/MatchFinish.h"
+#include "compiler/Gpu/MmaAttention.h"
 #include "compiler/Gpu/MmaKernel.h"
 #include "compiler/Gpu/MmaPlanner.h"
 #include "compiler/Lowering/PlanAttr.h"
@@ -206,8 +207,8 @@ FailureOr<std::vector<SimtMemory>> memoryOfCascade(const CascadeRegion &cascade,
 /// A cascade as attention; nothing where there is no kernel for it.
 std::optional<GpuStep> planAttention(const CascadeRegion &cascade, const std::vector<SimtMemory> &memory,
                                      const std::string &name, Places &places, const GpuModel &gpu) {
-  if (!gpu.hasWgmma) return std::nullopt;
-  auto match = matchAttention(cascade, gpu.multiprocessors);
+  if (gpu.halfProducts == 0) return std::nullopt;
+  auto match = matchAttention(cascade, gpu.multiprocessors, /*byWarps=*/!gpu.hasWgmma);
   auto *found = std::get_if<AttentionMatch>(&match);
   if (!found) return std::nullopt;
   GpuStep step;
@@ -380,7 +381,8 @@ GpuKernels emitGpuKernels(func::FuncOp kernel, const std::vector<GpuStep> &steps
       appendLaunches(mmaLaunches(*mma, step.name, intermediates), step, 2, kernels.launches);
       llvm::append_range(kernels.launches.back().arguments, more);
     } else if (auto *attention = std::get_if<AttentionPlan>(&step.plan)) {
-      const auto more = emitHopperAttention(kernels.module, *attention, step.name, &step.bodies);
+      const auto emit = attention->byWarps ? emitMmaAttention : emitHopperAttention;
+      const auto more = emit(kernels.module, *attention, step.name, &step.bodies);
       appendLaunches(attentionLaunches(*attention, step.name), step, 3, kernels.launches);
       llvm::append_range(kernels.launches.back().arguments, more);
     } else if (auto *cascade = std::get_if<SimtCascadePlan>(&step.plan)) {

@@ -201,8 +201,8 @@ TEST(GpuModelExpression, AlphaAndBetaOnSums) {
 /// Chains of reductions that are one pass, each with a mechanism of its own.
 const Expression kCascades[] = {
     // Inner products by vectors, sums by two of a thread, several rows of a warp.
-    {"in Q: bf16[h,q,d], K: bf16[h,k,d], V: bf16[h,k,e]; O[h,q,e] = sum[k](softmax[k](sum[d](Q * K) / 8) * V); out O",
-     "bf16[2,9,64] bf16[2,70,64] bf16[2,70,64]"},
+    {"in Q: f32[h,q,d], K: f32[h,k,d], V: f32[h,k,e]; O[h,q,e] = sum[k](softmax[k](sum[d](Q * K) / 8) * V); out O",
+     "f32[2,9,64] f32[2,70,64] f32[2,70,64]"},
     // Causal, f32, features that no vector takes; more of them than a warp has lanes.
     {"in Q: f32[q,d], K: f32[k,d], V: f32[k,e]; P = softmax[k | k <= q + 3](sum[d](Q * K)); O[q,e] = sum[k](P * V); "
      "L = lse[k | k <= q + 3](sum[d](Q * K)); out O, L[q]",
@@ -286,15 +286,17 @@ void setIntegers(Execution &execution) {
 
 TEST(GpuModelExpression, AttentionWithBodies) {
   uint32_t seed = 0;
-  for (const Expression &e : kVariants) {
-    Case c;
-    c.text = e.text;
-    c.types = types(e.types);
-    const std::string plans = plansOf(c, "sm_90a");
-    EXPECT_EQ(plans.rfind("step0: attention", 0), 0U) << e.text << ": " << plans;
-    EXPECT_NE(plans.find(" bodies="), std::string::npos) << e.text << ": " << plans;
-    EXPECT_EQ(mistake(c, "sm_90a", ++seed, setIntegers), "") << e.text << " of " << e.types;
-  }
+  for (const Expression &e : kVariants)
+    for (const char *gpu : {"sm_90a", "sm_80"}) {
+      Case c;
+      c.text = e.text;
+      c.types = types(e.types);
+      const std::string plans = plansOf(c, gpu);
+      EXPECT_EQ(plans.rfind("step0: attention", 0), 0U) << e.text << ": " << plans;
+      EXPECT_EQ(plans.find(" by=warps") != std::string::npos, gpu == std::string("sm_80")) << plans;
+      EXPECT_NE(plans.find(" bodies="), std::string::npos) << e.text << ": " << plans;
+      EXPECT_EQ(mistake(c, gpu, ++seed, setIntegers), "") << e.text << " of " << e.types << ", " << gpu;
+    }
 }
 
 /// Where few rows share their keys, warps share the keys on Hopper, too.
@@ -408,6 +410,47 @@ TEST(GpuModelExpression, PlantedFaultsInBodies) {
     const auto plant = [&](mlir::gpu::GPUModuleOp kernels) { planted = readFirst(kernels, firstOfBodies); };
     EXPECT_NE(mistake(c, "sm_90a", ++seed, setIntegers, plant), "") << e.text;
     EXPECT_GT(planted, 0) << e.text;
+  }
+}
+
+TEST(GpuModelExpression, PlantedFaultsInAttentionByWarps) {
+  using mlir::NVVM::BarrierOp, mlir::NVVM::CpAsyncOp, mlir::NVVM::CpAsyncWaitGroupOp, mlir::NVVM::LdMatrixOp;
+  struct Fault {
+    const char *name;
+    void (*plant)(mlir::gpu::GPUModuleOp);
+  };
+  const Fault faults[] = {
+      {"keys are not waited for", [](auto k) { nth<CpAsyncWaitGroupOp>(k, 0)->erase(); }},
+      {"values are not waited for", [](auto k) { nth<CpAsyncWaitGroupOp>(k, 1)->erase(); }},
+      {"values come while those before are read", [](auto k) { nth<BarrierOp>(k, 0)->erase(); }},
+      {"keys come while those before are read", [](auto k) { nth<BarrierOp>(k, 1)->erase(); }},
+      {"what lies behind the last key is read",
+       [](auto k) { k.walk([](CpAsyncOp op) { op.getCpSizeMutable().clear(); }); }},
+      {"values are not transposed",
+       [](auto k) {
+         k.walk([](LdMatrixOp op) {
+           if (op.getLayout() == mlir::NVVM::MMALayout::col) op.setLayout(mlir::NVVM::MMALayout::row);
+         });
+       }},
+      {"a fragment of another row", [](auto k) { setOperand<mlir::arith::RemUIOp>(k, -1, 1, 4); }},
+      {"products in the place of others",
+       [](auto k) {
+         auto product = nth<mlir::NVVM::MmaOp>(k, 0);
+         mlir::Value first = product->getOperand(4);
+         product->setOperand(4, product->getOperand(5));
+         product->setOperand(5, first);
+       }},
+      {"the first tile of keys only", [](auto k) { setOperand<mlir::scf::ForOp>(k, 0, 1, 1); }},
+  };
+  Case c;
+  c.text = "in Q: bf16[h,q,d], K: bf16[h,k,d], V: bf16[h,k,e]; "
+           "O[h,q,e]: bf16 = sum[k](softmax[k | k <= q + 40](sum[d](Q * K) / 8) * V); out O; require onepass(O)";
+  c.types = types("bf16[1,100,32] bf16[1,150,32] bf16[1,150,32]");
+  EXPECT_EQ(mistake(c, "sm_80", 1), "");
+  for (const Fault &fault : faults) {
+    std::string found;
+    for (uint32_t seed = 1; seed <= 6 && found.empty(); ++seed) found = mistake(c, "sm_80", seed, {}, fault.plant);
+    EXPECT_NE(found, "") << fault.name << " is not reported";
   }
 }
 
