@@ -78,6 +78,30 @@ static std::string textOf(const std::vector<GpuStep> &steps) {
   return text;
 }
 
+/// The report of a step that stores what `next` makes of what `report` would store.
+static StepReport joined(StepReport report, const StepReport &next) {
+  for (const TensorReport &tensor : report.stored) report.bytes -= 2 * tensor.bytes;
+  report.neverStored.insert(report.neverStored.end(), report.stored.begin(), report.stored.end());
+  report.stored = next.stored;
+  report.flops += next.flops;
+  report.functions += next.functions;
+  report.bytes += next.bytes;
+  return report;
+}
+
+/// Reports of the steps as this GPU does them.
+static std::vector<StepReport> reportsOf(const std::vector<GpuStep> &steps, const std::vector<StepReport> &all) {
+  std::vector<StepReport> reports;
+  for (const GpuStep &step : steps) {
+    if (step.numbers.front() >= all.size() || step.numbers.back() >= all.size()) continue;
+    StepReport report = all[step.numbers.front()];
+    if (step.numbers.size() > 1) report = joined(report, all[step.numbers.back()]);
+    report.plan = step.str();
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
 Expected<void> compileForGpu(mlir::func::FuncOp kernel, const FlatProgram &flat, const CompileRequest &request,
                              const DiagnosticText &diagnostics, Recorder &recorder, CompileResult &result) {
   const GpuName &gpu = *findGpu(request.options.target.gpu);
@@ -85,9 +109,7 @@ Expected<void> compileForGpu(mlir::func::FuncOp kernel, const FlatProgram &flat,
   if (failed(steps)) return diagnostics.error("gpu-plan");
   CompiledModule &module = result.module;
   module.explanation = explain(flat);
-  auto report = module.explanation.steps.begin();
-  for (const GpuStep &step : *steps)
-    for (size_t i = 0; i < step.covers && report != module.explanation.steps.end(); ++i) (report++)->plan = step.str();
+  module.explanation.steps = reportsOf(*steps, module.explanation.steps);
   GpuKernels kernels = emitGpuKernels(kernel, *steps);
   module.gpu = gpu.name;
   module.workspaceBytes = kernels.workspaceBytes;

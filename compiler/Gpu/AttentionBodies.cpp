@@ -23,7 +23,7 @@ std::vector<GpuArgument> AttentionBodyEmitter::parameters() const {
   return operands ? operands->parameters() : std::vector<GpuArgument>();
 }
 
-void AttentionBodyEmitter::bind(HopperBuilder &builder, unsigned firstParameter) {
+void AttentionBodyEmitter::bind(KernelBuilder &builder, unsigned firstParameter) {
   kernel = &builder;
   if (operands) operands->bind(ValueRange(kernel->function.getArguments()).drop_front(firstParameter));
 }

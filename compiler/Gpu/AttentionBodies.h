@@ -3,7 +3,7 @@
 
 #include "compiler/Gpu/AttentionPlan.h"
 #include "compiler/Gpu/CascadeOperands.h"
-#include "compiler/Gpu/HopperBuilder.h"
+#include "compiler/Gpu/KernelBuilder.h"
 
 #include <optional>
 
@@ -36,7 +36,7 @@ public:
   /// What the kernel takes after the plan's own parameters.
   std::vector<GpuArgument> parameters() const;
   /// Before anything is emitted: the kernel's builder, and the first of those parameters.
-  void bind(HopperBuilder &kernel, unsigned firstParameter);
+  void bind(KernelBuilder &kernel, unsigned firstParameter);
 
   /// The first key of a row, or the first after its keys.
   Value bound(bool low, ValueRange batch, ValueRange rows);
@@ -65,7 +65,7 @@ private:
   const AttentionBodies *bodies;
   std::optional<SimtBuilder> b;
   std::optional<CascadeOperands> operands;
-  HopperBuilder *kernel = nullptr;
+  KernelBuilder *kernel = nullptr;
 };
 
 } // namespace ein

@@ -6,7 +6,7 @@ using namespace mlir;
 namespace ein {
 
 /// The keys of a tile's first and last row, where bounds rise from one to the other.
-static void findKeys(HopperBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies, AttentionItem &item) {
+static void findKeys(KernelBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies, AttentionItem &item) {
   const AttentionDim &d = plan.rows[plan.position];
   Value first = item.rows[plan.position], last = b.add(first, d.tile - 1);
   if (d.extent % d.tile != 0) last = b.min(last, b.c(d.extent - 1));
@@ -26,7 +26,7 @@ static void findKeys(HopperBuilder &b, const AttentionPlan &plan, AttentionBodyE
   }
 }
 
-AttentionItem attentionItem(HopperBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies, Value index) {
+AttentionItem attentionItem(KernelBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies, Value index) {
   const int64_t rowTiles = plan.rowTiles(), batches = plan.batches(), height = std::min(plan.section, batches);
   Value first = b.mul(b.div(index, height * rowTiles), height), inSection = b.rem(index, height * rowTiles);
   Value tall = batches % height == 0 ? b.c(height) : b.min(b.sub(b.c(batches), first), b.c(height));
@@ -65,6 +65,20 @@ SmallVector<Value> rowOf(KernelBuilder &b, const AttentionPlan &plan, const Atte
     row = b.div(row, d.tile);
   }
   return result;
+}
+
+TensorPlace placeOf(KernelBuilder &b, const AttentionPlan &plan, const AttentionItem &item,
+                    AttentionPlan::Tensor tensor, Value row) {
+  TensorPlace place{b.c64(0), Value()};
+  for (auto [d, x] : llvm::zip_equal(plan.batch, item.batch))
+    place.offset = b.add(place.offset, b.mul(b.wide(x), d.strides[tensor]));
+  for (auto [d, x] : llvm::zip_equal(plan.rows, rowOf(b, plan, item, row))) {
+    place.offset = b.add(place.offset, b.mul(b.wide(x), d.strides[tensor]));
+    if (d.extent % d.tile == 0) continue;
+    Value fits = b.less(x, b.c(d.extent));
+    place.inside = place.inside ? Value(arith::AndIOp::create(b, place.inside, fits)) : fits;
+  }
+  return place;
 }
 
 } // namespace ein

@@ -41,6 +41,20 @@ TmaTransfer AttentionPlan::transfer(Tensor tensor) const {
   return t;
 }
 
+/// What copies of 16 bytes and the registers of a warp demand.
+static std::string warpObstacle(const AttentionPlan &p) {
+  if (p.tensorStore || p.stages != 1 || p.tileKeys() != 64) return "what only kernels with TMA can do";
+  if (p.consumers * p.tileWidth() > 256) return "accumulators that do not fit the registers";
+  if (p.depth % 8 != 0 || p.width % 8 != 0) return "features that are no multiple of 8";
+  for (AttentionPlan::Tensor t : {AttentionPlan::Q, AttentionPlan::K, AttentionPlan::V}) {
+    bool fits = p.key.strides[t] % 8 == 0;
+    for (const auto *group : {&p.batch, &p.rows})
+      for (const AttentionDim &d : *group) fits &= d.strides[t] % 8 == 0;
+    if (!fits) return "a stride that is no multiple of 16 bytes";
+  }
+  return {};
+}
+
 std::string AttentionPlan::obstacle() const {
   if (input != DType::BF16 && input != DType::F16) return "operands are neither bf16 nor f16";
   if (result != input && result != DType::F32) return "the result is neither f32 nor of the operands' type";
@@ -72,9 +86,13 @@ std::string AttentionPlan::obstacle() const {
   for (const auto &bound : {lowest, highest})
     if (bound && (*bound > INT32_MAX / 4 || *bound < INT32_MIN / 4)) return "a bound of the mask";
   if (!std::isfinite(scale) || !std::isfinite(softcap) || softcap < 0) return "a factor that is not finite";
-  if (stages < 2 || stages > 8 || section < 1) return "a pipeline of less than 2 or more than 8 stages";
+  if (section < 1 || (!byWarps && (stages < 2 || stages > 8))) return "a pipeline of less than 2 or more than 8 stages";
+  if (byWarps)
+    if (std::string why = warpObstacle(*this); !why.empty()) return why;
   for (Tensor t : {Q, K, V})
-    if (std::string why = transfer(t).map.obstacle(); !why.empty())
+    if (byWarps)
+      break;
+    else if (std::string why = transfer(t).map.obstacle(); !why.empty())
       return std::string(t == Q ? "queries: " : t == K ? "keys: " : "values: ") + why;
   if (tensorStore) {
     if (byteSize(result) != 2 || !cutsEvenly(rows, 64)) return "results that stmatrix cannot stage";
@@ -95,7 +113,7 @@ void chooseAttentionTiles(AttentionPlan &p, int64_t multiprocessors, int64_t sha
   for (const AttentionDim &d : p.rows) rowCount *= d.extent;
   // Two warpgroups take turns; one where that leaves multiprocessors without work, or a tile half empty.
   const int64_t pairs = (rowCount + 127) / 128 * p.batches();
-  p.consumers = rowCount <= 64 || pairs * 2 <= multiprocessors ? 1 : 2;
+  p.consumers = rowCount <= 64 || pairs * 2 <= multiprocessors || (p.byWarps && p.tileWidth() > 128) ? 1 : 2;
   // The last rows first, which are what is contiguous in a group of heads: as much of each as there is.
   int64_t left = 64 * p.consumers;
   for (AttentionDim &d : p.rows) {
@@ -103,10 +121,10 @@ void chooseAttentionTiles(AttentionPlan &p, int64_t multiprocessors, int64_t sha
     left /= d.tile;
   }
   p.rows.front().tile *= left;
-  p.key.tile = p.tileWidth() > 128 || p.tileDepth() > 128 || p.key.extent <= 64 ? 64 : 128;
-  p.tensorStore = byteSize(p.result) == 2 && p.transfer(AttentionPlan::O).map.obstacle().empty();
-  p.stages = 2;
-  while (p.stages < 4) {
+  p.key.tile = p.byWarps || p.tileWidth() > 128 || p.tileDepth() > 128 || p.key.extent <= 64 ? 64 : 128;
+  p.tensorStore = !p.byWarps && byteSize(p.result) == 2 && p.transfer(AttentionPlan::O).map.obstacle().empty();
+  p.stages = p.byWarps ? 1 : 2;
+  while (!p.byWarps && p.stages < 4) {
     ++p.stages;
     if (p.sharedBytes() <= sharedBytes) continue;
     --p.stages;
@@ -126,10 +144,13 @@ LaunchPlan attentionLaunches(const AttentionPlan &plan, std::string_view name) {
   launch.block[0] = plan.threads();
   launch.sharedBytes = plan.sharedBytes();
   // Tiles of a masked attention are not alike: blocks that end early are followed by the next ones.
-  launch.persistent = !plan.masked();
-  for (unsigned t : {AttentionPlan::Q, AttentionPlan::K, AttentionPlan::V})
-    launch.arguments.push_back(
-        GpuArgument::tensorMap(plan.transfer(AttentionPlan::Tensor(t)).map, {GpuSlot::Kind::Operand, t}));
+  launch.persistent = !plan.masked() && !plan.byWarps;
+  for (unsigned t : {AttentionPlan::Q, AttentionPlan::K, AttentionPlan::V}) {
+    const GpuSlot slot{GpuSlot::Kind::Operand, t};
+    launch.arguments.push_back(plan.byWarps
+                                   ? GpuArgument::pointer(slot)
+                                   : GpuArgument::tensorMap(plan.transfer(AttentionPlan::Tensor(t)).map, slot));
+  }
   const GpuSlot result{GpuSlot::Kind::Result};
   launch.arguments.push_back(plan.tensorStore ? GpuArgument::tensorMap(plan.transfer(AttentionPlan::O).map, result)
                                               : GpuArgument::pointer(result));

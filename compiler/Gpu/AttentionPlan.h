@@ -1,4 +1,4 @@
-// The plan of fused attention on Hopper: indices, masks, tiles and pipeline. No MLIR.
+// The plan of fused attention on tensor cores: indices, masks, tiles and pipeline. No MLIR.
 #pragma once
 
 #include "compiler/Gpu/TmaTransfer.h"
@@ -41,8 +41,11 @@ struct AttentionPlan {
   std::optional<int64_t> lowest, highest;
   std::optional<DType> logSum; ///< stores log(sum of exp(s)) to L, in this type
   bool zeroEmpty = true;       ///< a row for which no key counts is 0; else 0 / 0
-  int64_t consumers = 2;       ///< warpgroups that multiply: 1 or 2
-  int64_t stages = 2;          ///< of keys, and of values
+  /// By mma.sync, for every GPU from sm_80 on: four warps copy tiles by cp.async and multiply them, each 16 rows of
+  /// every 64; scores are exponentiated while the next keys arrive, and there is one stage. Else by TMA and wgmma.
+  bool byWarps = false;
+  int64_t consumers = 2;   ///< warpgroups that multiply, 64 rows each: 1 or 2; by warps how often each has 16 rows
+  int64_t stages = 2;      ///< of keys, and of values
   int64_t section = 1;     ///< batches that are walked together, longest rows first: what L2 holds of keys and values
   bool tensorStore = true; ///< the result leaves by TMA; else straight from registers, in pairs
 
@@ -69,7 +72,7 @@ struct AttentionPlan {
   int64_t rowTiles() const;
   int64_t batches() const;
   int64_t keyTiles() const { return key.tiles(); }
-  int64_t threads() const { return 128 * (consumers + 1); }
+  int64_t threads() const { return byWarps ? 128 : 128 * (consumers + 1); }
   bool masked() const { return lowest || highest || bodies & (Guard | Low | High); }
 
   /// Bytes and offsets in shared memory: queries (later results), stages of keys, of values, barriers.
@@ -79,9 +82,9 @@ struct AttentionPlan {
   int64_t offsetK() const;
   int64_t offsetV() const { return offsetK() + stages * bytesK(); }
   int64_t offsetBarriers() const { return offsetV() + stages * bytesV(); }
-  int64_t sharedBytes() const { return offsetBarriers() + 8 * (2 + 4 * stages); }
+  int64_t sharedBytes() const { return offsetBarriers() + (byWarps ? 0 : 8 * (2 + 4 * stages)); }
 
-  /// How Q, K, V or O is moved: `rows` of it by one instruction, 64 features wide.
+  /// How Q, K, V or O is moved by TMA: `rows` of it by one instruction, 64 features wide.
   TmaTransfer transfer(Tensor tensor) const;
   /// Why no kernel can be emitted for these decisions; empty if one can.
   std::string obstacle() const;

@@ -6,6 +6,7 @@ namespace ein {
 
 std::string AttentionPlan::str() const {
   PlanWriter w{"attention"};
+  if (byWarps) w.field("by", "warps");
   w.field("input", input);
   w.field("result", result);
   w.field("batch", batch);
@@ -35,6 +36,7 @@ Expected<AttentionPlan> parseAttentionPlan(std::string_view text) {
   std::vector<AttentionDim> keys;
   PlanReader r{text, {}};
   if (!r.take("attention")) r.fail("no 'attention'");
+  p.byWarps = r.take(" by=warps");
   r.field("input", p.input);
   r.field("result", p.result);
   r.field("batch", p.batch);

@@ -3,7 +3,7 @@
 
 #include "compiler/Gpu/AttentionBodies.h"
 #include "compiler/Gpu/AttentionPlan.h"
-#include "compiler/Gpu/HopperBuilder.h"
+#include "compiler/Gpu/Fragment.h"
 
 namespace ein {
 
@@ -15,11 +15,15 @@ struct AttentionItem {
 };
 
 /// Item number `index` in the order of the plan: sections of batches, the rows with most keys first.
-AttentionItem attentionItem(HopperBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies,
+AttentionItem attentionItem(KernelBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies,
                             mlir::Value index);
 /// Coordinates of row `row` of a tile.
 llvm::SmallVector<mlir::Value> rowOf(KernelBuilder &b, const AttentionPlan &plan, const AttentionItem &item,
                                      mlir::Value row);
+
+/// Where a row of the tile is in a tensor, the result or the log-sum-exp.
+TensorPlace placeOf(KernelBuilder &b, const AttentionPlan &plan, const AttentionItem &item,
+                    AttentionPlan::Tensor tensor, mlir::Value row);
 
 /// The running softmax of a thread's two rows.
 struct SoftmaxState {
@@ -29,7 +33,7 @@ struct SoftmaxState {
 /// Scores to probabilities, tile by tile.
 class SoftmaxEmitter {
 public:
-  SoftmaxEmitter(HopperBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies);
+  SoftmaxEmitter(KernelBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies);
 
   /// Before the tiles of an item: the rows of this thread.
   void begin(const AttentionItem &item, mlir::Value consumer);
@@ -54,7 +58,7 @@ private:
   mlir::Value reference(mlir::Value maximum);
   mlir::Value capped(mlir::Value product);
 
-  HopperBuilder &b;
+  KernelBuilder &b;
   const AttentionPlan &p;
   AttentionBodyEmitter &bodies;
   llvm::SmallVector<mlir::Value> rows[2], batch; ///< coordinates of this thread's rows
@@ -62,5 +66,9 @@ private:
   bool transformed;                              ///< scores are computed before they are compared; else products are
   double factor;                                 ///< of what is compared, to the exponent of 2
 };
+
+/// Stores what goes to L for 64 rows of a tile from `first` on: one of the four threads of a row does.
+void storeLogSum(KernelBuilder &b, const AttentionPlan &plan, const AttentionItem &item, SoftmaxEmitter &softmax,
+                 const SoftmaxState &state, mlir::Value first, mlir::Value pointer);
 
 } // namespace ein

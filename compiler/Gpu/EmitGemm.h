@@ -25,7 +25,8 @@ llvm::SmallVector<mlir::Value> addEach(KernelBuilder &b, mlir::ValueRange x, mli
 /// Results in registers, on their way to memory. Columns of the accumulators begin at `column` of the tile.
 class GemmEpilogueEmitter {
 public:
-  GemmEpilogueEmitter(HopperBuilder &b, const GemmPlan &plan, GemmFinish finish) : b(b), p(plan), finish(finish) {}
+  GemmEpilogueEmitter(HopperBuilder &b, const GemmPlan &plan, GemmFinishEmitter &finish)
+      : b(b), p(plan), finish(finish) {}
 
   /// Through shared memory. Every thread of warpgroup `consumer` takes part; stores are still under way at the end.
   void tensor(const GemmTile &tile, mlir::Value accumulator, mlir::Value consumer, mlir::Value map);
@@ -39,11 +40,13 @@ public:
   mlir::Value partialOffset(mlir::Value tile, mlir::Value consumer, mlir::Value part);
 
 private:
-  llvm::SmallVector<mlir::Value> finished(mlir::ValueRange accumulators);
+  /// What is stored of accumulators from column `column` on.
+  llvm::SmallVector<mlir::Value> finished(const GemmTile &tile, mlir::ValueRange accumulators, mlir::Value consumer,
+                                          mlir::Value column);
 
   HopperBuilder &b;
   const GemmPlan &p;
-  GemmFinish finish;
+  GemmFinishEmitter &finish;
 };
 
 } // namespace ein

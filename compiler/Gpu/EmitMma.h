@@ -1,6 +1,7 @@
 // What the parts of an mma kernel share: tiles in shared memory, the block's place in the contraction, its results.
 #pragma once
 
+#include "compiler/Gpu/GemmFinish.h"
 #include "compiler/Gpu/MmaBuilder.h"
 #include "compiler/Gpu/MmaPlan.h"
 
@@ -8,6 +9,8 @@ namespace ein {
 
 /// Element of a tensor at position `number` of a group of indices, relative to the first: i64.
 mlir::Value offsetIn(KernelBuilder &b, const GemmDims &dims, unsigned tensor, mlir::Value number);
+/// Its coordinate along each of them.
+llvm::SmallVector<mlir::Value> coordinatesIn(KernelBuilder &b, const GemmDims &dims, mlir::Value number);
 
 /// What a block computes. All but offsets are i32.
 struct MmaBlock {
@@ -49,7 +52,7 @@ private:
 /// Sums of a warp on their way to memory: those of 16 rows by 8 columns follow each other, columns first.
 class MmaEpilogue {
 public:
-  MmaEpilogue(MmaBuilder &b, const MmaPlan &plan) : b(b), p(plan) {}
+  MmaEpilogue(MmaBuilder &b, const MmaPlan &plan, GemmFinishEmitter &finish) : b(b), p(plan), finish(finish) {}
 
   /// Rounded, to the strides of D.
   void direct(const MmaBlock &block, mlir::ValueRange sums, mlir::Value row, mlir::Value col, mlir::Value pointer);
@@ -63,12 +66,14 @@ private:
   using Store = llvm::function_ref<void(llvm::ArrayRef<Value> values, Value row, Value col)>;
 
   void eachPair(mlir::ValueRange sums, Value row, Value col, int64_t pair, Store store);
-  Value finished(Value sum);
+  /// What is stored of sums that are neighbours: the first at a row, a column and a batch.
+  llvm::SmallVector<Value> finished(llvm::ArrayRef<Value> sums, Value batch, Value row, Value col);
   mlir::Type sumType();
   mlir::Type resultType();
 
   MmaBuilder &b;
   const MmaPlan &p;
+  GemmFinishEmitter &finish;
 };
 
 } // namespace ein

@@ -27,7 +27,7 @@ void SimtEmitter::forItems(int64_t items, Value first, Value perGrid, llvm::func
 void SimtEmitter::decompose(Value number, ArrayRef<int> loops, Position &at, int64_t laneWidth) {
   for (size_t i = loops.size(); i-- > 0;) {
     const int d = loops[i];
-    const int64_t width = d == p.lane ? laneWidth : 1, trips = dims[d].extent / width;
+    const int64_t width = d == p.lane ? laneWidth : 1, trips = ceilDiv(dims[d].extent, width);
     Value here = i == 0 ? number : b.modulo(number, trips);
     at[d] = b.times(here, width);
     if (i > 0) number = b.over(number, trips);
@@ -193,11 +193,24 @@ void SimtEmitter::storePart(Value value, Value point) {
   b.storeLanes(value, parts, offset, p.shape.outputBytes);
 }
 
+/// A run of elements that nothing is reduced to: a vector, or what is left at the end of the lane loop one by one.
+void SimtEmitter::mapRun(const Position &at) {
+  auto whole = [&] { store(evaluate(at, p.lane, p.lane < 0 ? 1 : p.lanes, {}), at, p.lane); };
+  if (!p.endsWithin()) return whole();
+  Value end = b.k(dims[p.lane].extent), fits = b.less(at[p.lane], dims[p.lane].extent - p.lanes + 1);
+  b.when(fits, whole);
+  b.forEach(arith::SelectOp::create(b, fits, end, at[p.lane]), end, b.k(1), [&](Value element) {
+    Position here = at;
+    here[p.lane] = element;
+    store(evaluate(here, -1, 1, {}), here, -1);
+  });
+}
+
 void SimtEmitter::mapItem(Value item, Value thread) {
   Position at(dims.size());
   decompose(item, p.loops(false), at, p.lanes);
   const int lane = p.laneIsReduced() ? -1 : p.lane;
-  if (reduction.combine == Combine::None) return store(evaluate(at, lane, lane < 0 ? 1 : p.lanes, {}), at, lane);
+  if (reduction.combine == Combine::None) return mapRun(at);
   Value sum = reduceItem(at, thread);
   auto finish = [&] {
     if (p.split == 1) return store(sum, at, lane);

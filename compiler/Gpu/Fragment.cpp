@@ -5,9 +5,9 @@ using namespace mlir;
 
 namespace ein {
 
-Value fragmentRow(HopperBuilder &b) { return b.add(b.mul(b.rem(b.warp(), 4), 16), b.div(b.lane(), 4)); }
+Value fragmentRow(KernelBuilder &b) { return b.add(b.mul(b.rem(b.warp(), 4), 16), b.div(b.lane(), 4)); }
 
-void stageFragment(HopperBuilder &b, ValueRange values, DType type, Value base, int64_t width, int64_t panelStride) {
+void stageFragment(KernelBuilder &b, ValueRange values, DType type, Value base, int64_t width, int64_t panelStride) {
   const int64_t rowBytes = width * byteSize(type);
   Value lane = b.lane();
   Value row = b.add(b.mul(b.rem(b.warp(), 4), 16), b.rem(lane, 16));
@@ -28,11 +28,11 @@ void stageFragment(HopperBuilder &b, ValueRange values, DType type, Value base, 
   }
 }
 
-static Value both(HopperBuilder &b, Value x, Value y) {
+static Value both(KernelBuilder &b, Value x, Value y) {
   return x && y ? Value(arith::AndIOp::create(b, x, y)) : x ? x : y;
 }
 
-void storeFragment(HopperBuilder &b, ValueRange values, DType type, int64_t pair, Value pointer,
+void storeFragment(KernelBuilder &b, ValueRange values, DType type, int64_t pair, Value pointer,
                    function_ref<TensorPlace(Value row)> row,
                    function_ref<TensorPlace(int64_t first, Value own)> column) {
   Type element = type == DType::F32 ? Type(b.getF32Type()) : b.halfType(type);

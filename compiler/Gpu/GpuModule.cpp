@@ -5,6 +5,8 @@
 #include "compiler/Gpu/HopperAttention.h"
 #include "compiler/Gpu/HopperGemm.h"
 #include "compiler/Gpu/MatchAttention.h"
+#include "compiler/Gpu/MatchFinish.h"
+#include "compiler/Gpu/MmaAttention.h"
 #include "compiler/Gpu/MmaKernel.h"
 #include "compiler/Gpu/MmaPlanner.h"
 #include "compiler/Lowering/PlanAttr.h"
@@ -39,6 +41,8 @@ std::string GpuStep::str() const {
     text = cascade->str();
   else
     text = std::get<AttentionPlan>(plan).str();
+  if (finish.op)
+    text += "; sums go through a body with " + std::to_string(finish.memory.size() - 1) + " other operands";
   return text + (reason.empty() ? "" : "; " + reason);
 }
 
@@ -138,40 +142,20 @@ bool planForTensorCores(GpuStep &step, const NestShape &shape, const GpuModel &g
   return take(planMma(request, model, input == DType::F32 ? gpu.tf32Products : 1), "mma");
 }
 
-/// Where `rounding` does nothing but store what the step before it made, of f32, in a narrower type, and nothing else
-/// reads that: the result it stores into.
-Value resultRounded(linalg::LinalgOp op, linalg::LinalgOp rounding) {
-  Value made = op.getDpsInits()[0];
-  if (!made.getDefiningOp<memref::ViewOp>() || !isa<linalg::GenericOp>(rounding)) return {};
-  auto maps = rounding.getIndexingMapsArray();
-  Block *body = rounding.getBlock();
-  auto round = body->getTerminator()->getOperand(0).getDefiningOp<arith::TruncFOp>();
-  if (rounding->getNumOperands() != 2 || rounding->getOperand(0) != made || maps[0] != maps[1]) return {};
-  if (!round || round.getIn() != body->getArgument(0)) return {};
-  for (Operation *user : made.getUsers())
-    if (user != op && user != rounding && user != startingFill(op)) return {};
-  return rounding->getOperand(1);
-}
-
-FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &places, const GpuModel &gpu, bool overwrite);
-
-/// A contraction for tensor cores that stores what `rounding` would.
-std::optional<GpuStep> planRounded(linalg::LinalgOp op, linalg::LinalgOp rounding, const std::string &name,
-                                   Places &places, const GpuModel &gpu) {
-  if (gpu.halfProducts == 0 || !rounding || !isa<linalg::ContractOp>(op) || !startingFill(op)) return std::nullopt;
-  Value result = resultRounded(op, rounding);
-  if (!result) return std::nullopt;
-  OpBuilder b(op);
-  b.setInsertionPointAfter(op);
-  Operation *stored = b.clone(*op);
-  stored->setOperand(2, result);
-  auto step = planStep(cast<linalg::LinalgOp>(stored), name, places, gpu, /*overwrite=*/true);
-  if (succeeded(step) && !std::holds_alternative<SimtPlan>(step->plan)) {
-    step->covers = 2;
-    return std::move(*step);
-  }
-  stored->erase();
-  return std::nullopt;
+/// A contraction for tensor cores that stores what its only consumer makes of the sums.
+std::optional<GpuStep> planFinished(linalg::LinalgOp op, linalg::LinalgOp next, const std::string &name, Places &places,
+                                    const GpuModel &gpu) {
+  if (gpu.halfProducts == 0 || !next) return std::nullopt;
+  auto match = matchFinish(op, [&](Value value) { return places.memoryOf(value); });
+  if (!match || match->consumer != next) return std::nullopt;
+  GpuStep step;
+  step.op = op;
+  step.name = name;
+  step.memory = std::move(match->memory);
+  step.overwrite = true;
+  step.finish = std::move(match->finish);
+  if (!planForTensorCores(step, match->shape, gpu)) return std::nullopt;
+  return step;
 }
 
 FailureOr<GpuStep> planStep(linalg::LinalgOp op, std::string name, Places &places, const GpuModel &gpu,
@@ -223,8 +207,8 @@ FailureOr<std::vector<SimtMemory>> memoryOfCascade(const CascadeRegion &cascade,
 /// A cascade as attention; nothing where there is no kernel for it.
 std::optional<GpuStep> planAttention(const CascadeRegion &cascade, const std::vector<SimtMemory> &memory,
                                      const std::string &name, Places &places, const GpuModel &gpu) {
-  if (!gpu.hasWgmma) return std::nullopt;
-  auto match = matchAttention(cascade, gpu.multiprocessors);
+  if (gpu.halfProducts == 0) return std::nullopt;
+  auto match = matchAttention(cascade, gpu.multiprocessors, /*byWarps=*/!gpu.hasWgmma);
   auto *found = std::get_if<AttentionMatch>(&match);
   if (!found) return std::nullopt;
   GpuStep step;
@@ -327,6 +311,17 @@ void tidy(gpu::GPUModuleOp module) {
   });
 }
 
+/// Contractions that may wait go right before what alone reads their sums.
+void bringToConsumers(SmallVector<Operation *> &ops) {
+  for (size_t i = ops.size(); i-- > 0;) {
+    auto op = dyn_cast<linalg::LinalgOp>(ops[i]);
+    linalg::GenericOp consumer = op ? soleConsumer(op) : linalg::GenericOp();
+    if (!consumer || !mayWait(op)) continue;
+    auto *there = llvm::find(ops, consumer.getOperation());
+    if (there > ops.begin() + i) std::rotate(ops.begin() + i, ops.begin() + i + 1, there);
+  }
+}
+
 } // namespace
 
 bool takesCascades(func::FuncOp kernel, const GpuModel &gpu) {
@@ -342,20 +337,26 @@ FailureOr<std::vector<GpuStep>> planGpuSteps(func::FuncOp kernel, const GpuModel
   for (Operation &op : kernel.getBody().front())
     if (auto fill = dyn_cast<linalg::FillOp>(op); isa<linalg::LinalgOp, scf::ExecuteRegionOp>(op))
       if (!fill || !startsReduction(fill)) ops.push_back(&op);
-  for (size_t i = 0; i < ops.size(); i += steps.back().covers) {
+  llvm::DenseMap<Operation *, size_t> numbers;
+  for (auto [number, op] : llvm::enumerate(ops)) numbers[op] = number;
+  bringToConsumers(ops);
+  for (size_t i = 0; i < ops.size(); i += steps.back().numbers.size()) {
     const std::string name = "step" + std::to_string(steps.size());
     auto op = dyn_cast<linalg::LinalgOp>(ops[i]),
          next = i + 1 < ops.size() ? dyn_cast<linalg::LinalgOp>(ops[i + 1]) : linalg::LinalgOp();
-    auto special = op ? planRounded(op, next, name, places, gpu)
+    auto special = op ? planFinished(op, next, name, places, gpu)
                       : planCascade(cast<scf::ExecuteRegionOp>(ops[i]), name, places, gpu);
     if (special) {
       steps.push_back(std::move(*special));
+      steps.back().numbers.push_back(numbers[ops[i]]);
+      if (op) steps.back().numbers.push_back(numbers[next]);
       continue;
     }
     if (!op) return ops[i]->emitOpError("is a cascade that there is no kernel for");
     const bool overwrite = op.getBlock()->getArguments().back().use_empty() || startingFill(op);
     FailureOr<GpuStep> step = planStep(op, name, places, gpu, overwrite);
     if (failed(step)) return failure();
+    step->numbers = {numbers[op]};
     steps.push_back(std::move(*step));
   }
   return steps;
@@ -372,13 +373,16 @@ GpuKernels emitGpuKernels(func::FuncOp kernel, const std::vector<GpuStep> &steps
   intermediates = align256(intermediates);
   for (const GpuStep &step : steps) {
     if (auto *gemm = std::get_if<GemmPlan>(&step.plan)) {
-      emitHopperGemm(kernels.module, *gemm, step.name);
+      const auto more = emitHopperGemm(kernels.module, *gemm, step.name, &step.finish);
       appendLaunches(gemmLaunches(*gemm, step.name, intermediates), step, 2, kernels.launches);
+      llvm::append_range(kernels.launches.back().arguments, more);
     } else if (auto *mma = std::get_if<MmaPlan>(&step.plan)) {
-      emitMma(kernels.module, *mma, step.name);
+      const auto more = emitMma(kernels.module, *mma, step.name, &step.finish);
       appendLaunches(mmaLaunches(*mma, step.name, intermediates), step, 2, kernels.launches);
+      llvm::append_range(kernels.launches.back().arguments, more);
     } else if (auto *attention = std::get_if<AttentionPlan>(&step.plan)) {
-      const auto more = emitHopperAttention(kernels.module, *attention, step.name, &step.bodies);
+      const auto emit = attention->byWarps ? emitMmaAttention : emitHopperAttention;
+      const auto more = emit(kernels.module, *attention, step.name, &step.bodies);
       appendLaunches(attentionLaunches(*attention, step.name), step, 3, kernels.launches);
       llvm::append_range(kernels.launches.back().arguments, more);
     } else if (auto *cascade = std::get_if<SimtCascadePlan>(&step.plan)) {

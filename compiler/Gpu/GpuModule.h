@@ -3,6 +3,7 @@
 
 #include "compiler/Gpu/AttentionBodies.h"
 #include "compiler/Gpu/EmitSimt.h"
+#include "compiler/Gpu/GemmFinish.h"
 #include "compiler/Gpu/MmaPlan.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -16,6 +17,7 @@ struct GpuStep {
   mlir::linalg::LinalgOp op; ///< null for a cascade
   CascadeRegion cascade;     ///< of a SimtCascadePlan
   AttentionBodies bodies;    ///< of an AttentionPlan that has some
+  GemmFinish finish;         ///< of a GemmPlan or MmaPlan that has one
   std::string name;          ///< of its first kernel: step0, step1, ...
   std::variant<SimtPlan, GemmPlan, MmaPlan, AttentionPlan, SimtCascadePlan> plan;
   std::string reason = {}; ///< why it is not the plan that the GPU is fastest with; empty if it is
@@ -23,7 +25,9 @@ struct GpuStep {
   /// cascades as `emitSimtCascade` wants it.
   std::vector<SimtMemory> memory;
   bool overwrite = false;
-  size_t covers = 1; ///< operations of the kernel that it does: a contraction may round what it stores
+  /// Of the operations that it does, in the order of the kernel: a contraction may store what another makes of its
+  /// sums.
+  std::vector<size_t> numbers = {};
 
   /// Bytes of the workspace that its kernels use among themselves.
   int64_t scratchBytes() const;

@@ -3,6 +3,7 @@
 
 #include "compiler/Gpu/EmitAttention.h"
 #include "compiler/Gpu/Fragment.h"
+#include "compiler/Gpu/HopperBuilder.h"
 
 using namespace mlir;
 
@@ -49,8 +50,6 @@ private:
   void exponentiate(State &state, Value products, const AttentionItem &item, Value step, Value scale[2]);
   State attend(const AttentionItem &item, Rings rings);
   void store(const AttentionItem &item, State &state);
-  TensorPlace place(const AttentionItem &item, AttentionPlan::Tensor tensor, Value row);
-  void storeLogSum(const AttentionItem &item, const SoftmaxState &state, Value pointer);
   void release(Value barrier) {
     b.ifThen(leads, [&] { b.arrive(barrier); });
   }
@@ -278,11 +277,11 @@ void AttentionEmitter::store(const AttentionItem &item, State &state) {
   softmax.finish(state.softmax);
   SmallVector<Value> output = b.unpack(state.output);
   softmax.divide(state.softmax, output);
-  if (p.logSum) storeLogSum(item, state.softmax, b.argument(4));
   Value first = b.mul(consumer, 64);
+  if (p.logSum) storeLogSum(b, p, item, softmax, state.softmax, first, b.argument(4));
   if (!p.tensorStore) {
     release(barrierQ(1));
-    auto row = [&](Value row) { return place(item, AttentionPlan::O, b.add(first, row)); };
+    auto row = [&](Value row) { return placeOf(b, p, item, AttentionPlan::O, b.add(first, row)); };
     return storeFragment(b, output, p.result, 2, b.argument(3), row, [&](int64_t column, Value own) {
       Value x = b.add(own, column);
       return TensorPlace{b.wide(x), p.width == p.tileWidth() ? Value() : b.less(x, b.c(p.width))};
@@ -307,39 +306,6 @@ void AttentionEmitter::store(const AttentionItem &item, State &state) {
     b.commitStores();
     b.waitStores(0, true);
     b.arrive(barrierQ(1));
-  });
-}
-
-/// Where a row of the tile is in the result or in the log-sum-exp.
-TensorPlace AttentionEmitter::place(const AttentionItem &item, AttentionPlan::Tensor tensor, Value row) {
-  TensorPlace place{b.c64(0), Value()};
-  for (auto [d, x] : llvm::zip_equal(p.batch, item.batch))
-    place.offset = b.add(place.offset, b.mul(b.wide(x), d.strides[tensor]));
-  for (auto [d, x] : llvm::zip_equal(p.rows, rowOf(b, p, item, row))) {
-    place.offset = b.add(place.offset, b.mul(b.wide(x), d.strides[tensor]));
-    if (d.extent % d.tile == 0) continue;
-    Value fits = b.less(x, b.c(d.extent));
-    place.inside = place.inside ? Value(arith::AndIOp::create(b, place.inside, fits)) : fits;
-  }
-  return place;
-}
-
-/// One of the four threads of a row stores.
-void AttentionEmitter::storeLogSum(const AttentionItem &item, const SoftmaxState &state, Value pointer) {
-  Value first = b.add(b.mul(consumer, 64), fragmentRow(b));
-  b.ifThen(b.equal(b.rem(b.lane(), 4), 0), [&] {
-    for (unsigned half : {0u, 1u}) {
-      const TensorPlace at = place(item, AttentionPlan::L, b.add(first, int64_t(8 * half)));
-      auto store = [&] {
-        Value sum = softmax.logSum(state, half);
-        if (*p.logSum != DType::F32) sum = LLVM::FPTruncOp::create(b, b.halfType(*p.logSum), sum);
-        b.store(sum, b.element(pointer, sum.getType(), at.offset), unsigned(byteSize(*p.logSum)));
-      };
-      if (at.inside)
-        b.ifThen(at.inside, store);
-      else
-        store();
-    }
   });
 }
 

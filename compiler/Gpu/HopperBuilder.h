@@ -95,11 +95,6 @@ public:
   mlir::Value pin(mlir::Value accumulator);
   mlir::Value undefined(mlir::Type type);
 
-  // Functions of f32, good to 2^-22. The logarithm takes numbers that are not negative.
-  mlir::Value exp2(mlir::Value x);
-  mlir::Value log2(mlir::Value x);
-  mlir::Value reciprocal(mlir::Value x);
-
 private:
   void oneThreadOf(mlir::Value warp, llvm::function_ref<void()> body);
   mlir::Value inlineAssembly(llvm::StringRef text, llvm::StringRef constraints, mlir::ValueRange operands,

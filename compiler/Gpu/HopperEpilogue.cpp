@@ -6,11 +6,36 @@ using namespace mlir;
 
 namespace ein {
 
-SmallVector<Value> GemmEpilogueEmitter::finished(ValueRange accumulators) {
-  SmallVector<Value> results;
-  for (Value v : accumulators) {
-    if (p.alpha != 1) v = arith::MulFOp::create(b, v, b.f(p.alpha));
-    results.push_back(finish ? finish(b, v) : v);
+/// Coordinates that exist: behind its end an index is what it is there, or `before` it.
+static void clamp(KernelBuilder &b, const GemmDims &dims, MutableArrayRef<Value> at, int64_t before = 0) {
+  for (auto [d, x] : llvm::zip_equal(dims, at)) {
+    const int64_t last = d.extent - 1 - (&d == &dims.front() ? before : 0);
+    if (d.extent % d.tile != 0) x = b.min(x, b.c(last));
+  }
+}
+
+SmallVector<Value> GemmEpilogueEmitter::finished(const GemmTile &tile, ValueRange accumulators, Value consumer,
+                                                 Value column) {
+  SmallVector<Value> results(accumulators);
+  if (p.alpha != 1)
+    for (Value &v : results) v = arith::MulFOp::create(b, v, b.f(p.alpha));
+  if (!finish) return results;
+  const size_t lanes = p.n.front().extent % 2 ? 1 : 2;
+  Value first = b.add(b.mul(consumer, 64), fragmentRow(b)), own = b.mul(b.rem(b.lane(), 4), 2);
+  for (size_t half = 0; half < 4; half += 2) {
+    SmallVector<Value> m = addEach(b, tile.m, offsetsIn(b, p.m, b.add(first, int64_t(4 * half))));
+    clamp(b, p.m, m);
+    for (size_t group = 0; group < results.size() / 4; ++group)
+      for (size_t i = 0; i < 2; i += lanes) {
+        SmallVector<Value> n = addEach(b, tile.n, offsetsIn(b, p.n, b.add(column, int64_t(8 * group))));
+        n[0] = b.add(n[0], b.add(own, int64_t(i)));
+        clamp(b, p.n, n, int64_t(lanes) - 1);
+        SmallVector<Value> at(tile.batch);
+        llvm::append_range(at, m);
+        llvm::append_range(at, n);
+        const size_t first = 4 * group + half + i;
+        llvm::copy(finish.results(at, ValueRange(results).slice(first, lanes)), results.begin() + first);
+      }
   }
   return results;
 }
@@ -23,7 +48,7 @@ void GemmEpilogueEmitter::tensor(const GemmTile &tile, Value accumulator, Value 
   // The panels may still be read by the stores of the tile before.
   b.ifThen(leads, [&] { b.waitStores(0, true); });
   b.syncGroup(id);
-  stageFragment(b, finished(b.unpack(accumulator)), p.result, base, p.widthD(), panelBytes);
+  stageFragment(b, finished(tile, b.unpack(accumulator), consumer, b.c(0)), p.result, base, p.widthD(), panelBytes);
   b.fenceSharedWrites();
   b.syncGroup(id);
   b.ifThen(leads, [&] {
@@ -57,7 +82,8 @@ void GemmEpilogueEmitter::direct(const GemmTile &tile, ValueRange accumulators, 
     locate(b, p.m, addEach(b, tile.m, offsetsIn(b, p.m, b.add(b.mul(consumer, 64), row))), place);
     return place;
   };
-  storeFragment(b, finished(accumulators), p.result, p.pair, pointer, row, [&](int64_t first, Value own) {
+  const SmallVector<Value> results = finished(tile, accumulators, consumer, column);
+  storeFragment(b, results, p.result, p.pair, pointer, row, [&](int64_t first, Value own) {
     TensorPlace place{b.c64(0), Value()};
     SmallVector<Value> n = addEach(b, tile.n, offsetsIn(b, p.n, b.add(column, first)));
     n[0] = b.add(n[0], own);

@@ -61,8 +61,9 @@ struct WorkItem {
 
 class GemmEmitter {
 public:
-  GemmEmitter(gpu::GPUModuleOp module, const GemmPlan &plan, StringRef name, GemmFinish finish)
-      : p(plan), b(module, name, signature(plan)), epilogue(b, plan, finish) {
+  GemmEmitter(gpu::GPUModuleOp module, const GemmPlan &plan, StringRef name, GemmFinishEmitter &finish)
+      : p(plan), b(module, name, signature(plan, finish.parameters().size())), epilogue(b, plan, finish) {
+    finish.bind(b, 3);
     for (unsigned t : {0u, 1u}) {
       transfers[t] = p.transfer(t);
       const bool kMajor = (t ? p.majorB : p.majorA) == GemmMajor::K;
@@ -75,11 +76,13 @@ public:
 
 private:
   using Parameter = KernelSignature::Parameter;
-  static KernelSignature signature(const GemmPlan &plan) {
+  static KernelSignature signature(const GemmPlan &plan, size_t more) {
     const bool map = plan.split == 1 && plan.epilogue == GemmEpilogue::Tensor;
-    return {{Parameter::TensorMap, Parameter::TensorMap, map ? Parameter::TensorMap : Parameter::Pointer},
-            plan.threads(),
-            plan.cluster};
+    KernelSignature s{{Parameter::TensorMap, Parameter::TensorMap, map ? Parameter::TensorMap : Parameter::Pointer},
+                      plan.threads(),
+                      plan.cluster};
+    s.parameters.resize(s.parameters.size() + more, Parameter::Pointer);
+    return s;
   }
 
   void prologue();
@@ -113,7 +116,7 @@ void GemmEmitter::prologue() {
   group = b.warpgroup();
   rank = p.cluster > 1 ? b.clusterRank() : b.c(0);
   b.oneThread([&] {
-    for (auto [i, parameter] : llvm::enumerate(signature(p).parameters))
+    for (auto [i, parameter] : llvm::enumerate(signature(p, 0).parameters))
       if (parameter == Parameter::TensorMap) b.prefetchMap(b.argument(unsigned(i)));
     for (int64_t s = 0; s < p.stages; ++s) {
       b.initBarrier(full(b.c(s)), 1);
@@ -259,9 +262,10 @@ void GemmEmitter::release(Value stage) {
 }
 
 /// Adds up the parts of the depth, 32 columns of a warpgroup's rows in each block.
-void emitSum(gpu::GPUModuleOp module, const GemmPlan &p, StringRef name, GemmFinish finish) {
-  HopperBuilder b(module, (name + "_sum").str(),
-                  {{KernelSignature::Parameter::Pointer, KernelSignature::Parameter::Pointer}, 128, 1});
+void emitSum(gpu::GPUModuleOp module, const GemmPlan &p, StringRef name, GemmFinishEmitter &finish) {
+  const std::vector parameters(2 + finish.parameters().size(), KernelSignature::Parameter::Pointer);
+  HopperBuilder b(module, (name + "_sum").str(), {parameters, 128, 1});
+  finish.bind(b, 2);
   GemmEpilogueEmitter epilogue(b, p, finish);
   Value number = NVVM::BlockIdXOp::create(b, b.getI32Type());
   Value consumer = NVVM::BlockIdYOp::create(b, b.getI32Type());
@@ -285,10 +289,14 @@ void emitSum(gpu::GPUModuleOp module, const GemmPlan &p, StringRef name, GemmFin
 
 } // namespace
 
-void emitHopperGemm(gpu::GPUModuleOp module, const GemmPlan &plan, StringRef name, GemmFinish finish) {
+std::vector<GpuArgument> emitHopperGemm(gpu::GPUModuleOp module, const GemmPlan &plan, StringRef name,
+                                        const GemmFinish *finish) {
   assert(plan.obstacle().empty() && "a plan that no kernel can follow");
-  GemmEmitter(module, plan, name, finish).emit();
-  if (plan.split > 1) emitSum(module, plan, name, finish);
+  const std::array groups = {&plan.batch, &plan.m, &plan.n};
+  GemmFinishEmitter none(module, nullptr, groups), last(module, finish, groups);
+  GemmEmitter(module, plan, name, plan.split > 1 ? none : last).emit();
+  if (plan.split > 1) emitSum(module, plan, name, last);
+  return last.parameters();
 }
 
 } // namespace ein

@@ -3,6 +3,9 @@
 
 #include "mlir/IR/Matchers.h"
 
+#include <cmath>
+#include <limits>
+
 using namespace mlir;
 
 namespace ein {
@@ -109,6 +112,29 @@ Value KernelBuilder::less(Value a, Value b) { return arith::CmpIOp::create(*this
 
 Value KernelBuilder::select(Value condition, Value a, Value b) {
   return arith::SelectOp::create(*this, condition, a, b);
+}
+
+Value KernelBuilder::exp2(Value x) {
+  return LLVM::Exp2Op::create(*this, x, LLVM::FastmathFlags::afn); // ex2.approx
+}
+
+Value KernelBuilder::log2(Value x) {
+  // x = 2^e * m with m from sqrt(1/2) to sqrt(2); log(m) = 2 atanh(t), t = (m - 1) / (m + 1). LLVM selects no
+  // lg2.approx.
+  Value bits = arith::BitcastOp::create(*this, getI32Type(), x);
+  Value e = arith::ShRSIOp::create(*this, sub(bits, 0x3f3504f3), c(23));
+  Value m = arith::BitcastOp::create(*this, getF32Type(), sub(bits, arith::ShLIOp::create(*this, e, c(23))));
+  Value t = arith::MulFOp::create(*this, arith::SubFOp::create(*this, m, f(1)),
+                                  reciprocal(arith::AddFOp::create(*this, m, f(1))));
+  Value square = arith::MulFOp::create(*this, t, t), series = f(2 / (9 * M_LN2));
+  for (int n : {7, 5, 3, 1}) series = LLVM::FMAOp::create(*this, series, square, f(2 / (n * M_LN2)));
+  Value sum = LLVM::FMAOp::create(*this, t, series, arith::SIToFPOp::create(*this, getF32Type(), e));
+  Value isZero = arith::CmpFOp::create(*this, arith::CmpFPredicate::OEQ, x, f(0));
+  return select(isZero, f(-std::numeric_limits<double>::infinity()), sum);
+}
+
+Value KernelBuilder::reciprocal(Value x) {
+  return arith::DivFOp::create(*this, f(1), x, arith::FastMathFlags::arcp | arith::FastMathFlags::afn);
 }
 
 Value KernelBuilder::wide(Value a) {

@@ -53,6 +53,10 @@ public:
   /// a < b, signed.
   mlir::Value less(mlir::Value a, mlir::Value b);
   mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);
+  // Functions of f32, good to 2^-22. The logarithm takes numbers that are not negative.
+  mlir::Value exp2(mlir::Value x);
+  mlir::Value log2(mlir::Value x);
+  mlir::Value reciprocal(mlir::Value x);
   mlir::Value wide(mlir::Value a); ///< to i64, with its sign
 
   // Control. A body without results yields nothing.

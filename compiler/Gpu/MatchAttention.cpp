@@ -408,9 +408,11 @@ void AttentionMatcher::findBodies() {
 
 } // namespace
 
-std::variant<AttentionMatch, std::string> matchAttention(const CascadeRegion &cascade, int64_t multiprocessors) {
+std::variant<AttentionMatch, std::string> matchAttention(const CascadeRegion &cascade, int64_t multiprocessors,
+                                                         bool byWarps) {
   AttentionMatcher matcher(cascade);
   if (std::string why = matcher.run(); !why.empty()) return why;
+  matcher.match.plan.byWarps = byWarps;
   chooseAttentionTiles(matcher.match.plan, multiprocessors);
   if (std::string why = matcher.match.plan.obstacle(); !why.empty()) return why;
   return std::move(matcher.match);

@@ -20,6 +20,7 @@ struct AttentionMatch {
 /// - operands are bf16 or f16 with their features contiguous.
 /// Scaling, tanh caps, masks that compare the key with an index and a constant, division by the sum and log-sum-exps
 /// are the plan's; other pointwise operations, masks, bounds and results are bodies.
-std::variant<AttentionMatch, std::string> matchAttention(const CascadeRegion &cascade, int64_t multiprocessors = 132);
+std::variant<AttentionMatch, std::string> matchAttention(const CascadeRegion &cascade, int64_t multiprocessors = 132,
+                                                         bool byWarps = false);
 
 } // namespace ein

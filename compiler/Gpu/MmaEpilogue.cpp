@@ -12,12 +12,21 @@ Type MmaEpilogue::sumType() {
 
 Type MmaEpilogue::resultType() { return byteSize(p.result) == 2 ? b.halfType(p.result) : sumType(); }
 
-Value MmaEpilogue::finished(Value sum) {
+SmallVector<Value> MmaEpilogue::finished(ArrayRef<Value> sums, Value batch, Value row, Value col) {
+  SmallVector<Value> results(sums);
   if (p.alpha != 1) {
     Value alpha = arith::ConstantOp::create(b, b.getFloatAttr(sumType(), p.alpha));
-    sum = arith::MulFOp::create(b, sum, alpha);
+    for (Value &v : results) v = arith::MulFOp::create(b, v, alpha);
   }
-  return resultType() == sumType() ? sum : LLVM::FPTruncOp::create(b, resultType(), sum).getResult();
+  if (finish) {
+    SmallVector<Value> at = coordinatesIn(b, p.batch, batch);
+    llvm::append_range(at, coordinatesIn(b, p.m, row));
+    llvm::append_range(at, coordinatesIn(b, p.n, col));
+    results = finish.results(at, results);
+  }
+  if (resultType() != sumType())
+    for (Value &v : results) v = LLVM::FPTruncOp::create(b, resultType(), v);
+  return results;
 }
 
 /// Calls `store` with 1 or 2 neighbours that exist, and the number of their row and column in the whole.
@@ -46,8 +55,7 @@ void MmaEpilogue::eachPair(ValueRange sums, Value row, Value col, int64_t pair, 
 void MmaEpilogue::direct(const MmaBlock &block, ValueRange sums, Value row, Value col, Value pointer) {
   Value batch = offsetIn(b, p.batch, 2, block.batch);
   eachPair(sums, row, col, p.pair, [&](ArrayRef<Value> values, Value y, Value x) {
-    SmallVector<Value> results;
-    for (Value v : values) results.push_back(finished(v));
+    const SmallVector<Value> results = finished(values, block.batch, y, x);
     Value offset = b.add(batch, b.add(offsetIn(b, p.m, 2, y), offsetIn(b, p.n, 2, x)));
     b.store(p.pair == 1 ? results[0] : b.vectorOf(results), b.element(pointer, resultType(), offset),
             unsigned(p.pair * byteSize(p.result)));
@@ -79,7 +87,7 @@ void MmaEpilogue::sumParts(Value number, Value partials, Value pointer) {
   Value x = b.rem(number, cols), y = b.div(number, cols), batch = b.div(y, rows);
   y = b.rem(y, rows);
   Value offset = b.add(offsetIn(b, p.batch, 2, batch), b.add(offsetIn(b, p.m, 2, y), offsetIn(b, p.n, 2, x)));
-  b.store(finished(sum), b.element(pointer, resultType(), offset), unsigned(byteSize(p.result)));
+  b.store(finished(sum, batch, y, x)[0], b.element(pointer, resultType(), offset), unsigned(byteSize(p.result)));
 }
 
 } // namespace ein

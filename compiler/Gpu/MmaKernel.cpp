@@ -13,11 +13,17 @@ namespace {
 
 using Parameter = KernelSignature::Parameter;
 
+std::vector<Parameter> pointers(size_t own, const GemmFinishEmitter &finish) {
+  return std::vector<Parameter>(own + finish.parameters().size(), Parameter::Pointer);
+}
+
 class MmaEmitter {
 public:
-  MmaEmitter(gpu::GPUModuleOp module, const MmaPlan &plan, StringRef name)
-      : p(plan), b(module, name, {{Parameter::Pointer, Parameter::Pointer, Parameter::Pointer}, plan.threads(), 1}),
-        tiles{MmaTile(b, plan, 0), MmaTile(b, plan, 1)}, epilogue(b, plan) {}
+  MmaEmitter(gpu::GPUModuleOp module, const MmaPlan &plan, StringRef name, GemmFinishEmitter &finish)
+      : p(plan), b(module, name, {pointers(3, finish), plan.threads(), 1}),
+        tiles{MmaTile(b, plan, 0), MmaTile(b, plan, 1)}, epilogue(b, plan, finish) {
+    finish.bind(b, 3);
+  }
 
   void emit();
 
@@ -133,9 +139,10 @@ void MmaEmitter::emit() {
 }
 
 /// Adds up the parts of the depth, a result by each thread.
-void emitMmaSum(gpu::GPUModuleOp module, const MmaPlan &p, StringRef name) {
-  MmaBuilder b(module, (name + "_sum").str(), {{Parameter::Pointer, Parameter::Pointer}, 256, 1});
-  MmaEpilogue epilogue(b, p);
+void emitMmaSum(gpu::GPUModuleOp module, const MmaPlan &p, StringRef name, GemmFinishEmitter &finish) {
+  MmaBuilder b(module, (name + "_sum").str(), {pointers(2, finish), 256, 1});
+  MmaEpilogue epilogue(b, p, finish);
+  finish.bind(b, 2);
   Value number = b.add(b.mul(NVVM::BlockIdXOp::create(b, b.getI32Type()), 256), b.threadIndex());
   b.ifThen(b.less(number, b.c(p.extent(p.batch) * p.extent(p.m) * p.extent(p.n))),
            [&] { epilogue.sumParts(number, b.argument(0), b.argument(1)); });
@@ -143,10 +150,14 @@ void emitMmaSum(gpu::GPUModuleOp module, const MmaPlan &p, StringRef name) {
 
 } // namespace
 
-void emitMma(gpu::GPUModuleOp module, const MmaPlan &plan, StringRef name) {
+std::vector<GpuArgument> emitMma(gpu::GPUModuleOp module, const MmaPlan &plan, StringRef name,
+                                 const GemmFinish *finish) {
   assert(plan.obstacle().empty() && "a plan that no kernel can follow");
-  MmaEmitter(module, plan, name).emit();
-  if (plan.split > 1) emitMmaSum(module, plan, name);
+  const std::array groups = {&plan.batch, &plan.m, &plan.n};
+  GemmFinishEmitter none(module, nullptr, groups), last(module, finish, groups);
+  MmaEmitter(module, plan, name, plan.split > 1 ? none : last).emit();
+  if (plan.split > 1) emitMmaSum(module, plan, name, last);
+  return last.parameters();
 }
 
 } // namespace ein

@@ -5,14 +5,20 @@ using namespace mlir;
 
 namespace ein {
 
-Value offsetIn(KernelBuilder &b, const GemmDims &dims, unsigned tensor, Value number) {
-  Value offset = b.c64(0);
+SmallVector<Value> coordinatesIn(KernelBuilder &b, const GemmDims &dims, Value number) {
+  SmallVector<Value> at;
   for (const GemmDim &d : dims) {
     const bool last = &d == &dims.back();
-    Value here = last ? number : b.rem(number, d.extent);
-    offset = b.add(offset, b.mul(b.wide(here), d.strides[tensor]));
+    at.push_back(last ? number : b.rem(number, d.extent));
     if (!last) number = b.div(number, d.extent);
   }
+  return at;
+}
+
+Value offsetIn(KernelBuilder &b, const GemmDims &dims, unsigned tensor, Value number) {
+  Value offset = b.c64(0);
+  for (auto [d, x] : llvm::zip_equal(dims, coordinatesIn(b, dims, number)))
+    offset = b.add(offset, b.mul(b.wide(x), d.strides[tensor]));
   return offset;
 }
 

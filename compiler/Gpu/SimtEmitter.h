@@ -40,6 +40,7 @@ private:
 
   // Map.
   void mapItem(Value item, Value thread);
+  void mapRun(const Position &at);
   Value reduceItem(const Position &at, Value thread);
   Value fold(Value vector);
   Value foldGroup(Value value, Value thread);
@@ -51,6 +52,7 @@ private:
   // EmitTranspose.cpp
   void transpose();
   void transposeSquare(Value square, Value thread);
+  void eachRun(Value thread, int64_t lanes, int64_t bytes, llvm::function_ref<void(Value row, Value column)> body);
 
   // EmitTile.cpp
   void tile();

@@ -20,6 +20,12 @@ int64_t SimtPlan::points(const std::vector<int> &loops) const {
   return n;
 }
 
+int64_t SimtPlan::items() const {
+  const int64_t points = shape.points(false);
+  if (lane < 0 || laneIsReduced()) return points;
+  return points / shape.dims[lane].extent * ceilDiv(shape.dims[lane].extent, lanes);
+}
+
 /// What an address is a multiple of where loop `lane` moves by `lanes` and all others by one.
 static int64_t alignmentOf(const NestShape &shape, const SimtOperand &operand, unsigned o, int lane, int64_t lanes) {
   int64_t alignment = operand.alignment;
@@ -29,6 +35,46 @@ static int64_t alignmentOf(const NestShape &shape, const SimtOperand &operand, u
 }
 
 int64_t SimtPlan::alignment(unsigned o) const { return alignmentOf(shape, operands[o], o, lane, lanes); }
+
+namespace {
+
+/// Neighbours of an operand along a loop, of 16 bytes together, or as many as begin at multiples of their size wherever
+/// the other loops are and as make up the extent.
+struct Neighbours {
+  int64_t lanes = 1;
+  std::string limit; ///< what they are fewer for; empty if they are of 16 bytes
+};
+
+} // namespace
+
+static Neighbours neighboursAlong(const SimtPlan &p, unsigned o, int along) {
+  Neighbours n;
+  const int64_t bytes = p.operands[o].bytes;
+  n.lanes = std::max<int64_t>(1, 16 / bytes);
+  auto limit = [&](int64_t number, auto why) {
+    const int64_t lanes = std::gcd(n.lanes, number);
+    if (lanes < n.lanes) n.limit = why();
+    n.lanes = lanes;
+  };
+  limit(std::max<int64_t>(1, p.operands[o].alignment / bytes), [] { return std::string("its address"); });
+  for (int d = 0; d < int(p.shape.dims.size()); ++d) {
+    const int64_t number = d == along ? p.shape.dims[d].extent : p.shape.dims[d].strides[o];
+    limit(number, [&] {
+      return (d == along ? "extent " : "stride ") + std::to_string(number) + " of loop " + std::to_string(d);
+    });
+  }
+  limit(p.side * p.side / p.threads, [] { return std::string("the square"); });
+  return n;
+}
+
+int64_t SimtPlan::stagedLanes(unsigned o) const { return neighboursAlong(*this, o, across).lanes; }
+
+int64_t SimtPlan::rowStep() const {
+  int64_t step = 1;
+  for (unsigned o = 0; o < shape.output(); ++o)
+    if (isStaged(o)) step = std::max(step, 4 / operands[o].bytes);
+  return step;
+}
 
 static const char *kindName(SimtKind kind) {
   return kind == SimtKind::Map ? "map" : kind == SimtKind::Transpose ? "transpose" : "tile";
@@ -41,7 +87,14 @@ std::string SimtPlan::str() const {
     s += ": " + text(items()) + " items by " + text(group) + (group == 1 ? " thread" : " threads");
     if (lanes > 1) s += ", " + text(lanes) + " along loop " + text(lane);
   } else if (kind == SimtKind::Transpose) {
-    s += ": squares of " + text(kTransposeTile) + " along loops " + text(lane) + " and " + text(across);
+    s += ": squares of " + text(side) + " along loops " + text(lane) + " and " + text(across);
+    for (unsigned o = 0; o <= shape.output(); ++o) {
+      const bool isResult = o == shape.output();
+      if (!isResult && !isStaged(o)) continue;
+      const Neighbours n = neighboursAlong(*this, o, isResult ? lane : across);
+      s += (isResult ? ", stores of " : ", loads of ") + text((isResult ? lanes : n.lanes) * operands[o].bytes) +
+           " bytes" + (n.limit.empty() ? "" : " (" + n.limit + ")");
+    }
   } else {
     s += ": squares of " + text(tile()) + ", " + text(registers) + "x" + text(registers) + " a thread, depth " +
          text(kTileDepth) + ", " + text(points(batches)) + "x" + text(points(rows)) + "x" + text(points(cols)) + "x" +
@@ -71,6 +124,8 @@ public:
 private:
   bool planTile();
   bool planTranspose();
+  void chooseSquare();
+  int64_t squares() const;
   void planMap();
   void planGroup();
   void planParts(int64_t threads, int64_t points, int64_t fewest);
@@ -94,11 +149,13 @@ int64_t SimtPlanner::footprint(unsigned o) const {
   return n;
 }
 
-/// The most neighbours along a loop that are loaded and stored as vectors: at most 16 bytes of each operand.
+/// The most neighbours along a loop that are loaded and stored as vectors: at most 16 bytes of each operand. What is
+/// left at the end of a long loop goes element by element where nothing is reduced.
 int64_t SimtPlanner::lanesAlong(int d, int64_t most) const {
   if (d < 0) return 1;
   for (int64_t lanes = most; lanes > 1; lanes /= 2) {
-    if (dims[d].extent % lanes || lanes * p.shape.elementBytes > 32) continue;
+    const bool divides = dims[d].extent % lanes == 0 || (!body.reduces && dims[d].extent >= 32 * lanes);
+    if (!divides || lanes * p.shape.elementBytes > 32) continue;
     bool fits = true;
     for (unsigned o = 0; o <= out; ++o) {
       if (p.operands[o].isConstant || dims[d].strides[o] == 0) continue;
@@ -170,20 +227,38 @@ bool SimtPlanner::planTranspose() {
   if (p.across < 0) return false;
   p.kind = SimtKind::Transpose;
   p.lane = x;
-  int64_t bytes = 0;
   for (unsigned o = 0; o < out; ++o)
-    if (!p.operands[o].isConstant && std::abs(dims[x].strides[o]) > 1 && dims[p.across].strides[o] == 1) {
+    if (!p.operands[o].isConstant && std::abs(dims[x].strides[o]) > 1 && dims[p.across].strides[o] == 1)
       p.staged |= int64_t(1) << o;
-      bytes += (SimtPlan::kTransposeTile * (SimtPlan::kTransposeTile + 1) * p.operands[o].bytes + 15) / 16 * 16;
-    }
-  int64_t needed =
-      ceilDiv(dims[x].extent, SimtPlan::kTransposeTile) * ceilDiv(dims[p.across].extent, SimtPlan::kTransposeTile);
-  for (int d : parallel)
-    if (d != x && d != p.across) needed *= dims[d].extent;
-  p.grid = {simtBlocks(needed), 1, 1};
-  p.strides = p.grid[0] < needed;
-  p.sharedBytes = bytes;
+  chooseSquare();
+  p.grid = {simtBlocks(squares()), 1, 1};
+  p.strides = p.grid[0] < squares();
+  p.lanes = std::min(neighboursAlong(p, out, x).lanes, std::max<int64_t>(1, 64 / p.shape.elementBytes));
   return true;
+}
+
+int64_t SimtPlanner::squares() const {
+  int64_t n = 1;
+  for (int d : p.loops(false)) n *= d == p.lane || d == p.across ? ceilDiv(dims[d].extent, p.side) : dims[d].extent;
+  return n;
+}
+
+/// The largest square that both loops fill, that leaves room for eight blocks on a multiprocessor, and of which there
+/// are enough; at the least one whose rows are 128 bytes of some operand.
+void SimtPlanner::chooseSquare() {
+  constexpr int64_t most = 20 << 10, least = 32;
+  int64_t smallest = p.operands[out].bytes;
+  for (unsigned o = 0; o < out; ++o)
+    if (p.isStaged(o)) smallest = std::min(smallest, p.operands[o].bytes);
+  for (p.side = 128; p.side >= least; p.side /= 2) {
+    p.sharedBytes = 0;
+    for (unsigned o = 0; o < out; ++o)
+      if (p.isStaged(o)) p.sharedBytes += p.squareBytes(o);
+    if (p.side == least) return;
+    const bool fills = std::min(dims[p.lane].extent, dims[p.across].extent) >= p.side;
+    const bool isMany = p.side * smallest <= 128 || squares() >= 4 * gpu.multiprocessors;
+    if (fills && isMany && p.sharedBytes <= most) return;
+  }
 }
 
 /// Contractions with enough rows, columns and depth.

@@ -45,7 +45,8 @@ enum class SimtKind : uint8_t {
 
 /// A grid of threads for one operation.
 ///
-/// Map: items are runs of `lanes` elements along `lane` where that is parallel, else single elements. Each is computed
+/// Map: items are runs of `lanes` elements along `lane` where that is parallel, else single elements. Where nothing is
+/// reduced the last run may be shorter. Each is computed
 /// by `group` threads, which share the reduced points, in runs of `lanes` along `lane` where that is reduced, and add
 /// up through shuffles and shared memory.
 /// With `split` > 1 the reduced points (of Tile: the depth) are cut into as many parts, each with a result of its own
@@ -63,6 +64,7 @@ struct SimtPlan {
 
   int across = -1;    ///< Transpose: the loop adjacent in the staged operands; `lane` is the output's
   int64_t staged = 0; ///< Transpose: set of operands (bits) that go through shared memory
+  int64_t side = 32;  ///< Transpose: rows and columns of a square
 
   int64_t registers = 4;                ///< Tile: each thread has a square of this many rows and columns
   std::vector<int> batches, rows, cols; ///< Tile: the parallel loops, outermost first
@@ -73,7 +75,7 @@ struct SimtPlan {
   bool strides = false;  ///< the grid is smaller than the work: blocks stride over it
   int64_t sharedBytes = 0;
 
-  static constexpr int64_t kTransposeTile = 32, kTransposeRows = 8, kTileThreads = 16, kTileDepth = 16;
+  static constexpr int64_t kTileThreads = 16, kTileDepth = 16;
 
   bool isStaged(unsigned o) const { return staged >> o & 1; }
   bool laneIsReduced() const { return lane >= 0 && shape.dims[lane].reduced; }
@@ -82,7 +84,9 @@ struct SimtPlan {
   /// Product of extents.
   int64_t points(const std::vector<int> &loops) const;
   /// Runs of outputs, each of one group of threads.
-  int64_t items() const { return shape.points(false) / (laneIsReduced() ? 1 : lanes); }
+  int64_t items() const;
+  /// Map: whether the last run along `lane` has less than `lanes` elements.
+  bool endsWithin() const { return lane >= 0 && shape.dims[lane].extent % lanes != 0; }
   /// What the threads of a group share: reduced points in runs of `lanes`.
   int64_t runs() const { return shape.points(true) / (laneIsReduced() ? lanes : 1); }
   /// Rows or columns of the output in a block's square.
@@ -91,6 +95,14 @@ struct SimtPlan {
   int64_t panelStride() const { return tile() + std::max<int64_t>(1, 16 / shape.outputBytes); }
   /// Bytes that an access of `lanes` neighbours of an operand along `lane` may rely on.
   int64_t alignment(unsigned o) const;
+  /// Transpose: neighbours along `across` that one load of a staged operand takes, as stores take `lanes`.
+  int64_t stagedLanes(unsigned o) const;
+  /// Transpose: elements from one row of a square in shared memory to the next. With a row one element longer than the
+  /// square, and rows of a warp that lie `rowStep` apart, columns and rows meet all banks.
+  int64_t pitch() const { return side + 1; }
+  int64_t rowStep() const;
+  /// Transpose: bytes of a square of a staged operand in shared memory.
+  int64_t squareBytes(unsigned o) const { return (side * pitch() * operands[o].bytes + 15) / 16 * 16; }
   /// Bytes of the parts of a split reduction.
   int64_t partBytes() const { return split > 1 ? split * shape.points(false) * shape.outputBytes : 0; }
   /// "map 262144 items of 4 along loop 0, grid 1024 x 256, ...".

@@ -1,6 +1,7 @@
 // ein-emit-gpu-kernels: the kernels of plans in text.
 #include "compiler/Gpu/HopperAttention.h"
 #include "compiler/Gpu/HopperGemm.h"
+#include "compiler/Gpu/MmaAttention.h"
 #include "compiler/Gpu/MmaKernel.h"
 #include "compiler/Transforms/Passes.h"
 
@@ -19,7 +20,7 @@ std::string emit(gpu::GPUModuleOp kernels, StringRef text, StringRef name) {
     const auto plan = parseAttentionPlan(text);
     if (!plan) return plan.error().message;
     if (plan->bodies) return "operations of the cascade are part of it, and are not in its text";
-    emitHopperAttention(kernels, *plan, name);
+    (plan->byWarps ? emitMmaAttention : emitHopperAttention)(kernels, *plan, name, nullptr);
     return {};
   }
   if (text.starts_with("mma")) {

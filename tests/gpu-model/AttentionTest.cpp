@@ -1,6 +1,7 @@
 // Attention kernels of Hopper in the CPU model: right, and without a fault.
 #include "compiler/Gpu/AttentionPlan.h"
 #include "compiler/Gpu/HopperAttention.h"
+#include "compiler/Gpu/MmaAttention.h"
 #include "tests/gpu-model/GemmCase.h"
 
 #include <gtest/gtest.h>
@@ -110,7 +111,7 @@ std::string check(const AttentionPlan &p, uint32_t seed) {
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(b.getUnknownLoc());
   b.setInsertionPointToEnd(module->getBody());
   auto kernels = mlir::gpu::GPUModuleOp::create(b, b.getUnknownLoc(), "kernels");
-  emitHopperAttention(kernels, p, "attention");
+  (p.byWarps ? emitMmaAttention : emitHopperAttention)(kernels, p, "attention", nullptr);
   auto program = ModelProgram::compile(kernels);
   if (!program) return program.error().render();
   std::mt19937 random(seed);
@@ -125,34 +126,43 @@ std::string check(const AttentionPlan &p, uint32_t seed) {
   return report->str() + compare(p, buffers);
 }
 
-/// Masks, windows, softcap, groups of heads, ragged extents, both types, all tiles.
-TEST(GpuModelAttention, RandomCases) {
+/// A case of masks, windows, softcap, groups of heads, ragged extents, both types, all tiles.
+AttentionPlan randomPlan(uint32_t seed, bool byWarps) {
+  std::mt19937 random(seed);
+  auto upTo = [&](int64_t most) { return 1 + int64_t(random() % most); };
+  Shape s;
+  s.batch = upTo(2);
+  s.heads = upTo(2);
+  s.group = random() % 3 ? 1 : 2;
+  s.queries = upTo(random() % 2 ? 60 : 150);
+  s.keys = upTo(random() % 2 ? 100 : 280);
+  s.depth = 8 * upTo(random() % 2 ? 8 : 16);
+  s.width = random() % 3 ? s.depth : 8 * upTo(16);
+  AttentionPlan p = attention(s, random() % 2);
+  if (random() % 2) p.highest = random() % 2 ? s.keys - s.queries : 0;
+  if (random() % 4 == 0) p.lowest = -int64_t(random() % 40);
+  if (random() % 4 == 0) p.softcap = 3;
+  if (random() % 3 == 0) p.logSum = DType::F32;
+  p.input = p.result = random() % 2 ? DType::BF16 : DType::F16;
+  if (random() % 4 == 0) p.result = DType::F32;
+  p.byWarps = byWarps;
+  chooseAttentionTiles(p, random() % 2 ? 2 : 132);
+  return p;
+}
+
+void checkRandomCases(bool byWarps, int cases) {
   int run = 0;
-  for (uint32_t seed = 0; run < 40 && seed < 200; ++seed) {
-    std::mt19937 random(seed);
-    auto upTo = [&](int64_t most) { return 1 + int64_t(random() % most); };
-    Shape s;
-    s.batch = upTo(2);
-    s.heads = upTo(2);
-    s.group = random() % 3 ? 1 : 2;
-    s.queries = upTo(random() % 2 ? 60 : 150);
-    s.keys = upTo(random() % 2 ? 100 : 280);
-    s.depth = 8 * upTo(random() % 2 ? 8 : 16);
-    s.width = random() % 3 ? s.depth : 8 * upTo(16);
-    AttentionPlan p = attention(s, random() % 2);
-    if (random() % 2) p.highest = random() % 2 ? s.keys - s.queries : 0;
-    if (random() % 4 == 0) p.lowest = -int64_t(random() % 40);
-    if (random() % 4 == 0) p.softcap = 3;
-    if (random() % 3 == 0) p.logSum = DType::F32;
-    p.input = p.result = random() % 2 ? DType::BF16 : DType::F16;
-    if (random() % 4 == 0) p.result = DType::F32;
-    chooseAttentionTiles(p, random() % 2 ? 2 : 132);
+  for (uint32_t seed = 0; run < cases && seed < 200; ++seed) {
+    const AttentionPlan p = randomPlan(seed, byWarps);
     if (!p.obstacle().empty()) continue;
     ++run;
     SCOPED_TRACE("seed " + std::to_string(seed) + ": " + p.str());
     EXPECT_EQ(check(p, seed), "");
   }
-  EXPECT_EQ(run, 40) << "too few plans can be emitted";
+  EXPECT_EQ(run, cases) << "too few plans can be emitted";
 }
+
+TEST(GpuModelAttention, RandomCases) { checkRandomCases(false, 40); }
+TEST(GpuModelAttention, RandomCasesByWarps) { checkRandomCases(true, 24); }
 
 } // namespace

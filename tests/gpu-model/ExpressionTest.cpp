@@ -22,6 +22,7 @@ struct Expression {
 const Expression kExpressions[] = {
     {"i,i->i", "f32[4096] f32[4096]"},                    // whole vectors
     {"i,i->i", "bf16[4100] bf16[4100]"},                  // vectors of four
+    {"i,i->i", "f32[60003] f32[60003]"},                  // vectors, and three elements at the end
     {"i,j->ij", "f32[33] f64[17]"},                       // nothing to load as vectors
     {"ij->i", "f32[40,1000]"},                            // rows by warps
     {"ij->i", "f64[5,3000]"},                             // rows by blocks
@@ -32,7 +33,13 @@ const Expression kExpressions[] = {
     {"ij->i", "u8[9,700]"},                               // narrow words
     {"ij->ji", "f32[65,70]"},                             // squares
     {"abc->cba", "bf16[9,33,40]"},                        // squares with a loop around them
+    {"ij->ji", "f64[36,34]"},                             // 16 bytes on both sides
+    {"ij->ji", "bf16[72,130]"},                           // squares of 64, loads of 4 bytes, stores of 16
+    {"ij->ji", "i8[130,144]"},                            // squares of 128, loads of 16 bytes, stores of 2
+    {"ij->ji", "f32[40,33]{36,1}"},                       // rows that end within 16 bytes
+    {"ij,ij->ji", "f32[68,72] bf16[68,72]"},              // two squares, each read in its own pieces
     {"ij,ji->ij", "f32[40,33] f32[33,40]"},               // one input is staged, one is not
+    {"ij,ji->ij", "bf16[64,72] f32[72,64]"},              // the same by vectors
     {"ii->i", "f32[50,50]"},                              // a diagonal
     {"ik,kj->ij", "f32[70,40] f32[40,65]"},               // squares of 64
     {"ik,jk->ij", "f64[64,33] f64[70,33]"},               // both along the depth
@@ -103,11 +110,99 @@ TEST(GpuModelExpression, RandomEinsumsAndPrograms) {
       EXPECT_EQ(mistake(c, seed % 2 ? "sm_90a" : "sm_80", uint32_t(seed)), "") << "seed " << seed << ": " << c.text;
 }
 
+/// Plants reads of the first element behind the pointers that the last kernel takes from parameter `first` on; how
+/// many.
+int readFirst(mlir::gpu::GPUModuleOp kernels, unsigned first) {
+  int planted = 0;
+  mlir::LLVM::LLVMFuncOp last;
+  for (mlir::LLVM::LLVMFuncOp function : kernels.getOps<mlir::LLVM::LLVMFuncOp>()) last = function;
+  last.walk([&](mlir::LLVM::GEPOp place) {
+    auto pointer = mlir::dyn_cast<mlir::BlockArgument>(place.getBase());
+    if (!pointer || pointer.getArgNumber() < first || place.getDynamicIndices().size() != 1) return;
+    mlir::OpBuilder b(place);
+    mlir::Value index = place.getDynamicIndices()[0];
+    place->setOperand(1, mlir::arith::ConstantOp::create(b, place.getLoc(), b.getIntegerAttr(index.getType(), 0)));
+    ++planted;
+  });
+  return planted;
+}
+
+/// Contractions whose sums go through a pointwise operation in the registers of the tensor cores' threads. Of each one
+/// kernel, with a second one where the depth is in parts.
+const Expression kFinished[] = {
+    {"in A: bf16[i,k], B: bf16[k,j], c: bf16[j]; Y: bf16 = gelu(sum[k](A*B) + c); out Y",
+     "bf16[72,40] bf16[40,136] bf16[136]"},
+    // A row's, a column's and an element's factor, f32 results; ragged tiles.
+    {"in A: f16[i,k], B: f16[j,k], r: f32[i], c: f16[j], E: f16[i,j]; "
+     "Y[i,j]: f32 = max(sum[k](A*B), 0) * r * c + E; out Y",
+     "f16[70,48] f16[56,48] f32[70] f16[56] f16[70,56]"},
+    // Stored transposed; an odd number of columns.
+    {"in A: bf16[i,k], B: bf16[j,k], c: f32[i]; Y[j,i]: bf16 = sum[k](A*B) + c; out Y",
+     "bf16[72,32] bf16[71,32] f32[72]"},
+    // Several indices in each group, batches; what is added has some of them.
+    {"in A: bf16[b,i,h,k], B: bf16[b,h,k,j], c: f32[h,j], m: bool[b,i]; "
+     "Y[b,h,i,j]: bf16 = if m then tanh(sum[k](A*B) + c) else 0; out Y",
+     "bf16[2,40,2,16] bf16[2,2,16,24] f32[2,24] bool[2,40]"},
+    // The depth in parts: the second kernel does it.
+    {"in A: bf16[i,k], B: bf16[k,j], c: bf16[j]; Y: bf16 = gelu(sum[k](A*B)) * c; out Y",
+     "bf16[32,2048] bf16[2048,32] bf16[32]"},
+};
+
+TEST(GpuModelExpression, PointwiseOperationsOnSums) {
+  uint32_t seed = 0;
+  for (const Expression &e : kFinished)
+    for (const char *gpu : {"sm_80", "sm_90a"}) {
+      Case c;
+      c.text = e.text;
+      c.types = types(e.types);
+      const std::string plans = plansOf(c, gpu);
+      EXPECT_NE(plans.find("sums go through a body"), std::string::npos) << e.text << ": " << plans;
+      EXPECT_EQ(plans.find("step1"), std::string::npos) << e.text << ": " << plans;
+      EXPECT_EQ(mistake(c, gpu, ++seed), "") << e.text << " of " << e.types << ", " << gpu;
+    }
+}
+
+/// Bodies that read the first element of each of their tensors.
+TEST(GpuModelExpression, PlantedFaultsInOperationsOnSums) {
+  for (const Expression &e : kFinished)
+    for (const char *gpu : {"sm_80", "sm_90a"}) {
+      Case c;
+      c.text = e.text;
+      c.types = types(e.types);
+      EXPECT_NE(mistake(c, gpu, 1, {}, [](auto k) { readFirst(k, k.lookupSymbol("step0_sum") ? 2 : 3); }), "")
+          << e.text << ", " << gpu;
+    }
+}
+
+/// A layer's result may lie where the operand of its contraction does, which other blocks still read.
+TEST(GpuModelExpression, PointwiseOperationsOnSumsOfALayerAfterAnother) {
+  Case c;
+  c.text = "in X: f32[i,a], U: f32[a,b], V: f32[b,c], W: f32[c,d]; H = max(sum[a](X*U), 0); "
+           "G = max(sum[b](H*V), 0); Y = sum[c](G*W); out Y[i,d]";
+  c.types = types("f32[136,16] f32[16,72] f32[72,72] f32[72,16]");
+  const std::string plans = plansOf(c, "sm_80+tf32x3");
+  EXPECT_EQ(plans.rfind("step0: mma", 0), 0U) << plans;
+  EXPECT_EQ(mistake(c, "sm_80+tf32x3", 1), "") << plans;
+}
+
+/// alpha * sums + beta * what was there: the sums are not stored.
+TEST(GpuModelExpression, AlphaAndBetaOnSums) {
+  Case c;
+  c.text = "ik,kj->ij";
+  c.types = types("bf16[72,40] bf16[40,64]");
+  c.options.alpha = 0.5;
+  c.options.beta = -2;
+  for (const char *gpu : {"sm_80", "sm_90a"}) {
+    EXPECT_NE(plansOf(c, gpu).find("sums go through a body"), std::string::npos) << plansOf(c, gpu);
+    EXPECT_EQ(mistake(c, gpu, 1), "") << gpu;
+  }
+}
+
 /// Chains of reductions that are one pass, each with a mechanism of its own.
 const Expression kCascades[] = {
     // Inner products by vectors, sums by two of a thread, several rows of a warp.
-    {"in Q: bf16[h,q,d], K: bf16[h,k,d], V: bf16[h,k,e]; O[h,q,e] = sum[k](softmax[k](sum[d](Q * K) / 8) * V); out O",
-     "bf16[2,9,64] bf16[2,70,64] bf16[2,70,64]"},
+    {"in Q: f32[h,q,d], K: f32[h,k,d], V: f32[h,k,e]; O[h,q,e] = sum[k](softmax[k](sum[d](Q * K) / 8) * V); out O",
+     "f32[2,9,64] f32[2,70,64] f32[2,70,64]"},
     // Causal, f32, features that no vector takes; more of them than a warp has lanes.
     {"in Q: f32[q,d], K: f32[k,d], V: f32[k,e]; P = softmax[k | k <= q + 3](sum[d](Q * K)); O[q,e] = sum[k](P * V); "
      "L = lse[k | k <= q + 3](sum[d](Q * K)); out O, L[q]",
@@ -191,15 +286,17 @@ void setIntegers(Execution &execution) {
 
 TEST(GpuModelExpression, AttentionWithBodies) {
   uint32_t seed = 0;
-  for (const Expression &e : kVariants) {
-    Case c;
-    c.text = e.text;
-    c.types = types(e.types);
-    const std::string plans = plansOf(c, "sm_90a");
-    EXPECT_EQ(plans.rfind("step0: attention", 0), 0U) << e.text << ": " << plans;
-    EXPECT_NE(plans.find(" bodies="), std::string::npos) << e.text << ": " << plans;
-    EXPECT_EQ(mistake(c, "sm_90a", ++seed, setIntegers), "") << e.text << " of " << e.types;
-  }
+  for (const Expression &e : kVariants)
+    for (const char *gpu : {"sm_90a", "sm_80"}) {
+      Case c;
+      c.text = e.text;
+      c.types = types(e.types);
+      const std::string plans = plansOf(c, gpu);
+      EXPECT_EQ(plans.rfind("step0: attention", 0), 0U) << e.text << ": " << plans;
+      EXPECT_EQ(plans.find(" by=warps") != std::string::npos, gpu == std::string("sm_80")) << plans;
+      EXPECT_NE(plans.find(" bodies="), std::string::npos) << e.text << ": " << plans;
+      EXPECT_EQ(mistake(c, gpu, ++seed, setIntegers), "") << e.text << " of " << e.types << ", " << gpu;
+    }
 }
 
 /// Where few rows share their keys, warps share the keys on Hopper, too.
@@ -219,6 +316,47 @@ template <class Op> void setOperand(mlir::gpu::GPUModuleOp kernels, int n, unsig
   mlir::Operation *op = ops.at(size_t(n < 0 ? int(ops.size()) + n : n));
   mlir::OpBuilder b(op);
   op->setOperand(number, mlir::arith::ConstantOp::create(b, op->getLoc(), b.getI32IntegerAttr(value)));
+}
+
+/// Operation number `n` of a kind.
+template <class Op> Op nth(mlir::gpu::GPUModuleOp kernels, size_t n) {
+  std::vector<Op> ops;
+  kernels.walk([&](Op op) { ops.push_back(op); });
+  return ops.at(n);
+}
+
+TEST(GpuModelExpression, PlantedFaultsInPermutationsAndMaps) {
+  using mlir::arith::CmpIOp;
+  struct Fault {
+    const char *name, *text, *types;
+    void (*plant)(mlir::gpu::GPUModuleOp);
+  };
+  const Fault faults[] = {
+      {"a square is read before it is whole", "ij->ji", "bf16[72,128]",
+       [](auto k) { nth<mlir::NVVM::Barrier0Op>(k, 0)->erase(); }},
+      {"loads from addresses that are no multiples of 16", "ij->ji", "f32[64,64]",
+       [](auto k) {
+         auto load = nth<mlir::LLVM::LoadOp>(k, 0);
+         mlir::OpBuilder b(load);
+         load->setOperand(0, mlir::LLVM::GEPOp::create(b, load.getLoc(), load.getAddr().getType(), b.getF32Type(),
+                                                       load.getAddr(), llvm::ArrayRef<mlir::LLVM::GEPArg>{1}));
+       }},
+      {"loads beyond the end of the rows", "ij->ji", "bf16[72,64]",
+       [](auto k) { setOperand<CmpIOp>(k, 1, 1, 1 << 20); }},
+      {"stores beyond the end of the rows", "ij->ji", "bf16[64,72]",
+       [](auto k) { setOperand<CmpIOp>(k, -1, 1, 1 << 20); }},
+      {"the end of a map is left out", "i,i->i", "f32[60003] f32[60003]",
+       [](auto k) { setOperand<mlir::scf::ForOp>(k, 0, 1, 0); }},
+      {"the end of a map is a whole vector", "i,i->i", "f32[60003] f32[60003]",
+       [](auto k) { setOperand<CmpIOp>(k, -1, 1, 1 << 20); }},
+  };
+  for (const Fault &fault : faults) {
+    Case c;
+    c.text = fault.text;
+    c.types = types(fault.types);
+    EXPECT_EQ(mistake(c, "sm_80", 1), "") << fault.name;
+    EXPECT_NE(mistake(c, "sm_80", 1, {}, fault.plant), "") << fault.name << " is not reported";
+  }
 }
 
 TEST(GpuModelExpression, PlantedFaultsInCascades) {
@@ -269,18 +407,50 @@ TEST(GpuModelExpression, PlantedFaultsInBodies) {
     c.text = e.text;
     c.types = types(e.types);
     int planted = 0;
-    const auto plant = [&](mlir::gpu::GPUModuleOp kernels) {
-      kernels.walk([&](mlir::LLVM::GEPOp place) {
-        auto pointer = mlir::dyn_cast<mlir::BlockArgument>(place.getBase());
-        if (!pointer || pointer.getArgNumber() < firstOfBodies || place.getDynamicIndices().size() != 1) return;
-        mlir::OpBuilder b(place);
-        mlir::Value index = place.getDynamicIndices()[0];
-        place->setOperand(1, mlir::arith::ConstantOp::create(b, place.getLoc(), b.getIntegerAttr(index.getType(), 0)));
-        ++planted;
-      });
-    };
+    const auto plant = [&](mlir::gpu::GPUModuleOp kernels) { planted = readFirst(kernels, firstOfBodies); };
     EXPECT_NE(mistake(c, "sm_90a", ++seed, setIntegers, plant), "") << e.text;
     EXPECT_GT(planted, 0) << e.text;
+  }
+}
+
+TEST(GpuModelExpression, PlantedFaultsInAttentionByWarps) {
+  using mlir::NVVM::BarrierOp, mlir::NVVM::CpAsyncOp, mlir::NVVM::CpAsyncWaitGroupOp, mlir::NVVM::LdMatrixOp;
+  struct Fault {
+    const char *name;
+    void (*plant)(mlir::gpu::GPUModuleOp);
+  };
+  const Fault faults[] = {
+      {"keys are not waited for", [](auto k) { nth<CpAsyncWaitGroupOp>(k, 0)->erase(); }},
+      {"values are not waited for", [](auto k) { nth<CpAsyncWaitGroupOp>(k, 1)->erase(); }},
+      {"values come while those before are read", [](auto k) { nth<BarrierOp>(k, 0)->erase(); }},
+      {"keys come while those before are read", [](auto k) { nth<BarrierOp>(k, 1)->erase(); }},
+      {"what lies behind the last key is read",
+       [](auto k) { k.walk([](CpAsyncOp op) { op.getCpSizeMutable().clear(); }); }},
+      {"values are not transposed",
+       [](auto k) {
+         k.walk([](LdMatrixOp op) {
+           if (op.getLayout() == mlir::NVVM::MMALayout::col) op.setLayout(mlir::NVVM::MMALayout::row);
+         });
+       }},
+      {"a fragment of another row", [](auto k) { setOperand<mlir::arith::RemUIOp>(k, -1, 1, 4); }},
+      {"products in the place of others",
+       [](auto k) {
+         auto product = nth<mlir::NVVM::MmaOp>(k, 0);
+         mlir::Value first = product->getOperand(4);
+         product->setOperand(4, product->getOperand(5));
+         product->setOperand(5, first);
+       }},
+      {"the first tile of keys only", [](auto k) { setOperand<mlir::scf::ForOp>(k, 0, 1, 1); }},
+  };
+  Case c;
+  c.text = "in Q: bf16[h,q,d], K: bf16[h,k,d], V: bf16[h,k,e]; "
+           "O[h,q,e]: bf16 = sum[k](softmax[k | k <= q + 40](sum[d](Q * K) / 8) * V); out O; require onepass(O)";
+  c.types = types("bf16[1,100,32] bf16[1,150,32] bf16[1,150,32]");
+  EXPECT_EQ(mistake(c, "sm_80", 1), "");
+  for (const Fault &fault : faults) {
+    std::string found;
+    for (uint32_t seed = 1; seed <= 6 && found.empty(); ++seed) found = mistake(c, "sm_80", seed, {}, fault.plant);
+    EXPECT_NE(found, "") << fault.name << " is not reported";
   }
 }
 

@@ -7,7 +7,7 @@ using namespace ein::gpumodel;
 namespace {
 
 /// Where accesses go that may not go where they want to.
-thread_local std::array<uint8_t, 256> nowhere;
+alignas(64) thread_local std::array<uint8_t, 256> nowhere;
 
 bool accessShared(Machine &machine, void *pointer, uint32_t bytes, Access kind, uint32_t site) {
   SharedPlace place = machine.sharedPlace(pointer, bytes, site);
@@ -35,13 +35,14 @@ void *ein_model_access(uint32_t site, void *pointer, uint32_t bytes, uint32_t fl
   if (thread.fiber.owns(pointer)) return pointer;
   Access kind = Access(flags & 3);
   uint32_t alignment = flags >> 2;
-  if (reinterpret_cast<uintptr_t>(pointer) % alignment)
-    machine.report(Fault::Misaligned, site, "the address is no multiple of " + std::to_string(alignment));
+  // What is misaligned would trap here, too: it is reported, and goes nowhere.
+  const bool fits = reinterpret_cast<uintptr_t>(pointer) % alignment == 0;
+  if (!fits) machine.report(Fault::Misaligned, site, "the address is no multiple of " + std::to_string(alignment));
   if (kind == Access::Atomic && machine.chance(4)) machine.pause();
   bool there = machine.isShared(pointer) ? accessShared(machine, pointer, bytes, kind, site)
                                          : accessGlobal(machine, pointer, bytes, kind, site);
   if (there && kind == Access::Atomic) machine.synchronise(pointer);
-  return there ? pointer : nowhere.data();
+  return there && fits ? pointer : nowhere.data();
 }
 
 void *ein_model_shared(uint32_t site, uint32_t offset) { return Machine::current().self().block->shared + offset; }

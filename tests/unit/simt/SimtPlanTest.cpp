@@ -30,8 +30,13 @@ TEST(SimtPlan, VectorsAreOf16Bytes) {
 }
 
 TEST(SimtPlan, VectorsFitExtentsAndAddresses) {
-  EXPECT_EQ(plan("i,i->i", {{'i', (1 << 20) + 2}}).lanes, 2);
-  EXPECT_EQ(plan("i,i->i", {{'i', (1 << 20) + 1}}).lanes, 1);
+  // The end of a long loop goes element by element; a reduced one has no end of its own.
+  const SimtPlan ragged = plan("i,i->i", {{'i', (1 << 20) + 1}});
+  EXPECT_EQ(ragged.lanes, 4);
+  EXPECT_TRUE(ragged.endsWithin());
+  EXPECT_EQ(ragged.items(), (1 << 18) + 1);
+  EXPECT_FALSE(plan("i,i->i", {{'i', 1 << 20}}).endsWithin());
+  EXPECT_EQ(plan("i->", {{'i', (1 << 20) + 2}}).lanes, 2);
   EXPECT_EQ(plan("i,i->i", {{'i', 1 << 20}}, 4, 8).lanes, 2);
   EXPECT_EQ(plan("i,i->i", {{'i', 1 << 20}}, 4, 4).lanes, 1);
   // Rows that do not begin at a multiple of 16 bytes.
@@ -63,10 +68,32 @@ TEST(SimtPlan, PartsCoverTheReduction) {
 TEST(SimtPlan, PermutationsGoThroughSharedMemory) {
   const SimtPlan p = plan("ij->ji", {{'i', 1000}, {'j', 700}});
   EXPECT_EQ(p.kind, SimtKind::Transpose);
-  EXPECT_EQ(p.grid[0], 32 * 22);
+  EXPECT_EQ(p.grid[0], 32 * 22) << "squares of 64 would be too few";
   EXPECT_EQ(p.sharedBytes, 32 * 33 * 4);
   EXPECT_EQ(plan("ij->ij", {{'i', 1000}, {'j', 700}}).kind, SimtKind::Map);
   EXPECT_EQ(plan("ij->ji", {{'i', 1000}, {'j', 3}}).kind, SimtKind::Map) << "too narrow for squares";
+}
+
+TEST(SimtPlan, PermutationsMove16BytesWhereTheyCan) {
+  const std::map<char, int64_t> large = {{'i', 4096}, {'j', 4096}};
+  const std::pair<int64_t, int64_t> sides[] = {{8, 32}, {4, 64}, {2, 64}, {1, 128}};
+  for (const auto &[bytes, side] : sides) {
+    const SimtPlan p = plan("ij->ji", large, bytes);
+    EXPECT_EQ(p.side, side) << bytes << " bytes";
+    EXPECT_EQ(p.lanes * bytes, 16);
+    EXPECT_EQ(p.stagedLanes(0) * bytes, 16);
+    EXPECT_LE(p.sharedBytes, 20 << 10);
+  }
+  // Rows of the input are 1022 elements, those of the output 1000.
+  const SimtPlan odd = plan("ij->ji", {{'i', 1000}, {'j', 1022}}, 2);
+  EXPECT_EQ(odd.stagedLanes(0), 2);
+  EXPECT_EQ(odd.lanes, 8);
+  EXPECT_NE(odd.str().find("squares of 64 along loops 1 and 0, loads of 4 bytes (extent 1022 of loop 0), stores of 16 "
+                           "bytes;"),
+            std::string::npos)
+      << odd.str();
+  EXPECT_EQ(plan("ij->ji", large, 4, 8).lanes, 2) << "addresses are multiples of 8 bytes only";
+  EXPECT_EQ(plan("ij->ji", {{'i', 40}, {'j', 40}}, 2).lanes, 4) << "a small square has work for all threads";
 }
 
 TEST(SimtPlan, ContractionsHaveSquares) {

@@ -10,7 +10,7 @@ namespace ein {
 
 static constexpr double kLog2E = 1.4426950408889634074, kLn2 = 0.69314718055994530942;
 
-SoftmaxEmitter::SoftmaxEmitter(HopperBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies)
+SoftmaxEmitter::SoftmaxEmitter(KernelBuilder &b, const AttentionPlan &plan, AttentionBodyEmitter &bodies)
     : b(b), p(plan), bodies(bodies),
       transformed(plan.softcap != 0 || !(plan.scale > 0) || plan.has(AttentionPlan::Score)),
       factor(kLog2E * (plan.softcap != 0 ? plan.softcap
@@ -166,6 +166,25 @@ Value SoftmaxEmitter::logSum(const SoftmaxState &state, unsigned row) {
   if (p.has(AttentionPlan::LogSum)) return bodies.logSum(batch, rows[row], state.sum[row], maximum(state, row));
   Value shift = arith::MulFOp::create(b, reference(state.maximum[row]), b.f(factor));
   return arith::MulFOp::create(b, arith::AddFOp::create(b, shift, b.log2(state.sum[row])), b.f(kLn2));
+}
+
+void storeLogSum(KernelBuilder &b, const AttentionPlan &plan, const AttentionItem &item, SoftmaxEmitter &softmax,
+                 const SoftmaxState &state, Value first, Value pointer) {
+  Value row = b.add(first, fragmentRow(b));
+  b.ifThen(b.equal(b.rem(b.lane(), 4), 0), [&] {
+    for (unsigned half : {0u, 1u}) {
+      const TensorPlace at = placeOf(b, plan, item, AttentionPlan::L, b.add(row, int64_t(8 * half)));
+      auto store = [&] {
+        Value sum = softmax.logSum(state, half);
+        if (*plan.logSum != DType::F32) sum = LLVM::FPTruncOp::create(b, b.halfType(*plan.logSum), sum);
+        b.store(sum, b.element(pointer, sum.getType(), at.offset), unsigned(byteSize(*plan.logSum)));
+      };
+      if (at.inside)
+        b.ifThen(at.inside, store);
+      else
+        store();
+    }
+  });
 }
 
 } // namespace ein
