@@ -136,7 +136,8 @@ std::optional<ComputedFactor> computedFactor(linalg::LinalgOp op) {
   if (isElement(value) || !isElement(other)) return std::nullopt;
   ComputedFactor factor{value, inputsOf(value), inputsOf(other).front()};
   const unsigned inputs = op.getNumDpsInputs();
-  if (factor.inputs.size() + 1 != inputs || llvm::is_contained(factor.inputs, factor.element)) return std::nullopt;
+  if (factor.inputs.empty() || factor.inputs.size() + 1 != inputs || llvm::is_contained(factor.inputs, factor.element))
+    return std::nullopt;
   auto loops = [&](unsigned input) { return op.getIndexingMapsArray()[input].getNumResults(); };
   llvm::stable_sort(factor.inputs, [&](unsigned a, unsigned c) { return loops(a) > loops(c); });
   return factor;

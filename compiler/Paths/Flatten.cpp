@@ -215,8 +215,9 @@ ExprId Flattener::assign(TensorId result, ExprId value) {
   return out.access(result);
 }
 
-ExprId Flattener::materialise(ExprId value) {
-  const DType dtype = accumulateType(promote(sumType(value), out.tensors[current].dtype));
+/// In a type that holds its values and is no narrower than what it is part of.
+ExprId Flattener::materialise(ExprId value, TensorId partOf) {
+  const DType dtype = accumulateType(promote(sumType(value), out.tensors[partOf].dtype));
   return assign(newTensor(inOrder(out.freeIndices(value)), dtype), value);
 }
 

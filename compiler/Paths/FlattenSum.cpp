@@ -88,7 +88,7 @@ void Flattener::flattenSum(TensorId target, const std::vector<IndexId> &summed, 
     assign(sum, out.reduce(Monoid::Sum, summed, productOf(Fn::Mul, product.factors)));
   } else {
     for (ExprId &factor : product.factors)
-      if (!out.isOperand(factor)) factor = materialise(factor);
+      if (!out.isOperand(factor)) factor = materialise(factor, target);
     contract(sum, {Monoid::Sum, Fn::Mul}, summed, product.factors);
   }
   if (plain) return;
@@ -129,7 +129,7 @@ void Flattener::flattenTropical(TensorId target, Monoid monoid, const std::vecto
       std::any_of(factors.begin(), factors.end(), isConstant))
     return reduceTo(target, monoid, reduced, body);
   for (ExprId &factor : factors)
-    if (!out.isOperand(factor)) factor = materialise(factor);
+    if (!out.isOperand(factor)) factor = materialise(factor, target);
   contract(target, ring, reduced, factors);
 }
 

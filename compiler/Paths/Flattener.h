@@ -57,7 +57,8 @@ private:
   TensorId newTensor(std::vector<IndexId> axes, DType dtype);
   DType sumType(ExprId e);
   ExprId assign(TensorId result, ExprId value);
-  ExprId materialise(ExprId value);
+  ExprId materialise(ExprId value) { return materialise(value, current); }
+  ExprId materialise(ExprId value, TensorId partOf);
   ExprId masked(std::optional<ExprId> guard, ExprId value, double otherwise);
 
   const FusedProgram &fused;

@@ -39,10 +39,11 @@ TEST(Finish, TypesOfResults) {
                      "require onepass(Y)\n";
   for (const char *target : {"host", "x86-64-v2", "x86-64-v3"})
     EXPECT_TRUE(fusedAsInterpreted(text, "bf16[50,260] bf16[260,83] f32[83]", 1, target, kOnTiles));
-  const char *whole =
-      "in A: i8[i,k], B: i8[k,j], s: f32[j]\nY[i,j] = cast(sum[k](cast(A, i32) * cast(B, i32)), f32) * s\n"
-      "out Y\n";
-  EXPECT_TRUE(fusedAsInterpreted(whole, "i8[50,60] i8[60,83] f32[83]", 1, "host"));
+  Case whole;
+  whole.text = "in A: i8[i,k], B: i8[k,j], s: f32[j]\n"
+               "Y[i,j] = cast(sum[k](cast(A, i32) * cast(B, i32)), f32) * s\nout Y\n";
+  whole.types = types("i8[50,60] i8[60,83] f32[83]");
+  EXPECT_TRUE(computesAsInterpreted(whole));
   const char *wide =
       "in A: f64[i,k], B: f64[k,j], C: f64[i,j]\nY[i,j] = C - sum[k](A * B)\nout Y\nrequire onepass(Y)\n";
   EXPECT_TRUE(fusedAsInterpreted(wide, "f64[50,600] f64[600,83] f64[50,83]", 1, "host", kOnTiles));

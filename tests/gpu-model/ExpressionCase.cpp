@@ -9,6 +9,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace ein::test;
@@ -77,6 +78,9 @@ std::string mistake(Case c, const char *gpu, uint32_t seed, const std::function<
   for (const einc::HostTensor &operand : execution->operands) buffers.operands.push_back(copyOf(operand.view));
   for (const einc::HostTensor &tensor : execution->results) buffers.results.push_back(copyOf(tensor.view));
   buffers.resultsHold = c.options.beta != 0;
+  // What is not written must not be right by chance: this memory may have held the results of an earlier run.
+  if (!buffers.resultsHold)
+    for (ModelTensor &tensor : buffers.results) std::fill(tensor.bytes.begin(), tensor.bytes.end(), 0xff);
   auto report = (*program)->run(result->module.launches, result->module.workspaceBytes, buffers, seed);
   if (!report) return report.error().render();
   for (size_t i = 0; i < buffers.results.size(); ++i) copyBack(buffers.results[i], execution->results[i].view);
