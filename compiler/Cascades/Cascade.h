@@ -55,8 +55,9 @@ struct FusedProgram {
 /// and maxima themselves.
 Program withExplicitMasks(const FusedProgram &fused);
 
-/// Bytes of a tensor between reductions that is worth more time not to store.
-inline constexpr double kBurdenBytes = 32 << 20;
+/// Bytes of a tensor between reductions that is worth more time not to store: beyond a core's cache, where passes
+/// compute again what a chain stores; and where the rows of a pass have to be computed and stored before it.
+inline constexpr double kBurdenBytes = 1 << 20, kRowsBurdenBytes = 32 << 20;
 
 /// Finds the cascades of a bound Program and rewrites it. The merge theorem and its forms are in docs/rationale.md.
 /// Where they would compute more than the chain does, and the chain's largest tensor between them is smaller than

@@ -168,7 +168,7 @@ std::optional<ExprId> CascadeBuilder::innerProduct(ExprId id) {
   if (tile == tiles.end()) {
     const double tilePoints = points(a.free(id));
     // What rows have costs little beside the work on it; the chain is faster by more, unless its tiles are a burden.
-    const bool storesRows = isRequired || tilePoints * double(byteSize(stateType)) >= kBurdenBytes;
+    const bool storesRows = isRequired || tilePoints * double(byteSize(stateType)) >= kRowsBurdenBytes;
     auto left = operandOf(withKey, tilePoints, e.indices);
     auto right = operandOf(without, storesRows ? std::numeric_limits<double>::infinity() : tilePoints);
     if (!left || !right) return std::nullopt;

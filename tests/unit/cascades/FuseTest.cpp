@@ -229,10 +229,10 @@ TEST(Fuse, PassesThatRepeatProductsWhereScoresAreABurden) {
     const std::string s = "f32[" + std::to_string(n) + ",64]";
     return std::vector<std::string>{s, s, s, s};
   };
-  EXPECT_EQ(largeRoles(backward(false), sizes(1024)), "X UNPROFITABLE");
-  EXPECT_NE(largeRoles(backward(false), sizes(4096)).find("tile"), std::string::npos) << "64 MiB of scores";
-  EXPECT_NE(largeRoles(backward(true), sizes(1024)).find("high"), std::string::npos) << "half of the work";
-  EXPECT_NE(largeRoles(backward(false, "require exact(X)\n"), sizes(1024)).find("tile"), std::string::npos);
+  EXPECT_EQ(largeRoles(backward(false), sizes(256)), "X UNPROFITABLE");
+  EXPECT_NE(largeRoles(backward(false), sizes(512)).find("tile"), std::string::npos) << "1 MiB of scores";
+  EXPECT_NE(largeRoles(backward(true), sizes(256)).find("high"), std::string::npos) << "half of the work";
+  EXPECT_NE(largeRoles(backward(false, "require exact(X)\n"), sizes(256)).find("tile"), std::string::npos);
 }
 
 TEST(Fuse, TwoScores) {
