@@ -111,9 +111,10 @@ void chooseAttentionTiles(AttentionPlan &p, int64_t multiprocessors, int64_t sha
   if (p.lowest && *p.lowest + p.rows[p.position].extent - 1 <= 0) p.lowest.reset();
   int64_t rowCount = 1;
   for (const AttentionDim &d : p.rows) rowCount *= d.extent;
-  // Two warpgroups take turns; one where that leaves multiprocessors without work, or a tile half empty.
+  // Two warpgroups take turns; one where that leaves multiprocessors without work, or a tile half empty. A warp has
+  // registers for 32 rows of 64 elements.
   const int64_t pairs = (rowCount + 127) / 128 * p.batches();
-  p.consumers = rowCount <= 64 || pairs * 2 <= multiprocessors || (p.byWarps && p.tileWidth() > 128) ? 1 : 2;
+  p.consumers = rowCount <= 64 || pairs * 2 <= multiprocessors || (p.byWarps && p.tileWidth() > 64) ? 1 : 2;
   // The last rows first, which are what is contiguous in a group of heads: as much of each as there is.
   int64_t left = 64 * p.consumers;
   for (AttentionDim &d : p.rows) {
