@@ -330,6 +330,7 @@ void ContractionEmitter::emit(Value scratchPointer) {
   for (const Part &part : parts) pointers.push_back(part.operand.pointer);
   for (const Read &read : reads) pointers.push_back(read.operand.pointer);
   emitTables(pointers);
+  makeFinishes();
   makeFunctions();
   if (splitsBlocks()) return emitByBlock(pointers);
   emitByBatch(pointers);

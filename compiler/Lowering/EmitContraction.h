@@ -5,6 +5,8 @@
 #include "compiler/Lowering/BodyEmitter.h"
 #include "compiler/Lowering/Emit.h"
 
+#include <map>
+
 namespace ein {
 
 /// Places in the scratch memory of a contraction, in bytes: tables of where runs begin (-1 where a stride does), the
@@ -155,7 +157,9 @@ private:
   };
   void bindReads(ValueRange pointers);
   Place placeOf(const Point &at, Value rowPanel, Value colPanel);
-  void finishTile(Tile tile, const Place &place, llvm::ArrayRef<Value> sums, Value spill, bool combines, bool past);
+  void makeFinishes();
+  mlir::func::FuncOp finishFunction(int64_t cols, bool past);
+  void finishTile(Tile tile, const Place &place, llvm::ArrayRef<Value> sums, Value spill, bool past);
   void finishRun(int64_t lanes, Value sum, Value to, llvm::ArrayRef<Value> from, bool combines, bool past);
   int64_t vectorsOf(int64_t cols) const { return (cols + p.lanes - 1) / p.lanes; }
 
@@ -169,6 +173,7 @@ private:
   bool overwrite;
   const NestFinish *finish; ///< or none
   llvm::SmallVector<Read, 2> reads;
+  std::map<std::pair<int64_t, bool>, mlir::func::FuncOp> finishes; ///< by columns of a tile and whether past the caches
   std::string name;
   ContractionScratch layout;
   mlir::func::FuncOp packsRows, packsCols, wholeTiles, restTiles; ///< null where the nest has it in place

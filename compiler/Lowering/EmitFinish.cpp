@@ -45,31 +45,49 @@ void ContractionEmitter::finishRun(int64_t lanes, Value sum, Value to, ArrayRef<
   b.storeVector(result, memC, to, past);
 }
 
-/// One row after the other, so that there is one body whatever the tile's height: vectors, and what is left of a row
-/// in ever narrower ones; element by element where the output is scattered.
-void ContractionEmitter::finishTile(Tile tile, const Place &place, ArrayRef<Value> sums, Value spill, bool combines,
-                                    bool past) {
-  Value memory = b.flat(spill, b.element, p.mr * p.nr());
-  const int64_t width = vectorsOf(tile.cols) * p.lanes;
-  spillTile(sums, memory);
-  b.loop(0, tile.rows, 1, [&](Value r) {
-    auto run = [&](int64_t lanes, Value c) {
-      auto at = [&](Value base, const Runs &rows, const Runs &cols) {
-        return b.add(b.add(base, b.mul(r, rows.perElement)), b.mul(c, cols.perElement));
+/// Rows of a tile from its spill area, one after the other, so that there is one body whatever the tile's height:
+/// vectors, and what is left of a row in ever narrower ones; element by element where the output is scattered. In a
+/// function of its own, for its constants would take the registers of the tile.
+func::FuncOp ContractionEmitter::finishFunction(int64_t cols, bool past) {
+  const unsigned own = pointerCount(), indices = 2 + reads.size();
+  const std::string suffix = "_finish" + std::to_string(cols) + (past ? "_past" : "");
+  return b.function(name + suffix, own + 1, indices, [&](ValueRange args, ValueRange index) {
+    bind(args.take_front(own));
+    Value memory = b.flat(args[own], b.element, p.mr * p.nr());
+    const int64_t width = vectorsOf(cols) * p.lanes;
+    b.loop(b.c(0), index[1], 1, [&](Value r) {
+      auto run = [&](int64_t lanes, Value c) {
+        auto at = [&](Value base, const Runs &rows, const Runs &cols) {
+          return b.add(b.add(base, b.mul(r, rows.perElement)), b.mul(c, cols.perElement));
+        };
+        SmallVector<Value> from;
+        for (auto [read, base] : llvm::zip(reads, index.drop_front(2))) from.push_back(at(base, read.rows, read.cols));
+        Value sum = b.loadVector(lanes, memory, b.add(b.mul(r, width), c));
+        finishRun(lanes, sum, at(index[0], rowsC, colsC), from, p.depthBlocks() > 1, past);
       };
-      SmallVector<Value> from;
-      for (auto [read, base] : llvm::zip(reads, place.reads)) from.push_back(at(base, read.rows, read.cols));
-      Value sum = b.loadVector(lanes, memory, b.add(b.mul(r, width), c));
-      finishRun(lanes, sum, at(place.to, rowsC, colsC), from, combines, past);
-    };
-    const bool isAdjacent = colsC.perElement == 1;
-    const int64_t step = isAdjacent ? p.lanes : 1, whole = tile.cols / step * step;
-    b.loop(0, whole, step, [&](Value c) { run(step, c); });
-    for (int64_t done = whole, lanes; done < tile.cols; done += lanes) {
-      lanes = llvm::bit_floor<uint64_t>(tile.cols - done);
-      run(lanes, b.c(done));
-    }
+      const int64_t step = colsC.perElement == 1 ? p.lanes : 1, whole = cols / step * step;
+      b.loop(0, whole, step, [&](Value c) { run(step, c); });
+      for (int64_t done = whole, lanes; done < cols; done += lanes) {
+        lanes = llvm::bit_floor<uint64_t>(cols - done);
+        run(lanes, b.c(done));
+      }
+    });
   });
+}
+
+void ContractionEmitter::makeFinishes() {
+  if (!finish) return;
+  for (int64_t cols : {p.nr(), p.cols.run() % p.nr()})
+    for (bool past : {false, true})
+      if (cols > 0 && cols <= p.cols.run() && (!past || p.streaming))
+        finishes[{cols, past}] = finishFunction(cols, past);
+}
+
+void ContractionEmitter::finishTile(Tile tile, const Place &place, ArrayRef<Value> sums, Value spill, bool past) {
+  spillTile(sums, b.flat(spill, b.element, p.mr * p.nr()));
+  SmallVector<Value> indices{place.to, b.c(tile.rows)};
+  indices.append(place.reads.begin(), place.reads.end());
+  call(finishes.at({tile.cols, past}), spill, indices);
 }
 
 } // namespace ein

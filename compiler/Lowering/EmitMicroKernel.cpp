@@ -113,7 +113,7 @@ void ContractionEmitter::writeTile(const Point &at, Tile tile, const Place &plac
       writeElements(tile, place.to, sums, spill, combines);
   };
   auto last = [&](bool combines, bool past) {
-    if (finish) return finishTile(tile, place, sums, spill, combines, past);
+    if (finish) return finishTile(tile, place, sums, spill, past);
     if (past) return writeVectors(tile, place.to, sums, combines, past);
     write(combines);
   };
