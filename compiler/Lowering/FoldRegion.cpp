@@ -95,6 +95,18 @@ FailureOr<FoldRegion> readFold(scf::ExecuteRegionOp region) {
   return fold;
 }
 
+bool canFinish(const FoldRegion &fold, const ContractionPlan &plan) {
+  if (plan.split == Split::Depth || (plan.depthBlocks() > 1 && !fold.holdsParts)) return false;
+  if (plan.streaming && fold.shape.outputBytes != fold.shape.elementBytes) return false; // half of each line
+  auto hasRuns = [](const IndexGroup &side, unsigned o) { return side.runs() == 1 || side.runStride(o); };
+  const unsigned strides = plan.cols.dims.back().strides.size();
+  for (unsigned o = strides - fold.reads.size(); o < strides; ++o) {
+    const bool isVector = plan.cols.stride(2) != 1 || plan.cols.stride(o) == 0 || plan.cols.stride(o) == 1;
+    if (!hasRuns(plan.rows, o) || !hasRuns(plan.cols, o) || !isVector) return false;
+  }
+  return true;
+}
+
 std::optional<ContractionPlan> planFold(const FoldRegion &fold, const CpuModel &cpu) {
   linalg::LinalgOp product = fold.product, finish = fold.finish;
   const Type sum = product.getBlock()->getArguments().back().getType();
@@ -114,15 +126,8 @@ std::optional<ContractionPlan> planFold(const FoldRegion &fold, const CpuModel &
     plan = planContraction(whole, cpu);
     if (!plan || plan->depthBlocks() > 1 || plan->predictedCycles > apart) return std::nullopt;
   }
-  if (plan->split == Split::Depth) return std::nullopt;
-  const unsigned strides = plan->cols.dims.back().strides.size();
-  for (unsigned o = strides - fold.reads.size(); o < strides; ++o) {
-    const bool isRun = plan->rows.runs() == 1 || plan->rows.runStride(o),
-               isColRun = plan->cols.runs() == 1 || plan->cols.runStride(o);
-    const bool isVector = plan->cols.stride(2) != 1 || plan->cols.stride(o) == 0 || plan->cols.stride(o) == 1;
-    if (!isRun || !isColRun || !isVector) return std::nullopt;
-  }
   plan->streaming &= fold.shape.outputBytes == fold.shape.elementBytes;
+  if (!canFinish(fold, *plan)) return std::nullopt;
   plan->finishes = true;
   return plan;
 }

@@ -31,6 +31,8 @@ uint32_t foldedTensor(mlir::scf::ExecuteRegionOp region);
 /// Reads a region; nothing where it is not of the form that LowerToLinalg gives it, or not of static shape.
 mlir::FailureOr<FoldRegion> readFold(mlir::scf::ExecuteRegionOp region);
 
+/// Whether the tiles of a plan can end with the fold's last operation.
+bool canFinish(const FoldRegion &fold, const ContractionPlan &plan);
 /// The plan of a fold; nothing where two steps are better or the only way.
 std::optional<ContractionPlan> planFold(const FoldRegion &fold, const CpuModel &cpu);
 /// The folds of a kernel for which there is no plan.

@@ -73,29 +73,59 @@ static std::variant<KernelPlan, std::string> obey(linalg::LinalgOp op, const Nes
   return *plan;
 }
 
-KernelPlan planStep(linalg::LinalgOp op, size_t step, const NestShape &shape, const CpuModel &cpu) {
-  auto texts = op->getParentOfType<func::FuncOp>()->getAttrOfType<ArrayAttr>(kTunedAttr);
-  std::variant<KernelPlan, std::string> found;
-  std::string why;
+/// The plan of the first text for a step that `obeyed` gives one for; nothing, and why, where there is none.
+static std::optional<KernelPlan>
+tunedPlan(func::FuncOp kernel, size_t step,
+          llvm::function_ref<std::variant<KernelPlan, std::string>(const NamedAttrList &)> obeyed, std::string &why) {
+  auto texts = kernel->getAttrOfType<ArrayAttr>(kTunedAttr);
   for (Attribute attribute : texts ? texts.getValue() : ArrayRef<Attribute>()) {
     auto text = dyn_cast<StringAttr>(attribute);
-    std::optional<NamedAttrList> entries = text ? entriesOf(op.getContext(), text.getValue()) : std::nullopt;
+    std::optional<NamedAttrList> entries = text ? entriesOf(kernel.getContext(), text.getValue()) : std::nullopt;
     if (!entries) {
       why = "it is no text of this version";
       continue;
     }
     auto number = dyn_cast_or_null<IntegerAttr>(entries->get("step"));
     if (!number || number.getInt() != int64_t(step)) continue;
-    found = obey(op, shape, cpu, *entries);
+    std::variant<KernelPlan, std::string> found = obeyed(*entries);
     if (auto *plan = std::get_if<KernelPlan>(&found)) {
       std::visit([](auto &p) { p.reason = "tuned"; }, *plan);
       return *plan;
     }
     why = std::get<std::string>(found);
   }
+  return std::nullopt;
+}
+
+static std::string leftOut(const std::string &reason, const std::string &why) {
+  return why.empty() ? reason : reason + (reason.empty() ? "" : ", ") + "tuned plan left out: " + why;
+}
+
+KernelPlan planStep(linalg::LinalgOp op, size_t step, const NestShape &shape, const CpuModel &cpu) {
+  std::string why;
+  auto obeyed = [&](const NamedAttrList &entries) { return obey(op, shape, cpu, entries); };
+  if (auto tuned = tunedPlan(op->getParentOfType<func::FuncOp>(), step, obeyed, why)) return *tuned;
   KernelPlan plan = planKernel(op, shape, cpu);
-  if (!why.empty())
-    std::visit([&](auto &p) { p.reason += (p.reason.empty() ? "" : ", ") + ("tuned plan left out: " + why); }, plan);
+  std::visit([&](auto &p) { p.reason = leftOut(p.reason, why); }, plan);
+  return plan;
+}
+
+std::optional<ContractionPlan> planFoldStep(const FoldRegion &fold, size_t step, const CpuModel &cpu) {
+  std::optional<ContractionPlan> plan = planFold(fold, cpu);
+  if (!plan) return plan;
+  std::string why;
+  auto obeyed = [&](const NamedAttrList &entries) -> std::variant<KernelPlan, std::string> {
+    std::variant<KernelPlan, std::string> found = obey(fold.product, fold.shape, cpu, entries);
+    auto *kernel = std::get_if<KernelPlan>(&found);
+    if (!kernel) return found;
+    auto *contraction = std::get_if<ContractionPlan>(kernel);
+    if (!contraction || !canFinish(fold, *contraction)) return "its tiles cannot end with what follows";
+    contraction->finishes = true;
+    return found;
+  };
+  if (auto tuned = tunedPlan(fold.region->getParentOfType<func::FuncOp>(), step, obeyed, why))
+    return std::get<ContractionPlan>(*tuned);
+  plan->reason = leftOut(plan->reason, why);
   return plan;
 }
 
@@ -113,6 +143,15 @@ std::vector<PlanCandidate> planCandidates(func::FuncOp kernel, const CpuModel &c
     };
     for (const ContractionPlan &plan : candidatePlans(*tiled, cpu, *base, most)) add(plan, plan.predictedCycles);
     if (!tiled->computes) add(NestPlan(), 0);
+  }
+  for (auto [number, region] : llvm::enumerate(foldsOf(kernel))) {
+    const size_t step = stepsOf(kernel).size() + number;
+    FailureOr<FoldRegion> fold = readFold(region);
+    std::optional<ContractionPlan> base = failed(fold) ? std::nullopt : planFoldStep(*fold, step, cpu);
+    if (!base) continue;
+    for (const ContractionPlan &plan : candidatePlans(*contractionShape(fold->product, fold->shape), cpu, *base, most))
+      if (canFinish(*fold, plan))
+        all.push_back({int32_t(step), planToText(kernel.getContext(), step, plan), plan.predictedCycles});
   }
   return all;
 }

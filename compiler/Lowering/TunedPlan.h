@@ -1,7 +1,7 @@
 // Plans from outside the planner: their text, what a step takes of them, and the candidates to choose from.
 #pragma once
 
-#include "compiler/Lowering/PlanAttr.h"
+#include "compiler/Lowering/FoldRegion.h"
 #include "ein/Compile.h"
 
 #include <string>
@@ -26,8 +26,11 @@ void setTunedPlans(mlir::func::FuncOp kernel, const std::vector<std::string> &pl
 /// operation and the CPU can obey, else the planner's own. The plan's reason says which, and why.
 KernelPlan planStep(mlir::linalg::LinalgOp op, size_t step, const NestShape &shape, const CpuModel &cpu);
 
+/// The same for a fold, whose numbers come after those of `stepsOf`; nothing where there is no plan.
+std::optional<ContractionPlan> planFoldStep(const FoldRegion &fold, size_t step, const CpuModel &cpu);
+
 /// At most `most` plans for each step that is a tiled contraction, first the one that `planStep` gives it, and the
-/// plain nest as the last, which is no candidate where a factor is computed.
+/// plain nest as the last, which is no candidate where a factor is computed or the step is a fold.
 std::vector<PlanCandidate> planCandidates(mlir::func::FuncOp kernel, const CpuModel &cpu, int most);
 
 } // namespace ein

@@ -1,6 +1,5 @@
 // ein-plan-kernels: attach a plan to every linalg operation.
 #include "compiler/Lowering/CascadeRegion.h"
-#include "compiler/Lowering/FoldRegion.h"
 #include "compiler/Lowering/TunedPlan.h"
 #include "compiler/Transforms/Passes.h"
 
@@ -27,9 +26,10 @@ struct PlanKernels : impl::PlanKernelsBase<PlanKernels> {
       }
       op->setAttr(kPlanAttr, planToAttr(&getContext(), planStep(op, step, *shape, cpu)));
     }
-    for (scf::ExecuteRegionOp region : foldsOf(getOperation())) {
+    const size_t steps = stepsOf(getOperation()).size();
+    for (auto [number, region] : llvm::enumerate(foldsOf(getOperation()))) {
       FailureOr<FoldRegion> fold = readFold(region);
-      std::optional<ContractionPlan> plan = failed(fold) ? std::nullopt : planFold(*fold, cpu);
+      std::optional<ContractionPlan> plan = failed(fold) ? std::nullopt : planFoldStep(*fold, steps + number, cpu);
       if (!plan) {
         region.emitOpError("is no contraction with a pointwise operation after it that one kernel computes");
         return signalPassFailure();
